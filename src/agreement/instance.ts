@@ -65,7 +65,7 @@ function unknownPorts(ports: WorkloadSpec['ports'], entries: readonly ServiceEnt
       unused === undefined
         ? ''
         : ` Requests for ${unused.name} go to its port ${unused.targetPort ?? unused.number}.`;
-    const message = `no port of ServiceEntry ${entry.meta.namespace}/${entry.meta.name} is called ${name}: it has ${[...known].join(', ')}.${instead}${didYouMean(name, known)}`;
+    const message = `no port of ServiceEntry ${entry.meta.namespace}/${entry.meta.name} is named ${name}: it has ${[...known].join(', ')}.${instead}${didYouMean(name, known)}`;
     return [{ code: 'UnknownPort', path: ['ports', name], message }];
   });
 }
@@ -73,11 +73,11 @@ function unknownPorts(ports: WorkloadSpec['ports'], entries: readonly ServiceEnt
 function localityOf(locality: string, idcs: ReadonlySet<string>): Disagreement[] {
   const { idc } = splitLocality(locality);
   if (idc === '' && idcs.size > 1) {
-    const message = `is not given, and there are ${idcs.size} Idcs: each takes the instance for its own, reaches it past all gateways, and has nobody to fail over to. Write IDC/zone, such as ${[...idcs].sort()[0]}/zone-1.`;
+    const message = `is missing, and there are ${idcs.size} Idcs: each takes the instance for its own, reaches it without gateways, and has no other IDC to fail over to. Write IDC/zone, such as ${[...idcs].sort()[0]}/zone-1.`;
     return [{ code: 'NoLocality', path: ['locality'], message }];
   }
   if (idc === '' || idcs.size === 0 || idcs.has(idc)) return [];
-  const message = `no Idc is named '${idc}', so nobody reaches the instance there: correct it, or add the Idc.${didYouMean(idc, idcs)}`;
+  const message = `no Idc is named '${idc}', so the instance is not reached there: correct it, or add the Idc.${didYouMean(idc, idcs)}`;
   return [{ code: 'UnknownLocality', path: ['locality'], message }];
 }
 

@@ -27,7 +27,7 @@ export const adminLimits: AdminLimits = {
 const full = rawRefusal(
   'unavailable',
   'Service Unavailable',
-  'all connections of the admin address are taken, and no address has more of them: try again later',
+  'all connections of the admin address are in use, and no address has more of them: try again later',
 );
 
 /**

@@ -68,7 +68,7 @@ export async function serveAdmin(
   try {
     await app.listen({ port: listen.port, host: listen.address });
   } catch (cause) {
-    const message = `cannot serve the admin interface on ${showAddress(listen)}: ${wordsOfFailure(cause)}; give another address, or stop what is there`;
+    const message = `cannot serve the admin interface on ${showAddress(listen)}: ${wordsOfFailure(cause)}; give another address, or stop the process that uses it`;
     throw new MeshError('unavailable', message, { cause });
   }
   // For example no file descriptors left: existing connections are still served.

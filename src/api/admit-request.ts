@@ -54,7 +54,7 @@ function isAllowed(request: FastifyRequest, token: string | undefined): boolean 
 function whyNot(token: string | undefined): string {
   return token === undefined
     ? 'writes are off: start isthmus serve with --admin-token-file'
-    : 'the token is missing or another one: send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
+    : 'the token is missing or wrong: send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
 }
 
 /**

@@ -28,7 +28,7 @@ export function evacuationHandlers(
   function kept(): EvacuationContext {
     if (context !== undefined) return context;
     const message =
-      'evacuations cannot be kept: start isthmus serve with --state DIR, or put one into the folder';
+      'evacuations cannot be stored: start isthmus serve with --state DIR, or put one into the folder';
     throw new MeshError('unsupported', message);
   }
   return {
@@ -57,7 +57,7 @@ async function put(
   const known = plane.evacuations.list();
   const others = known.items.filter((item) => item.name !== name && item.endsInMs > 0);
   if (others.length >= evacuationLimits.standingMax) {
-    const message = `${evacuationLimits.standingMax} evacuations stand already: end some, or name several Groups in one`;
+    const message = `there are ${evacuationLimits.standingMax} evacuations already: end some, or name several Groups in one`;
     throw new MeshError('exhausted', message);
   }
   if (!known.idcs.includes(idc))
@@ -72,7 +72,10 @@ async function put(
 /** Throws MeshError `invalid` for a start implausibly far in the future. */
 function failOnStart({ meta, spec: { startsAt } }: Evacuation, wallMs: number): void {
   if (startsAt === undefined || startsAt - wallMs <= evacuationLimits.aheadMsMax) return;
-  throw new MeshError('invalid', `evacuation ${meta.name}: spec.starts is more than 30 days away: ask then`);
+  throw new MeshError(
+    'invalid',
+    `evacuation ${meta.name}: spec.starts is more than 30 days away: put it later`,
+  );
 }
 
 /** Its effect. Throws MeshError `conflict` if a Group would lose its last IDC. */
@@ -80,7 +83,7 @@ function effectOf(object: Evacuation, { plane }: EvacuationContext) {
   const effect = plane.evacuations.effect(object);
   const last = effect.stay.filter(({ why }) => why === 'last').map(({ host }) => host);
   if (last.length === 0) return effect;
-  const message = `${last.slice(0, 5).join(', ')}${last.length > 5 ? ', …' : ''} would be left by ${object.spec.idc} as the last IDC: every other one of the DR group is being evacuated. End that first, or name other Groups`;
+  const message = `for ${last.slice(0, 5).join(', ')}${last.length > 5 ? ', …' : ''} ${object.spec.idc} is the last IDC left: every other one of the DR group is being evacuated. End that first, or name other Groups`;
   throw new MeshError('conflict', message);
 }
 
@@ -88,7 +91,7 @@ function effectOf(object: Evacuation, { plane }: EvacuationContext) {
 function failInFolder(name: string, { plane, evacuations }: EvacuationContext, todo: string): void {
   const standing = plane.evacuations.list().items.find((item) => item.name === name);
   if (standing === undefined || evacuations.has(name)) return;
-  throw new MeshError('conflict', `evacuation ${name} stands in ${standing.origin}: ${todo}`);
+  throw new MeshError('conflict', `evacuation ${name} is in ${standing.origin}: ${todo}`);
 }
 
 /** A spec with the end given by `for=15s`, by this process's clock. Throws MeshError `invalid`. */

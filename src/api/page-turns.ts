@@ -32,7 +32,7 @@ export class PageTurns {
   async make<T>(peer: string, isWanted: () => boolean, page: () => T | Promise<T>): Promise<T> {
     const own = this.#waiting.get(peer) ?? [];
     if (own.length >= pageTurns.waitingMax)
-      throw new MeshError('exhausted', `${own.length} requests of this address wait already: ask less often`);
+      throw new MeshError('exhausted', `${own.length} requests of this address are waiting: ask less often`);
     return new Promise((resolve, reject) => {
       const run = async () => resolve(await page());
       own.push({ isWanted, run: () => run().catch(reject) });

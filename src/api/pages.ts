@@ -54,7 +54,10 @@ function nodeStreams(plane: ControlPlane, id: string) {
   const was = gone.find((node) => node.id === id);
   if (was !== undefined) {
     const seconds = Math.round(was.goneForMs / 1000);
-    throw new MeshError('not-found', `${id} is not connected: what it has is unknown since ${seconds} s`);
+    throw new MeshError(
+      'not-found',
+      `${id} is not connected: its configuration is unknown since ${seconds} s`,
+    );
   }
   const names = proxies.slice(0, 10).map((proxy) => proxy.id);
   const known =

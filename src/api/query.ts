@@ -28,9 +28,9 @@ export function readQuery({ query, takesAnyQuery }: Operation, raw: RawQuery): u
     if (takesAnyQuery) continue;
     if (!known.includes(name)) {
       const words = known.length === 0 ? 'there are none' : `there are ${known.join(', ')}`;
-      throw new MeshError('invalid', `no parameter is called '${name}': ${words}.${didYouMean(name, known)}`);
+      throw new MeshError('invalid', `no parameter is named '${name}': ${words}.${didYouMean(name, known)}`);
     }
-    if (values.length > 1) throw new MeshError('invalid', `${name} is there more than once: give it once`);
+    if (values.length > 1) throw new MeshError('invalid', `${name} is given more than once: give it once`);
   }
   const given = known.flatMap((name) => (raw[name] === undefined ? [] : [[name, raw[name][0]] as const]));
   const read = query.safeParse(Object.fromEntries(given));

@@ -34,15 +34,15 @@ const known: Readonly<Record<string, { readonly kind: ProblemKind; readonly word
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     kind: 'unsupported-media-type',
-    words: 'its content-type is no media type: send the body as JSON, with content-type: application/json',
+    words: 'its content-type is not a media type: send the body as JSON, with content-type: application/json',
   },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     kind: 'invalid',
-    words: 'the body is of another length than its content-length says: correct one of them',
+    words: 'the length of the body differs from its content-length: correct one of them',
   },
   FST_ERR_BAD_URL: {
     kind: 'invalid',
-    words: "the path is not well encoded: '%' is followed by two hex digits of UTF-8",
+    words: "the path is not well encoded: '%' must be followed by two hex digits of UTF-8",
   },
   FST_ERR_MAX_PARAM_LENGTH: { kind: 'invalid', words: 'a name in the path is too long: give a shorter one' },
 };

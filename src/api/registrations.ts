@@ -46,7 +46,7 @@ export function registrationHandlers(context: () => RegistrationContext): Handle
     getRegistration({ path: key }) {
       const found = context().registrations.get(key);
       if (found === undefined)
-        throw new MeshError('not-found', `registration ${key.namespace}/${key.name}: there is none`);
+        throw new MeshError('not-found', `registration ${key.namespace}/${key.name} does not exist`);
       return { status: 200, body: show(found, context()) };
     },
     register: (request) => register(request, context()),
@@ -129,7 +129,7 @@ const warning = { severity: 'warning' } as const;
 function elsewhere({ locality }: WorkloadSpec, own: string) {
   const idc = locality === undefined ? own : splitLocality(locality).idc;
   if (idc === own) return [];
-  const message = `'${locality}' is in IDC ${idc}, and this control plane decides for ${own}: the proxies of ${idc} do not hear of it. Register it at a control plane of ${idc}, or correct the locality.`;
+  const message = `'${locality}' is in IDC ${idc}, and this control plane decides for ${own}: the proxies of ${idc} do not get it. Register it at a control plane of ${idc}, or correct the locality.`;
   return [{ code: 'OtherIdc', ...warning, path: 'locality', message }];
 }
 

@@ -137,7 +137,7 @@ function readJson(text: string): unknown {
   try {
     return text === '' ? undefined : JSON.parse(text);
   } catch (cause) {
-    throw new MeshError('invalid', `the body is no JSON: ${(cause as Error).message}`, { cause });
+    throw new MeshError('invalid', `the body is not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -17,7 +17,7 @@ type Words = readonly [kind: ProblemKind, phrase: string, detail: string];
 const noHttp: Words = [
   'invalid',
   'Bad Request',
-  'this is no request of HTTP/1.1, which is what is spoken here; xDS is at the address of --xds',
+  'this is not an HTTP/1.1 request, and nothing else is spoken here; xDS is at the address of --xds',
 ];
 
 /** Creates the handler of one server. */

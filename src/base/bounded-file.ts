@@ -42,7 +42,7 @@ function readPiece(fd: number, piece: Buffer): number {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs);
     }
   }
-  throw new Error(`nothing is written to it for ${(waitMs * waitsMax) / 1_000} s`);
+  throw new Error(`nothing was written to it for ${(waitMs * waitsMax) / 1_000} s`);
 }
 
 /**

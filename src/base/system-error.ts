@@ -12,7 +12,7 @@ const words: Readonly<Record<string, string>> = {
   ENOTDIR: 'it is not a folder',
   EACCES: 'no permission',
   EPERM: 'no permission',
-  ELOOP: 'symbolic links lead in a circle',
+  ELOOP: 'symbolic links form a circle',
   EISDIR: 'it is a folder',
   ENXIO: noFile,
   EIO: 'the disk reports an error',

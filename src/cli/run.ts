@@ -58,7 +58,7 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   const ended = exitOf(child, command);
   const kept = keepWhenHealthy().catch((reason) => {
     failure = MeshError.from(reason);
-    say(`${failure.message}: CMD is ended, as nobody sends requests to what is not registered`);
+    say(`${failure.message}: CMD is ended, as an instance that is not registered gets no requests`);
     child.kill('SIGTERM');
   });
 

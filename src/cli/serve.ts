@@ -56,7 +56,7 @@ async function serveUntilTold(config: ControlPlaneConfig, logger: ClosableLogger
   });
   const watchdog = watchEventLoop(clock, ({ ms, stack }) => {
     plane.metrics.eventLoopStall.observe(ms / 1000);
-    logger.warn('the event loop stood still', { ms: Math.round(ms), stack });
+    logger.warn('the event loop was stalled', { ms: Math.round(ms), stack });
   });
   logger.info('serving', {
     idc,

@@ -53,7 +53,7 @@ function doubleText(told: readonly ToldOverview[]): string[] {
     .filter(([, names]) => names.length > 1)
     .map(
       ([id, names]) =>
-        `! ${id} is connected to ${names.join(' and ')}: an Envoy is connected to one. Two have that node id, give each its own (isthmus bootstrap --id); or it is just going from one to the other.`,
+        `! ${id} is connected to ${names.join(' and ')}: an Envoy is connected to one. Two have that node id, give each its own (isthmus bootstrap --id); or it is just moving from one to the other.`,
     );
 }
 
@@ -93,7 +93,7 @@ function head(
   const waits = `no proxy is answered. It waits for: ${waitingFor.join(', ')}`;
   const first = ready
     ? `Control plane of ${idc} at ${admin}: ready.`
-    : `Control plane of ${idc} at ${admin}: NOT READY, ${waitingFor.length > 0 ? waits : 'no new proxy is taken'}.`;
+    : `Control plane of ${idc} at ${admin}: NOT READY, ${waitingFor.length > 0 ? waits : 'new proxies are refused'}.`;
   return [
     first,
     ...reasons.map((why) => `! ${why}`),
@@ -104,12 +104,11 @@ function head(
     }),
     ...peers.map((peer) => {
       const words = peerWords(peer);
-      const alone =
-        peer.keptThereAlone === 0 ? '' : `; ${peer.keptThereAlone} instances register there alone`;
+      const alone = peer.keptThereAlone === 0 ? '' : `; ${peer.keptThereAlone} instances register there only`;
       if (words !== undefined) return `! control plane ${peer.name}: ${words}`;
       return peer.state === 'self'
         ? ''
-        : `In step with the control plane at ${peer.name}, which has proxies of its own (--admin ${peer.name})${alone}.`;
+        : `In sync with the control plane at ${peer.name}, which has proxies of its own (--admin ${peer.name})${alone}.`;
     }),
   ];
 }
@@ -132,10 +131,10 @@ function portText({ port }: ControlPlaneStatus): string {
   const { connections, connectionsMax, waiting, streams, streamsMax, turnedAway } = port;
   const of = (count: number, most: number, what: string) =>
     `${count.toLocaleString('en')} of ${most.toLocaleString('en')} ${what}`;
-  const waits = waiting === 0 ? '' : `, ${waiting} wait to be let in`;
+  const waits = waiting === 0 ? '' : `, ${waiting} wait for admission`;
   const away = Object.entries(turnedAway).filter(([, count]) => count > 0);
   const words = away.map(([limit, count]) => `${count} by the limit of ${limit}`).join(', ');
-  return `xDS port: ${of(connections, connectionsMax, 'connections')}${waits}, ${of(streams, streamsMax, 'streams')}${words === '' ? '' : `; turned away: ${words}`}.`;
+  return `xDS port: ${of(connections, connectionsMax, 'connections')}${waits}, ${of(streams, streamsMax, 'streams')}${words === '' ? '' : `; refused: ${words}`}.`;
 }
 
 /** Current and future evacuations. */
@@ -159,7 +158,7 @@ function comingHomeText({ comingHome }: ControlPlaneStatus): string[] {
   if (comingHome.length === 0) return [];
   const shown = comingHome.slice(0, comingHomeMax).map(({ group, percent }) => `${group} ${percent} %`);
   const more = comingHome.length - shown.length;
-  return [`Coming home little by little: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`];
+  return [`Returning gradually: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`];
 }
 
 function whoseText(groups: readonly string[], selector: Readonly<Record<string, string>> = {}): string {
@@ -222,17 +221,17 @@ function nackText({ id, types }: ProxyStatus): string[] {
 /** When a refused resource is offered again. */
 function againText(inMs: number | undefined): string {
   if (inMs === undefined) return '';
-  return ` It is offered again by itself ${inMs === 0 ? 'now' : `in ${span(inMs)}`}.`;
+  return ` It is offered again automatically ${inMs === 0 ? 'now' : `in ${span(inMs)}`}.`;
 }
 
 function legend(behind: readonly ProxyStatus[]): string[] {
   const states = new Set(behind.flatMap(({ types }) => Object.values(types).map(({ state }) => state)));
   return [
-    states.has('STALE') ? 'STALE: was sent, or waits to be sent, newer state, and has not ACKed it yet.' : '',
+    states.has('STALE') ? 'STALE: newer state was sent, or waits to be sent, and is not ACKed yet.' : '',
     states.has('NACKED')
-      ? 'NACKED: refused what it was sent, and goes on with what it had, if anything.'
+      ? 'NACKED: refused what it was sent, and continues with what it had, if anything.'
       : '',
-    states.has('NOT SENT') ? 'NOT SENT: asked, and was not answered yet.' : '',
+    states.has('NOT SENT') ? 'NOT SENT: requested, and not answered yet.' : '',
   ];
 }
 
@@ -241,7 +240,7 @@ function goneText({ gone }: ControlPlaneStatus, nowWallMs: number): string[] {
   const more = gone.length > goneMax ? [`  and ${gone.length - goneMax} more: -o json`] : [];
   const since = (goneForMs: number) => `${iso(nowWallMs - goneForMs)} (${span(goneForMs)})`;
   return [
-    'Gone: what these have now is unknown.',
+    'Disconnected: their current configuration is unknown.',
     ...gone
       .slice(0, goneMax)
       .map(({ id, role, goneForMs }) => `  ${id} (${role}): unknown since ${since(goneForMs)}`),
@@ -310,7 +309,7 @@ function streamText(node: NodeStatus, nowWallMs: number): string {
       event,
     ],
     rows.length === 0
-      ? ['It has asked for nothing yet.']
+      ? ['It has requested nothing yet.']
       : table([['TYPE', 'STATE', 'ACKED', 'SENT', 'ANSWERED', 'NAMES'], ...rows]),
     nackText(node).filter((line) => !line.includes('isthmus status')),
     differencesText(differences),
@@ -327,11 +326,11 @@ function unanswered({ state }: TypeReport): string {
 }
 
 function differencesText(differences: NodeStatus['differences']): string[] {
-  if (differences.length === 0) return ['It has accepted all that it is to have.'];
+  if (differences.length === 0) return ['It has accepted its whole configuration.'];
   const more =
     differences.length > differencesMax ? [`and ${differences.length - differencesMax} more: -o json`] : [];
   return [
-    `${differences.length} resource${differences.length === 1 ? ' differs' : 's differ'} from what it is to have:`,
+    `${differences.length} resource${differences.length === 1 ? ' differs' : 's differ'} from its configuration:`,
     ...table([
       ['TYPE', 'NAME', 'ACKED', 'SENT', 'TO HAVE', 'STATE'],
       ...differences

@@ -96,7 +96,7 @@ export function createApiClient({ admin, token }: ClientOptions): ApiClient {
       try {
         body = JSON.parse(text);
       } catch (cause) {
-        const message = `${showAddress(admin)} answers ${status} and no JSON: it is no admin address of a control plane`;
+        const message = `${showAddress(admin)} answers ${status} without JSON: it is not the admin address of a control plane`;
         throw new MeshError('unavailable', message, { cause });
       }
       if (status >= 300) return refusedBy(status, body);

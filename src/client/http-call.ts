@@ -30,8 +30,7 @@ export interface HttpCall {
 }
 
 /** The sign of an HTTP/2-only port, such as xDS. */
-const noHttp =
-  'what listens there speaks no HTTP/1.1; the address of --xds is another one than that of --admin';
+const noHttp = 'the server there does not speak HTTP/1.1; the address of --xds is not that of --admin';
 
 /** Connect timeout, in milliseconds. */
 const connectMsMax = 2_000;
@@ -62,7 +61,7 @@ export async function callHttp({ connections, silenceMsMax, ...call }: HttpCall)
   const dispatcher = connections ?? (await openConnections(at, 1));
   const late = new AbortController();
   const timer = systemClock.after(wholeMsMax, () => {
-    late.abort(new Error(`its answer is not complete after ${wholeMsMax / 1_000} s`));
+    late.abort(new Error(`its answer is incomplete after ${wholeMsMax / 1_000} s`));
   });
   try {
     const answer = await dispatcher.request({

@@ -89,7 +89,7 @@ class LeasesOfOneLife implements LeaseKeeper {
               const other = this.#known.some((one) => one.name === name) ? undefined : this.#find(name);
               if (other === undefined) continue;
               this.#known.push(other);
-              this.#say(`registering at ${name}, too, another control plane of this IDC`);
+              this.#say(`also registering at ${name}, another control plane of this IDC`);
               keeping.push(begin(other));
             }
           },

@@ -50,7 +50,7 @@ async function readPage(admin: ListenAddress, path: string): Promise<unknown> {
   if (!isStatus)
     throw new MeshError(
       'unavailable',
-      `${where} is no admin address of a control plane: ${path} answers ${answer.status}, ${firstLine(answer.text)}. Give its address with --admin, which is not that of an Envoy`,
+      `${where} is not the admin address of a control plane: ${path} answers ${answer.status}, ${firstLine(answer.text)}. Give its address with --admin, which is not that of an Envoy`,
     );
   return JSON.parse(answer.text);
 }

@@ -13,15 +13,15 @@ export function readAddress(text: string, fallback = '127.0.0.1'): ListenAddress
     throw new MeshError(
       'invalid',
       isIP(text) === 0
-        ? `'${text}' is no address: write HOST:PORT, with an IP address as HOST.`
-        : `'${text}' names no port: write ${text.includes(':') ? `[${text}]` : text}:PORT.`,
+        ? `'${text}' is not an address: write HOST:PORT, with an IP address as HOST.`
+        : `'${text}' has no port: write ${text.includes(':') ? `[${text}]` : text}:PORT.`,
     );
   }
   const address = match[1] ?? (match[2] || fallback);
   if (isIP(address) === 0 && address !== 'localhost')
     throw new MeshError(
       'invalid',
-      `'${address}' is no IP address: Envoy and Isthmus bind and connect to IPs here.`,
+      `'${address}' is not an IP address: Envoy and Isthmus bind and connect to IPs here.`,
     );
   return { address: address === 'localhost' ? '127.0.0.1' : address, port };
 }

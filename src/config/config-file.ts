@@ -54,7 +54,7 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
   } catch (reason) {
     if (!(reason instanceof YamlFault)) throw reason;
     const { line, column } = reason.position;
-    return whole(`is no YAML: ${reason.message}`, line + document.line - 1, column);
+    return whole(`is not YAML: ${reason.message}`, line + document.line - 1, column);
   }
   const faults: Fault[] = [...headFaults(raw)];
   const read = faults.length === 0 ? readOptions(raw, dirname(file), faults) : [];
@@ -87,7 +87,7 @@ function headFaults(raw: unknown): readonly Fault[] {
   if (kind === undefined) return error(`is required: write kind: ${configKind}.`, 'kind');
   if (kind !== configKind)
     return error(
-      `${show(kind)} is no configuration: write ${configKind} here. Registry objects belong into the folder of registry.folder.`,
+      `${show(kind)} is not a configuration: write ${configKind} here. Registry objects belong into the folder of registry.folder.`,
       'kind',
     );
   if (apiVersion === undefined)

@@ -12,17 +12,17 @@ const needs: readonly Need[] = [
   {
     of: 'registry.registrations',
     needs: 'admin.tokenFile',
-    why: 'without a token nobody may register. Give a file with at least 16 characters',
+    why: 'without a token no instance may register. Give a file with at least 16 characters',
   },
   {
     of: 'peers.admin',
     needs: 'registry.registrations',
-    why: 'what other control planes know is kept there',
+    why: 'state of other control planes is stored there',
   },
   {
     of: 'peers.admin',
     needs: 'admin.tokenFile',
-    why: 'control planes show each other the token',
+    why: 'control planes authenticate to each other by the token',
   },
 ];
 

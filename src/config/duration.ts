@@ -11,7 +11,7 @@ export interface DurationRange {
 export function readDuration(text: string, range?: DurationRange): number {
   const ms = parseDurationMs(text);
   if (ms === undefined)
-    throw new MeshError('invalid', `'${text}' is no duration: write it as 500ms, 15s, 10m, 4h or 1h30m.`);
+    throw new MeshError('invalid', `'${text}' is not a duration: write it as 500ms, 15s, 10m, 4h or 1h30m.`);
   if (range !== undefined && (ms < range.minMs || ms > range.maxMs))
     throw new MeshError(
       'invalid',

@@ -17,20 +17,20 @@ export const controlPlaneOptions = {
     registrations: optional(path('<file>'), {
       flag: '--registrations',
       words:
-        'let instances register themselves over HTTP on the admin address; they are kept in this SQLite file, which is created. Needs --admin-token-file',
-      why: 'who may register is for an operator to say',
+        'let instances register themselves over HTTP on the admin address; stored in this SQLite file, which is created. Needs --admin-token-file',
+      why: 'an operator decides who may register',
     }),
   }),
-  state: group('What is kept between starts, and where.', {
+  state: group('State stored between starts.', {
     folder: optional(path('<dir>'), {
       flag: '--state',
       words:
-        'keep the last good registry state here, and start from it while the folder of objects is missing, unreadable or empty',
-      why: 'where a process may write is for an operator to say',
+        'store the last good registry state here, and start from it while the folder of objects is missing, unreadable or empty',
+      why: 'an operator decides where a process may write',
     }),
     filters: optional(path('<dir>'), {
       flag: '--filters',
-      words: 'keep compiled filters here, and start faster; control planes may share it',
+      words: 'store compiled filters here, and start faster; control planes may share it',
       derived: {
         from: 'state.folder',
         of: (folder) => join(folder, 'filters'),
@@ -39,53 +39,53 @@ export const controlPlaneOptions = {
       why: 'a start need not compile them',
     }),
   }),
-  xds: group('What Envoys ask.', {
+  xds: group('The address for Envoys.', {
     listen: option(address, {
       flag: '--xds',
       byDefault: '127.0.0.1:15010',
-      words: 'where Envoys ask',
-      why: 'nobody else reaches it unless told',
+      words: 'the address for Envoys',
+      why: 'reachable from other machines only if configured',
     }),
     tools: option(onOff, {
       flag: '--xds-tools',
       byDefault: 'on',
       words:
-        'off: no client status (CSDS) and no reflection on the xDS address, which tell whoever reaches it what each proxy has',
+        "off: no client status (CSDS) and no reflection on the xDS address, which show every proxy's configuration to whoever reaches it",
       why: 'tools such as grpcurl need them ([decision 115](decisions/115-services-beside-ads.md))',
     }),
   }),
-  admin: group('What operators and instances ask.', {
+  admin: group('The address for operators and instances.', {
     listen: option(address, {
       flag: '--admin',
       byDefault: '127.0.0.1:15014',
       words: 'readiness, status, metrics',
-      why: 'nobody else reaches it unless told',
+      why: 'reachable from other machines only if configured',
     }),
     tokenFile: optional(path('<file>'), {
       flag: '--admin-token-file',
       words: 'file with the token that admin writes need; without it they are off',
-      why: 'who may write is for an operator to say. A token stands in a file alone: command lines and environments are seen by others',
+      why: 'an operator decides who may write. A token is in a file only: command lines and environments are visible to others',
     }),
   }),
   peers: group('Other control planes of this IDC.', {
     admin: optional(addresses, {
       flag: '--peer-admin',
       words:
-        'admin address of another control plane of this IDC; repeat for more (its own is passed over). Each takes over what registers at the others, so that proxies may go from one to another. Needs --registrations; all have the same token',
-      why: 'one alone needs none',
+        'admin address of another control plane of this IDC; repeat for more (its own is ignored). They replicate registrations, so that proxies may connect to any of them. Needs --registrations; all have the same token',
+      why: 'a single one needs none',
     }),
     startLimit: option(durationKind(aSecondToAnHour), {
       flag: '--peer-start-limit',
       byDefault: '15s',
-      words: 'a start waits for the registrations of control planes that do not answer for at most so long',
-      why: 'in that time those who know both have registered again; proxies keep what they have',
+      words: 'longest time that a start waits for registrations of control planes that do not answer',
+      why: 'in that time instances have registered again at both; proxies keep their configuration',
     }),
     keepLimit: option(durationKind(aSecondToAnHour), {
       flag: '--peer-keep-limit',
       byDefault: '1h',
       words:
-        'instances that only another control plane hears of stay for so long while that one does not answer',
-      why: 'its death takes nobody out, and one that was taken down for good does not keep them for ever',
+        'how long instances that renew at another control plane only are kept while that one does not answer',
+      why: 'its death removes no instance, and one shut down for good does not keep them for ever',
     }),
   }),
   routing: group('Where requests may go.', {
@@ -93,7 +93,7 @@ export const controlPlaneOptions = {
       flag: '--hop-limit',
       byDefault: '1',
       words: `most crossings of any request, 0 to ${hopLimitMax}; a DR group may have fewer`,
-      why: 'one crossing finds who is alive; more are for three IDCs and more',
+      why: 'one crossing finds a healthy instance; more are for three IDCs and more',
     }),
     loopPrevention: option(onOff, {
       flag: '--loop-prevention',
@@ -103,35 +103,35 @@ export const controlPlaneOptions = {
       why: 'a loop takes all IDCs down ([decision 026](decisions/026-loop-prevention-off.md))',
     }),
   }),
-  deletions: group('How long an instance that goes waits for proxies.', {
+  deletions: group('How long a deleted instance waits for proxies.', {
     ackLimit: option(durationKind(aSecondToAnHour), {
       flag: '--deletion-ack-limit',
       byDefault: '30s',
       words:
-        'an instance that goes is held for a connected proxy that does not confirm it for at most so long; give isthmus run a --drain-timeout that is no shorter',
-      why: 'who does not answer must not keep it for ever; `isthmus run` waits as long',
+        'longest time that a deleted instance is held for a connected proxy that does not confirm; give isthmus run a --drain-timeout that is no shorter',
+      why: 'a silent proxy must not hold it for ever; `isthmus run` waits as long',
     }),
     reconnectLimit: option(durationKind(aSecondToAnHour), {
       flag: '--deletion-reconnect-limit',
       byDefault: '15s',
-      words: 'the same, for a proxy that is away',
-      why: 'an Envoy that lost its connection asks again within seconds ([decision 013](decisions/013-limits-of-the-guard.md))',
+      words: 'the same, for a disconnected proxy',
+      why: 'an Envoy reconnects within seconds ([decision 013](decisions/013-limits-of-the-guard.md))',
     }),
   }),
-  shutdown: group('How it ends.', {
+  shutdown: group('Shutdown.', {
     grace: option(durationKind({ minMs: 0, maxMs: 600_000 }), {
       flag: '--shutdown-grace',
       byDefault: '15s',
       words:
-        'on SIGTERM proxies are handed over to other control planes one after another, 5 ms apart, or closer to be done within so long; 0: all at once',
-      why: 'other control planes are busy for less than half of their time with those that come, up to 3,000 proxies; before that `/readyz` is 503 for 1 s, where any proxy is connected: a load balancer that looks each second has seen it ([decision 118](decisions/118-proxies-are-handed-over.md))',
+        'on SIGTERM proxies are handed over to other control planes one after another, 5 ms apart, or closer to end within this time; 0: all at once',
+      why: 'other control planes are busy for less than half of their time with new streams, up to 3,000 proxies; before that `/readyz` is 503 for 1 s, if any proxy is connected: a load balancer that checks each second has seen it ([decision 118](decisions/118-proxies-are-handed-over.md))',
     }),
   }),
   log: group('What is logged.', {
     level: option(choice(logLevels), {
       flag: '--log-level',
       byDefault: 'info',
-      words: 'log what is of this level or above',
+      words: 'lowest level to log',
     }),
   }),
 };

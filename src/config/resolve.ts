@@ -76,7 +76,7 @@ function readEnvironment(environment: ConfigInput['environment']): ConfigFile {
     if (placed === undefined) {
       if (!ofService.test(variable.slice(variablePrefix.length)))
         faults.push(
-          `${variable}: error: no option is called so: correct or unset it.${didYouMean(variable, byVariable.keys())}`,
+          `${variable}: error: no option has this name: correct or unset it.${didYouMean(variable, byVariable.keys())}`,
         );
       continue;
     }

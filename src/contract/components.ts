@@ -18,7 +18,7 @@ export function said<Schema extends z.ZodType>(description: string, schema: Sche
 const nodes = component(
   'Nodes',
   said(
-    'Proxies by node id. waitingFor: they have not confirmed. forgiven: they were not waited for any longer, being away or silent for longer than the limits.',
+    'Proxies by node id. waitingFor: they have not confirmed. forgiven: no longer waited for, being disconnected or silent beyond the limits.',
     z.array(z.string()),
   ),
 );

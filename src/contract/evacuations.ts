@@ -39,15 +39,15 @@ export const evacuation = component(
   'Evacuation',
   z.strictObject({
     name: z.string(),
-    idc: said('The IDC that is left.', z.string()),
-    percentNow: said('The share that leaves now.', z.number()),
-    percent: said('The share that leaves in the end.', z.number()),
+    idc: said('The evacuated IDC.', z.string()),
+    percentNow: said('The percentage that leaves now.', z.number()),
+    percent: said('The percentage that leaves finally.', z.number()),
     groups: said('Empty, and no selector: all.', z.array(z.string())),
     selector: z.record(z.string(), z.string()).optional(),
     startsInMs: z.number().optional(),
-    endsInMs: said('Not more than 0: it is over.', z.number()),
+    endsInMs: said('Zero or less: it is over.', z.number()),
     reason: z.string().optional(),
-    origin: said('The file that it stands in, or that it came by the API.', z.string()),
+    origin: said('Its file, or that it came by the API.', z.string()),
   }),
 );
 
@@ -55,7 +55,7 @@ const evacuationList = component(
   'EvacuationList',
   z.strictObject({
     at: said('The clock by which they begin and end, RFC 3339.', z.string()),
-    idc: said('What this control plane decides for.', z.string()),
+    idc: said('The IDC that this control plane decides for.', z.string()),
     idcs: said('All IDCs that it knows.', z.array(z.string())),
     items: z.array(evacuation),
   }),
@@ -65,18 +65,15 @@ const named = { name: z.string(), own: said('The IDC that this control plane dec
 
 const room = z.strictObject({
   host: z.string(),
-  instances: said('That are registered.', z.int()),
-  well: said('Of these, who is not known to be dead or to fail its checks.', z.int()),
-  slots: said(
-    'Requests that all of them work on at once; absent: nobody has declared it.',
-    z.number(),
-  ).optional(),
+  instances: said('Registered instances.', z.int()),
+  well: said('Those not known to be dead or to fail their checks.', z.int()),
+  slots: said('Concurrent requests that all of them serve; absent: not declared.', z.number()).optional(),
   slotsBefore: said(
-    'The same before it was evacuated, while it is and comes home; absent: it was not, or nobody noted it.',
+    'The same before it was evacuated, until failback is complete; absent: it was not, or it is not recorded.',
     z.number(),
   ).optional(),
-  bears: said('Requests that those who are well work on at once.', z.number()).optional(),
-  takes: said('Of these, what others may take up.', z.number()).optional(),
+  bears: said('Concurrent requests that the healthy ones serve.', z.number()).optional(),
+  takes: said('The part of that which other IDCs may use.', z.number()).optional(),
 });
 
 /** The effect of an evacuation, as one control plane knows it. */
@@ -84,9 +81,7 @@ const evacuationEffectShown = component(
   'EvacuationEffect',
   z.strictObject({
     ...named,
-    leave: z.array(
-      z.strictObject({ host: z.string(), to: said('The IDC that is asked first.', z.string()) }),
-    ),
+    leave: z.array(z.strictObject({ host: z.string(), to: said('The first target IDC.', z.string()) })),
     stay: z.array(
       z.strictObject({
         host: z.string(),
@@ -96,7 +91,7 @@ const evacuationEffectShown = component(
         ),
       }),
     ),
-    room: said('What the own IDC has, whichever is left.', z.array(room)),
+    room: said('The capacity of the local IDC, whichever is evacuated.', z.array(room)),
     ...waited,
   }),
 );
@@ -107,7 +102,7 @@ const evacuationEnd = component(
     ...named,
     ended: said('false: there was none.', z.boolean()),
     comingHome: said(
-      'Groups of the own IDC that come home little by little, as NAMESPACE/HOST:PORT.',
+      'Groups of the local IDC in gradual failback, as NAMESPACE/HOST:PORT.',
       z.array(z.string()),
     ),
     ...waited,
@@ -120,11 +115,11 @@ const evacuationRecord = component(
   'EvacuationRecord',
   z.strictObject({
     name: z.string(),
-    edit: said('Of two records of a name the higher counts.', z.int()),
-    by: said('Who wrote it, as chance has it: of two equal edits the higher counts.', z.string()),
+    edit: said('Of two records of a name the higher one applies.', z.int()),
+    by: said('Random id of the writer: of two equal edits the higher one applies.', z.string()),
     spec: said('null: it was ended.', z.union([evacuationAsked, z.null()])),
     until: said('When it is over, in milliseconds since 1970.', z.number()),
-    at: said('The clock by which `until` is told.', z.number()),
+    at: said('The clock of `until`.', z.number()),
   }),
 );
 
@@ -138,29 +133,29 @@ const unconfirmed = 'Some proxy has not confirmed in time.';
 export const evacuationContract = {
   listEvacuations: {
     tag,
-    summary: 'All evacuations, those of the folder of objects too',
-    help: 'evacuations, those of the folder too (JSON)',
+    summary: 'All evacuations, including those of the folder of objects',
+    help: 'evacuations, including those of the folder (JSON)',
     query: z.strictObject({}),
     answers: { 200: { description: 'By name; ended ones are left out.', schema: evacuationList } },
   },
   evacuate: {
     ...{ tag, path, needsToken: true },
-    summary: 'Let requests leave an IDC, or change how many do',
+    summary: 'Make requests leave an IDC, or change how many do',
     description:
-      "Takes the place of one of the same name, as a whole. On the disk before it is answered; other control planes of the IDC take it over within a second. With `wait=acked` it is answered when every connected proxy has confirmed. With `for` the body has no `expires`: it ends so long from now, by the control plane's own clock.",
-    help: 'put or replace one; ?check=only says what it would do',
+      "Replaces one of the same name as a whole. Stored on disk before the answer; other control planes of the IDC get it within a second. With `wait=acked` the answer comes when every connected proxy has confirmed. With `for` the body has no `expires`: it ends after this time, by the control plane's own clock.",
+    help: 'put or replace one; ?check=only reports its effect',
     query: z.strictObject({
       for: durationQuery(Number.MIN_VALUE, lastsMsMax, durationWords)
         .optional()
         .meta({ description: 'In place of `expires`: a duration of at most 72h.' }),
-      check: flag('check', 'only', 'Says what it would do, and does nothing.'),
+      check: flag('check', 'only', 'Reports its effect, and changes nothing.'),
       only: flag('only', 'standing', 'Changes one that is in force; else 404.'),
       ...waitParameters,
     }),
     body: evacuationAsked,
     answers: {
       200: {
-        description: 'What it does, as far as this control plane knows.',
+        description: 'Its effect, as far as this control plane knows.',
         schema: evacuationEffectShown,
       },
       202: { description: unconfirmed, schema: evacuationEffectShown },
@@ -169,10 +164,10 @@ export const evacuationContract = {
   },
   renewEvacuation: {
     ...{ tag, path, needsToken: true },
-    summary: 'Let one that is in force last longer',
+    summary: 'Extend one that is in force',
     description:
-      "It ends so long from now, by the control plane's own clock. What has ended, by its time or by somebody, at another control plane of the IDC too, does not come back: 404. With `wait=acked` it is answered when every connected proxy has confirmed what it does.",
-    help: 'let one that is in force last so long from now on: ?for=15s',
+      "It ends after this time, by the control plane's own clock. One that has ended, by its time or by a request, also at another control plane of the IDC, is not restored: 404. With `wait=acked` the answer comes when every connected proxy has confirmed its effect.",
+    help: 'extend one in force to this time from now: ?for=15s',
     query: z.strictObject({
       for: durationQuery(Number.MIN_VALUE, lastsMsMax, durationWords).meta({
         description: 'A duration of at most 72h, such as 15s.',
@@ -187,9 +182,9 @@ export const evacuationContract = {
   },
   endEvacuation: {
     ...{ tag, path, needsToken: true },
-    summary: 'Let everybody come home',
+    summary: 'End an evacuation',
     description:
-      'Groups whose DR group has `failback` come home little by little. Of one that does not stand 200, and `ended` is false.',
+      'Groups whose DR group has `failback` return gradually. If there is none of this name: 200, and `ended` is false.',
     help: 'end one; ?wait=acked answers when every proxy has confirmed',
     query: z.strictObject(waitParameters),
     answers: {
@@ -200,12 +195,12 @@ export const evacuationContract = {
   },
   replicateEvacuations: {
     ...{ tag, needsToken: true },
-    summary: 'What was asked for here, for another control plane of the same IDC',
+    summary: 'Evacuations put here, for another control plane of the same IDC',
     help: 'for other control planes of the IDC (JSON)',
     query: z.strictObject({}),
     answers: {
       200: {
-        description: 'Records, ended ones too as long as an older one could count.',
+        description: 'Records, including ended ones as long as an older one could apply.',
         schema: component('EvacuationRecords', z.array(evacuationRecord)),
       },
     },

@@ -8,12 +8,12 @@ export const problemType = 'application/problem+json';
 const problemKinds = {
   invalid: { status: 400, title: 'The request is not valid' },
   forbidden: { status: 403, title: 'The request needs the token' },
-  'not-found': { status: 404, title: 'There is no such thing' },
+  'not-found': { status: 404, title: 'There is no such resource' },
   'method-not-allowed': { status: 405, title: 'The path does not take this method' },
   late: { status: 408, title: 'It did not happen in time' },
-  conflict: { status: 409, title: 'The request contradicts what is there' },
+  conflict: { status: 409, title: 'The request contradicts the current state' },
   'too-large': { status: 413, title: 'The body is too large' },
-  'unsupported-media-type': { status: 415, title: 'The body is of another type than JSON' },
+  'unsupported-media-type': { status: 415, title: 'The body is not JSON' },
   exhausted: { status: 429, title: 'A limit is reached' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'A fault of the control plane' },
@@ -33,14 +33,18 @@ const codes = [
 export const problem = component(
   'Problem',
   z.strictObject({
-    type: said('Names the kind of problem: a tag URI (RFC 4151).', z.string()),
-    title: said('The kind in words: the same for all of one type.', z.string()),
+    type: said('Identifies the kind of problem: a tag URI (RFC 4151).', z.string()),
+    title: said('The kind as text: the same for all of one type.', z.string()),
     status: said('The HTTP status.', z.int()),
     detail: said('What was wrong here, and what to do.', z.string()),
-    faults: said('Of the body, all of them at once.', z.array(fault)).optional(),
-    generation: said('Of the newer life that has the name.', z.int()).optional(),
-    error: z.enum(codes).meta({ description: 'As before problem details; read `type`.', deprecated: true }),
-    message: z.string().meta({ description: 'As before problem details; read `detail`.', deprecated: true }),
+    faults: said('Errors of the body, all at once.', z.array(fault)).optional(),
+    generation: said('The newer generation that has the name.', z.int()).optional(),
+    error: z
+      .enum(codes)
+      .meta({ description: 'The form before problem details; read `type`.', deprecated: true }),
+    message: z
+      .string()
+      .meta({ description: 'The form before problem details; read `detail`.', deprecated: true }),
   }),
 );
 

@@ -42,6 +42,6 @@ export const waitParameters = {
 /** The parameter for the generation of an instance. */
 export const generationParameter = {
   generation: positive.optional().meta({
-    description: 'The life that is meant; absent, whichever is there.',
+    description: 'The generation; absent: any.',
   }),
 };

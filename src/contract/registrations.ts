@@ -12,19 +12,16 @@ export const registrationInput = component(
   z.strictObject({
     address: said('Its IP address, or unix:///path.', z.string()),
     ports: said(
-      "Port by the name of the Group's port; without one, the Group's own number.",
+      "Ports by the Group's port names; absent: the Group's own number.",
       z.record(z.string(), z.int().min(1).max(65_535)),
     ).optional(),
-    labels: said("What the Group's ServiceEntry selects it by.", labels).optional(),
+    labels: said("Labels for the selector of the Group's ServiceEntry.", labels).optional(),
     locality: said('IDC/zone/subzone; absent: the IDC of the control plane.', z.string()).optional(),
     weight: z.int().min(1).max(1_000_000).optional(),
     network: z.string().optional(),
-    ttl: z
-      .string()
-      .meta({ description: 'The lease: 1s to 1h without a sign of life.', default: '15s' })
-      .optional(),
+    ttl: z.string().meta({ description: 'The lease: 1s to 1h without renewal.', default: '15s' }).optional(),
     generation: said(
-      'Its life; absent: a new one, numbered by the control plane.',
+      'Its generation; absent: a new one, numbered by the control plane.',
       z.int().min(1),
     ).optional(),
   }),
@@ -33,7 +30,7 @@ export const registrationInput = component(
 const away = component(
   'Away',
   said(
-    'With wait=acked: other control planes of the IDC that do not answer. Those of their proxies that came here were waited for.',
+    'With wait=acked: other control planes of the IDC that do not answer. Their proxies were waited for if they connected here.',
     z.array(z.string()),
   ),
 ).optional();
@@ -47,7 +44,7 @@ const registration = component(
     namespace: z.string(),
     name: z.string(),
     generation: z.int(),
-    state: said('leaving: taken out, and some proxy may still have it.', z.enum([...states, 'gone'])),
+    state: said('leaving: deregistered, and some proxy may still have it.', z.enum([...states, 'gone'])),
     address: z.string(),
     ports,
     labels,
@@ -56,12 +53,9 @@ const registration = component(
     network: z.string().optional(),
     ttl: z.string(),
     leaseEndsIn: z.string().optional(),
-    keptBy: said(
-      'The control plane that keeps its lease, where this one hears no sign of life.',
-      z.string(),
-    ).optional(),
+    keptBy: said('The control plane that holds its lease, if not this one.', z.string()).optional(),
     controlPlanes: said(
-      'When it registers: admin addresses of the other control planes of the IDC. Register there, too.',
+      'On registration: admin addresses of the other control planes of the IDC. Register there, too.',
       z.array(z.string()),
     ).optional(),
     status: said(
@@ -86,7 +80,7 @@ const deregistered = component(
     namespace: z.string(),
     name: z.string(),
     was: said(
-      'What it was before this request; absent: no instance of that name was registered here.',
+      'Its state before this request; absent: it was not registered here.',
       z.enum([...states, 'gone', 'absent']),
     ),
     state: z.enum(['gone', 'leaving']),
@@ -102,7 +96,7 @@ const replicaItem = component(
     name: z.string(),
     generation: z.int(),
     state: z.enum([...states, 'gone']),
-    expired: said('Leaves because its lease ran out.', z.boolean()),
+    expired: said('Leaves because its lease expired.', z.boolean()),
     ttlMs: z.int(),
     spec: z.strictObject({
       address: z.string(),
@@ -112,10 +106,10 @@ const replicaItem = component(
       weight: z.int().optional(),
       network: z.string().optional(),
     }),
-    edit: said('Counts what was changed within its life.', z.int()),
-    knownTo: said('Ids of the control planes that have or had this life.', z.array(z.string())),
+    edit: said('Counts changes within its generation.', z.int()),
+    knownTo: said('Ids of the control planes that have or had this generation.', z.array(z.string())),
     lease: said(
-      'running: a sign of life came there within its time; unsure: none did, as the process has just started or stood still.',
+      'running: renewed there in time; unsure: not renewed since the process started or was stalled.',
       z.enum(['running', 'unsure', 'none']),
     ),
     isFree: said('Drained, and no proxy there has it.', z.boolean()),
@@ -125,18 +119,18 @@ const replicaItem = component(
 const replica = component(
   'Replica',
   z.strictObject({
-    id: said('Names the file of registrations.', z.string()),
-    epoch: said('Names the life of the process.', z.string()),
+    id: said('Identifies the file of registrations.', z.string()),
+    epoch: said('Identifies the run of the process.', z.string()),
     idc: z.string(),
-    isComplete: said('Whether it has once had all that there was to know.', z.boolean()),
-    isAll: said('Whether these are all, or those that changed.', z.boolean()),
+    isComplete: said('Whether it has once had the complete state.', z.boolean()),
+    isAll: said('Whether these are all, or only the changed ones.', z.boolean()),
     items: z.array(replicaItem),
     absent: said(
-      'Names that it does not have any more.',
+      'Names that it no longer has.',
       z.array(z.strictObject({ namespace: z.string(), name: z.string() })),
     ),
     proxies: said(
-      'Node ids of proxies that have endpoints from it; absent: as before.',
+      'Node ids of proxies with endpoints from it; absent: unchanged.',
       z.array(z.string()),
     ).optional(),
     cursor: z.string(),
@@ -148,8 +142,7 @@ const path = {
   namespace: "The Group's namespace.",
   name: 'The instance: one name for each place to run in.',
 };
-const standing =
-  'The instance as it stands; 201 when something changed, 202 when some proxy has not confirmed in time.';
+const standing = 'The instance as registered; 201 on a change, 202 if some proxy has not confirmed in time.';
 const stands = { description: standing, schema: registration };
 
 /** Input and output of the operations on registrations. */
@@ -170,10 +163,10 @@ export const registrationContract = {
   },
   register: {
     ...{ tag, path, needsToken: true },
-    summary: 'Register an instance, or say what it is anew',
+    summary: 'Register an instance, or update it',
     description:
-      "The same life again renews the lease and takes over what changed; an operator's drain holds on. A newer life takes the place of an older one. On the disk before it is answered. With `wait=acked` it is answered when every connected proxy has it.",
-    help: 'register an instance, or say what it is anew',
+      "The same generation again renews the lease and applies changes; an operator's drain stays. A newer generation replaces an older one. Stored on disk before the answer. With `wait=acked` the answer comes when every connected proxy has it.",
+    help: 'register an instance, or update it',
     query: z.strictObject(waitParameters),
     body: registrationInput,
     answers: { 200: stands, 201: stands, 202: stands },
@@ -181,18 +174,18 @@ export const registrationContract = {
   },
   renew: {
     ...{ tag, path, needsToken: true },
-    summary: 'A sign of life: the lease begins anew',
+    summary: 'Renew the lease',
     description:
       'Cheap, not written to disk. 404 means that it must register again, with the same generation.',
-    help: 'a sign of life: the lease begins anew',
+    help: 'renew the lease',
     query: z.strictObject(generationParameter),
     answers: { 200: stands },
     refusals: [404, 409],
   },
   drain: {
     ...{ tag, path, needsToken: true },
-    summary: 'No new requests; it stays registered',
-    help: 'no new requests; stays registered',
+    summary: 'Drain: no new requests; it stays registered',
+    help: 'drain: no new requests; stays registered',
     query: z.strictObject({ ...generationParameter, ...waitParameters }),
     answers: { 200: stands, 202: stands },
     refusals: [404, 409],
@@ -207,32 +200,32 @@ export const registrationContract = {
   },
   deregister: {
     ...{ tag, path, needsToken: true },
-    summary: 'Take an instance out',
+    summary: 'Deregister an instance',
     description:
-      'It gets no new requests from here on. With `wait=acked` it is answered when every proxy that had it has ACKed its removal (200), or at the timeout (202, and who has not). Of something that is not registered: 200, and `was` says so.',
-    help: 'take an instance out; ?wait=acked answers when no proxy has it any more',
+      'It gets no new requests from now on. With `wait=acked` the answer comes when every proxy that had it has ACKed its removal (200), or at the timeout (202, with the proxies that have not). If it is not registered: 200, and `was` is absent.',
+    help: 'deregister an instance; ?wait=acked answers when no proxy has it any more',
     query: z.strictObject({ ...generationParameter, ...waitParameters }),
     answers: {
-      200: { description: 'It is gone, or on its way where nobody waits for it.', schema: deregistered },
+      200: { description: 'It is removed, or being removed without a wait.', schema: deregistered },
       202: { description: 'Some proxy may still have it.', schema: deregistered },
     },
   },
   replicate: {
     ...{ tag, needsToken: true },
-    summary: 'What registered here, for another control plane of the same IDC',
+    summary: 'Registrations of this control plane, for another one of the same IDC',
     description:
-      '`isthmus serve --peer-admin` asks for it, over and over. The first answer has everything, the next ones what changed since their cursor; while nothing changes they are held. docs/registration.md says what is made of it.',
-    help: 'for other control planes of the IDC: registrations, or what changed since (JSON)',
+      '`isthmus serve --peer-admin` requests it repeatedly. The first answer has everything, the next ones the changes since their cursor; without changes the answer is held. docs/registration.md describes how they are merged.',
+    help: 'for other control planes of the IDC: registrations, or changes since a cursor (JSON)',
     query: z.strictObject({
-      from: z.string().optional().meta({ description: 'The id of who asks.' }),
+      from: z.string().optional().meta({ description: 'The id of the requesting control plane.' }),
       since: z.string().optional().meta({
         description:
-          'The cursor of the last answer; absent, or of an earlier life of this process: everything.',
+          'The cursor of the last answer; absent, or of an earlier run of this process: everything.',
       }),
       hold: positive.optional().meta({
-        description: 'How long to hold an answer that has nothing, in milliseconds, up to 60000.',
+        description: 'How long to hold an empty answer, in milliseconds, up to 60000.',
       }),
     }),
-    answers: { 200: { description: 'What there is, or what changed.', schema: replica } },
+    answers: { 200: { description: 'All registrations, or the changed ones.', schema: replica } },
   },
 } as const satisfies Readonly<Record<string, Operation>>;

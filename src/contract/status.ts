@@ -19,20 +19,20 @@ const typeReport = component(
     version: said('The last version that it ACKed.', z.string()).optional(),
     answeredAgoMs: said('Since its last ACK or NACK.', z.number()).optional(),
     sent: said(
-      'What was sent and waits for its answer.',
+      'The response that awaits its ACK.',
       z.strictObject({ version: z.string(), agoMs: z.number() }),
     ).optional(),
     nack: said(
-      'What it refused, in its own words.',
+      'The refusal, in its own message.',
       z.strictObject({
         version: z.string(),
         message: z.string(),
         names: strings,
-        lacking: said('Of `names`, those of which it has no earlier version either.', strings),
+        lacking: said('Those of `names` of which it has no earlier version.', strings),
         againInMs: said('When the first is offered again.', z.number()).optional(),
       }),
     ).optional(),
-    names: said('How many names it asked for; absent: all.', z.int()).optional(),
+    names: said('Number of subscribed names; absent: all.', z.int()).optional(),
   }),
 );
 
@@ -45,10 +45,10 @@ const proxyFields = {
     'Its program and version, where it states them: `envoy` and `1.40.0`.',
     z.strictObject({ name: z.string(), version: z.string() }),
   ).optional(),
-  peer: said('`address:port` of its end.', z.string()),
+  peer: said('`address:port` of the peer.', z.string()),
   connectedForMs: z.number(),
   lastEvent: said(
-    'The last event that it ACKed: event → ACK, and when that was.',
+    'The last event that it ACKed: event → ACK, and when.',
     z.strictObject({ tookMs: z.number(), agoMs: z.number() }),
   ).optional(),
   types: z.record(z.string(), typeReport),
@@ -62,7 +62,7 @@ const nodeStatus = component(
   z.strictObject({
     ...proxyFields,
     differences: said(
-      'What it was sent, or is to get, and has not accepted.',
+      'Resources that it has not accepted in their current version.',
       z.array(
         z.strictObject({
           type: z.string(),
@@ -142,7 +142,7 @@ const controlPlaneStatus = component(
   'ControlPlaneStatus',
   z.strictObject({
     version: said('The version of Isthmus that it runs.', z.string()),
-    ready: said('New proxies may come, and are answered.', z.boolean()),
+    ready: said('New proxies are welcome, and answered.', z.boolean()),
     waitingFor: strings,
     reasons: said('Why it still waits, for how long, and what to do.', strings),
     sources: z.array(sourceStatus),
@@ -150,10 +150,10 @@ const controlPlaneStatus = component(
     idc: z.string(),
     proxies: z.array(proxyStatus),
     gone: said(
-      'Nodes that were connected and are not: what they have is unknown.',
+      'Nodes that were connected: their current configuration is unknown.',
       z.array(z.strictObject({ id: z.string(), role, idc: z.string(), goneForMs: z.number() })),
     ),
-    port: said('How full the xDS port is, and whom it turned away since the start.', levels).optional(),
+    port: said('Levels of the xDS port, and refusals since the start.', levels).optional(),
     refusedStreams: z.array(refusedStreams),
     eventToAck: z.strictObject({
       count: z.int(),
@@ -165,12 +165,12 @@ const controlPlaneStatus = component(
     }),
     evacuations: z.array(evacuation),
     comingHome: said(
-      'Groups that come home little by little, with the share that they keep now, percent.',
+      'Groups in gradual failback, with their local percentage.',
       z.array(z.strictObject({ group: z.string(), percent: z.number() })),
     ),
-    slowPushes: said('The last pushes that were slow or not ACKed in time, newest first.', z.array(slowPush)),
+    slowPushes: said('The last slow or late pushes, newest first.', z.array(slowPush)),
     loopPrevention: z.enum(['on', 'off']),
-    problems: said('What is wrong beyond registry objects.', z.array(finding)),
+    problems: said('Problems besides those of registry objects.', z.array(finding)),
   }),
 );
 
@@ -181,7 +181,7 @@ const tag = 'status';
 /** Input and output of the pages of the admin address. */
 export const statusContract = {
   listPages: {
-    ...{ tag, summary: 'All operations, one a line', help: 'this list', ...anyQuery },
+    ...{ tag, summary: 'All operations, one per line', help: 'this list', ...anyQuery },
     answers: { 200: text('Method, path, and what it is for.') },
   },
   getLive: {
@@ -190,13 +190,13 @@ export const statusContract = {
   },
   getReady: {
     ...{ tag, summary: 'Whether xDS is answered', ...anyQuery },
-    help: 'xDS is answered; else 503 and what is waited for',
-    answers: { 200: text('It is ready.'), 503: text('It is not ready, and what it waits for.') },
+    help: 'xDS is answered; else 503 and the unmet conditions',
+    answers: { 200: text('It is ready.'), 503: text('It is not ready, and the unmet conditions.') },
   },
   getStatus: {
     ...{ tag, isDear: true, takesAnyQuery: true },
-    summary: 'Proxies, what they have, and how long events take to their ACKs',
-    help: 'proxies, what they have, event → ACK; ?node=ID: one of them in full (JSON)',
+    summary: 'Proxies, their configuration, and how long events take to their ACKs',
+    help: 'proxies, their configuration, event → ACK; ?node=ID: one of them in full (JSON)',
     query: z.strictObject({
       node: z
         .string()
@@ -205,7 +205,7 @@ export const statusContract = {
     }),
     answers: {
       200: {
-        description: 'Of the control plane, or of one node each of its streams.',
+        description: 'Of the control plane, or of each stream of a node.',
         schema: component('Status', z.union([controlPlaneStatus, z.array(nodeStatus)])),
       },
     },
@@ -213,8 +213,8 @@ export const statusContract = {
   },
   getProblems: {
     ...{ tag, isDear: true, ...anyQuery },
-    summary: 'What is wrong with registry objects',
-    help: 'what is wrong with registry objects (JSON)',
+    summary: 'Problems of registry objects',
+    help: 'problems of registry objects (JSON)',
     answers: {
       200: { description: 'Errors and warnings.', schema: component('Problems', z.array(finding)) },
     },
@@ -229,11 +229,11 @@ export const statusContract = {
   },
   confirmDeletes: {
     ...{ tag, needsToken: true, ...anyQuery },
-    summary: 'Let go the deletions that the shrink guard holds',
-    help: 'let go the deletions that the shrink guard holds (needs the token)',
+    summary: 'Confirm the deletions that the shrink guard holds',
+    help: 'confirm the deletions that the shrink guard holds (needs the token)',
     answers: {
       200: {
-        description: 'How many were let go.',
+        description: 'Number of confirmed deletions.',
         schema: component('ConfirmedDeletes', z.strictObject({ released: z.int() })),
       },
     },

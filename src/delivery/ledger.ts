@@ -248,7 +248,7 @@ export class Ledger {
       if (still.has(id)) continue;
       this.#late.delete(id);
       metrics.lateProxies.dec();
-      logger.info('a proxy that was late has caught up or gone', {
+      logger.info('a late proxy has caught up or disconnected', {
         node,
         afterMs: Math.round(clock.now() - since),
       });

@@ -75,7 +75,7 @@ export function describeRefusedStreams(list: readonly RefusedStreams[]): readonl
   return list.map(({ from, node, reason, count, lastAgoMs }) => {
     const who = node === undefined ? 'an xDS client' : `node '${node}'`;
     const times = count === 1 ? '' : ` ${count} times`;
-    const message = `${who} was refused${times}, the last time ${Math.round(lastAgoMs / 1000)} s ago, and gets nothing: ${reason}. Correct what connects from there, or stop it.`;
+    const message = `${who} was refused${times}, the last time ${Math.round(lastAgoMs / 1000)} s ago, and gets no configuration: ${reason}. Correct the client at this address, or stop it.`;
     return { code: 'StreamRefused', severity: 'warning', where: from, path: '', message };
   });
 }

@@ -280,24 +280,24 @@ class ProbingKeeper implements FailbackKeeper {
   #tell(one: WatchedGroup, before: FailbackState): void {
     const { key, state, instances } = one;
     const held = {
-      home: 'nobody is left at home: it will come back little by little',
+      home: 'no instance is left in this IDC: requests will return gradually',
       due: 'its evacuation is over, but fewer than half of its instances are good: held until they are',
     } as const;
     const words = {
-      home: 'all of its requests are home again',
+      home: 'all of its requests are local again',
       due: 'its evacuation is over',
       away:
         before.at === 'home' || before.at === 'due'
           ? held[before.at]
-          : 'it failed on its way home: held again, for longer',
+          : 'failback failed: held again, for longer',
       warm: 'enough instances are good: reads are mirrored to them',
-      ramp: 'enough instances are good: its requests come home little by little',
+      ramp: 'enough instances are good: its requests return gradually',
     } as const;
     const { failures } = state;
     this.#logger.info(`failback: ${words[state.at]}`, { group: key, instances: instances.size, failures });
     if (before.at !== 'due') return;
     for (const { before: bore, bears } of this.#shortfallOf(one))
-      this.#logger.warn('failback: it comes home to instances that bear less than before it was evacuated', {
+      this.#logger.warn('failback: the instances have less capacity than before the evacuation', {
         ...{ group: key, bears, before: bore },
       });
   }

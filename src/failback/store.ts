@@ -28,7 +28,7 @@ export function openFailbackStore(folder: string, logger: Logger): FailbackStore
         await rename(`${file}.new`, file);
       } catch (reason) {
         const { message } = reason as Error;
-        logger.warn('failback: not written down, a control plane that starts would begin anew', { message });
+        logger.warn('failback: states not stored, a control plane that starts would begin anew', { message });
       }
     }
     isWriting = false;
@@ -50,7 +50,7 @@ function read(file: string, logger: Logger): SavedStates {
   try {
     const parsed: unknown = JSON.parse(readBounded(file, fileBytesMax).toString('utf8'));
     if (isStates(parsed)) return parsed;
-    throw new Error('it is not what a control plane writes');
+    throw new Error('it is not in the form that a control plane writes');
   } catch (reason) {
     const { code, message } = reason as NodeJS.ErrnoException;
     if (code !== 'ENOENT') logger.warn(`failback: ${file} is not used: ${message}`);

@@ -103,7 +103,7 @@ export function createMetrics(idc: string): Metrics {
       ask(counts) {
         new Gauge({
           name: 'isthmus_registrations_remembered',
-          help: 'What is remembered of registrations that are no more: lives that are gone, and changes for other control planes.',
+          help: 'Remembered former registrations: ended generations, and changes for other control planes.',
           ...{ labelNames: ['of'], registers },
           collect() {
             for (const [of, count] of Object.entries(counts())) this.set({ of }, count);
@@ -122,26 +122,26 @@ export function createMetrics(idc: string): Metrics {
           });
         peerGauge(
           'peer_up',
-          'Whether another control plane of this IDC answers, so that either has what registered at the other: 1, else 0.',
+          'Whether another control plane of this IDC answers, so that registrations are replicated: 1, else 0.',
           ({ state }) => (state === 'away' ? 0 : 1),
         );
         peerGauge(
           'registrations_kept_by_peer',
-          'Instances that give signs of life to another control plane alone.',
+          'Instances that renew their lease at another control plane only.',
           ({ keptThereAlone }) => keptThereAlone,
         );
       },
     },
     turnedAway: counter(
       'xds_turned_away_total',
-      'xDS connections and streams that had no place or used it for nothing, by limit (docs/xds.md).',
+      'xDS connections and streams refused by limits (docs/xds.md), by limit.',
       ['limit'],
     ),
     xdsLevels: {
       ask(levels) {
         new Gauge({
           name: 'isthmus_xds_level',
-          help: 'What the limits of the xDS port are there for, as it is now: connections, streams, what waits and what is kept.',
+          help: 'Levels of the xDS port’s limits: connections, streams, waiting and remembered data.',
           ...{ labelNames: ['of'], registers },
           collect() {
             for (const [of, level] of Object.entries(levels())) this.set({ of }, level);
@@ -170,11 +170,11 @@ export function createMetrics(idc: string): Metrics {
     ),
     snapshotAge: sourceGauge(
       'snapshot_age_seconds',
-      'For how long the last good state on disk has not been known to be what the source holds.',
+      'Time since the last good state on disk was known to equal the state of its source.',
     ),
     repaired: counter(
       'reconcile_repairs_total',
-      'Objects of which the index had something else than their source, put right: missed events. 0 is expected.',
+      'Objects of which the index differed from their source, repaired: missed events. 0 is expected.',
       ['source'],
     ),
     latePushes: counter('late_pushes_total', 'Pushes that a proxy had not ACKed in the stated time.', [
@@ -189,7 +189,7 @@ export function createMetrics(idc: string): Metrics {
       ask(held) {
         new Gauge({
           name: 'isthmus_failback_share_percent',
-          help: 'The share of its requests that a Group on its way home keeps, by Group; one that is home is not listed.',
+          help: 'The local share of requests of a Group in failback, by Group; others are not listed.',
           labelNames: ['group'],
           registers,
           collect() {
@@ -202,7 +202,7 @@ export function createMetrics(idc: string): Metrics {
     deletionsPending: gauge('deletions_pending', 'Deletions that wait for proxies.', []),
     deletionsReleased: counter(
       'deletions_released_total',
-      'Instances that went, by cause: acked, or given up for a proxy that was disconnected or over the limit.',
+      'Deleted instances, by cause: acked, or no longer waited for, as a proxy was disconnected or over the limit.',
       ['cause'],
     ),
     deletionRelease: createLatencyHistogram(registry, {
@@ -212,7 +212,7 @@ export function createMetrics(idc: string): Metrics {
     }),
     eventLoopStall: new Histogram({
       name: 'isthmus_event_loop_stall_seconds',
-      help: 'Times of half a second and more in which the event loop stood still: nobody was read, written or answered.',
+      help: 'Stalls of the event loop of half a second and more, in which nothing was read, written or answered.',
       buckets: [0.5, 1, 2, 5, 10, 30, 60],
       registers,
     }),
@@ -224,13 +224,13 @@ export function createMetrics(idc: string): Metrics {
     nacks: counter('nacks_total', 'Responses that a proxy rejected, by resource type.', ['type']),
     refusedAgain: counter(
       'nacks_again_total',
-      'Of these, refusals of what the proxy had refused before: it is offered again after a pause.',
+      'Of these, repeated refusals of the same content: it is offered again after a pause.',
       ['type'],
     ),
     acks: counter('acks_total', 'Responses that a proxy accepted, by resource type.', ['type']),
     streamsRefused: counter(
       'streams_refused_total',
-      'xDS streams that were ended for what their client sent, by code: invalid, exhausted, late, unsupported.',
+      'xDS streams ended because of their client’s input, by code: invalid, exhausted, late, unsupported.',
       ['code'],
     ),
     proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),
@@ -242,8 +242,8 @@ export function createMetrics(idc: string): Metrics {
       ['code', 'severity'],
     ),
     ready: gauge('ready', 'Whether xDS is answered: 1, else 0.', []),
-    groups: gauge('groups', 'Groups that are known.', []),
-    loopPrevention: gauge('loop_prevention', 'Whether requests in circles are stopped: 1, else 0.', []),
+    groups: gauge('groups', 'Known Groups.', []),
+    loopPrevention: gauge('loop_prevention', 'Whether loop prevention is on: 1, else 0.', []),
     refused: counter(
       'resources_refused_total',
       'Resources that could not be encoded, and were not pushed.',

@@ -127,7 +127,7 @@ function refusals(host: string, entries: readonly ServiceEntry[]): DeclarationFa
 function overruled(host: string, entries: readonly ServiceEntry[]): DeclarationFault[] {
   return mergePorts(entries).ports.flatMap(({ port, from: [first, ...others] }) => {
     const counts = entries[first.entry] as ServiceEntry;
-    const tail = `of ServiceEntry ${nameOf(counts)} counts, which has the port too and comes first (by age, then by name): give both the same.`;
+    const tail = `of ServiceEntry ${nameOf(counts)} applies, which has the port too and comes first (by age, then by name): give both the same.`;
     return others.flatMap(({ entry }): DeclarationFault[] => {
       const object = entries[entry] as ServiceEntry;
       const differs = (of: (entry: ServiceEntry) => unknown) =>
@@ -193,7 +193,7 @@ function hiddenPorts(host: string, ranked: readonly ServiceEntry[]): Declaration
     const [first] = hidden;
     if (first === undefined) return [];
     const ports = hidden.map(({ port }) => port.number).join(', ');
-    const message = `callers of ${namespace} see ${host} as declared here, and not port ${ports} of ServiceEntry ${nameOf(first.other)}: add it here, or take the host out.`;
+    const message = `callers of ${namespace} see ${host} as declared here, without port ${ports} of ServiceEntry ${nameOf(first.other)}: add it here, or take the host out.`;
     return [{ entry, path: ['spec', 'ports'], message }];
   });
 }

@@ -55,7 +55,7 @@ export function parseStatuses(texts: readonly string[]): readonly StatusRange[] 
     if (from === 0 || from > to)
       return `'${text}' is not a status: give one like 204, or a range like 200-299.`;
     if (from < statusMin || to > statusMax) {
-      return `'${text}' is not from ${statusMin} to ${statusMax}: a 5xx may be a proxy's own answer, and says that nobody is there.`;
+      return `'${text}' is not from ${statusMin} to ${statusMax}: a 5xx may be a proxy's own answer when no instance is there.`;
     }
     ranges.push({ from, to });
   }

@@ -9,7 +9,10 @@ export const idcNamePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 /** Validates the name of an IDC. Throws MeshError `invalid`. */
 export function readIdcName(text: string): string {
   if (idcNamePattern.test(text)) return text;
-  throw new MeshError('invalid', `'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
+  throw new MeshError(
+    'invalid',
+    `'${text}' is not an IDC name: a-z, 0-9 and -, at most 32, not - at an end.`,
+  );
 }
 
 /** An ingress gateway: `edgePort` for clients, `peerPort` for other IDCs' egress gateways. */

@@ -99,7 +99,7 @@ export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata
   const said: Said = { raw, nameOf };
   const idc = text(said, 'idc');
   if (!idcNamePattern.test(idc))
-    throw bad(said, 'idc', `'${idc}' is no IDC name (a-z, 0-9 and -, at most 32)`);
+    throw bad(said, 'idc', `'${idc}' is not an IDC name (a-z, 0-9 and -, at most 32)`);
   const common = {
     idc,
     ...optional('accessLog', raw.accessLog === undefined ? undefined : text(said, 'accessLog')),
@@ -158,7 +158,7 @@ function bad({ nameOf }: Said, field: string, message: string): MeshError {
 
 function text(said: Said, field: string): string {
   const value = said.raw[field];
-  if (typeof value !== 'string' || value === '') throw bad(said, field, 'must be a text, and not empty');
+  if (typeof value !== 'string' || value === '') throw bad(said, field, 'must be a string, and not empty');
   return value;
 }
 
@@ -169,7 +169,7 @@ function zoneName(said: Said): string {
     throw bad(
       said,
       'zone',
-      `${JSON.stringify(name)} is no zone: give what stands between the slashes of IDC/zone/subzone`,
+      `${JSON.stringify(name)} is not a zone: give the part between the slashes of IDC/zone/subzone`,
     );
   }
   return name;
@@ -217,9 +217,9 @@ function listen(said: Said, field: string): ListenAddress {
   }
   const { address, port } = value;
   if (addressKind(address) !== 'ip')
-    throw bad(said, field, `'${address}' is no IP address that can be listened on`);
+    throw bad(said, field, `'${address}' is not an IP address that can be listened on`);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw bad(said, field, `${port} is no port: 1 to 65535`);
+    throw bad(said, field, `${port} is not a port: 1 to 65535`);
   return { address, port };
 }
 

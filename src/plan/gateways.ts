@@ -91,7 +91,7 @@ export function planHungIdcs(
 /** The problem shown for such a gateway. */
 export function describeLeftOut({ idc, kind, address, port }: LeftOut): Finding {
   const message =
-    'accepts connections and answers nothing: its process hangs, or has more to do than it can. No requests are sent to it until it answers; look at the process, or end it';
+    'accepts connections and never answers: its process hangs or is overloaded. No requests are sent to it until it answers; look at the process, or end it';
   const where = `${kind} gateway ${address}:${port} of ${idc}`;
   return { code: 'GatewayHangs', severity: 'warning', where, path: '', message };
 }

@@ -34,7 +34,7 @@ export function describeNacks(
     const { message: reason, names } = nack;
     const [first, ...others] = nodes.sort();
     const who = others.length === 0 ? `${first}` : `${first} and ${others.length} more`;
-    const what = names.length === 0 ? 'something of it' : names.join(', ');
+    const what = names.length === 0 ? 'a part of it' : names.join(', ');
     const message = `${who} refused ${what} and ${remainderOf(nack)}: ${reason.trimEnd()}. ${remedyOf(reason)}`;
     return { code: 'ResourceRefused', severity: 'error', where: type, path: '', message };
   });
@@ -42,7 +42,7 @@ export function describeNacks(
 
 /** What a client that refused a resource continues with. */
 export function remainderOf({ names, lacking }: Omit<RefusedNames, 'message'>): string {
-  if (names.length === 0) return 'goes on with what it had, if anything';
+  if (names.length === 0) return 'continues with what it had, if anything';
   const kept = names.length - lacking.length;
   if (lacking.length === 0) return kept === 1 ? 'kept the last good one' : 'kept the last good ones';
   if (kept > 0) return `goes without ${lacking.join(', ')}, and kept the last good of the others`;

@@ -159,7 +159,7 @@ class MemoryWatch implements MemoryGuard {
       readiness.turnAway('memory', this.#pressure);
       metrics.shedding.set(isFull ? 1 : 0);
       if (isFull) logger.warn(`${words}; new xDS streams are refused`);
-      else logger.info('there is memory again: new xDS streams are accepted', { usedMiB: mib(bytes) });
+      else logger.info('memory is available again: new xDS streams are accepted', { usedMiB: mib(bytes) });
     }
     this.#isInVain = false;
     if (!isFull) return;

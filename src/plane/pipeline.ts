@@ -181,7 +181,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (catalog.stale === 0 || nextSlice !== undefined) return;
     nextSlice = clock.after(0, () => {
       nextSlice = undefined;
-      const push = ledger.begin('reach', at, 1, 'what answers no more, or again');
+      const push = ledger.begin('reach', at, 1, 'change of reachability');
       publish(catalog.freshen(freshenedAtOnce), push, []);
       push.end();
       freshenSlowly(at);
@@ -314,7 +314,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const plans = planner.reached(reach, view);
       const isOther = !sameContent(planLeftOut(view.idcs, idc, reach), leftOut);
       if (plans.size === 0 && !isOther) return;
-      const push = ledger.begin('reach', clock.now(), 1, 'what answers no more, or again');
+      const push = ledger.begin('reach', clock.now(), 1, 'change of reachability');
       if (isOther) surround(push, []);
       if (plans.size > 0) publish(catalog.update(plans), push, []);
       push.end();

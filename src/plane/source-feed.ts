@@ -85,7 +85,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   function repair(batch: readonly Change[], rank: number): void {
     const source = sources[rank];
     if (source === undefined) return;
-    logger.error('an event was missed: the index differed from its source; put right', {
+    logger.error('an event was missed: the index differed from its source; repaired', {
       source: source.name,
       objects: batch.length,
       first: keysOf(batch.slice(0, 10)),

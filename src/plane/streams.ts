@@ -19,7 +19,7 @@ export function scopeOf(node: Node): NodeScope {
 export function classOf(node: Node, idc: string): string {
   const scope = scopeOf(node);
   if (scope.idc !== idc) {
-    const message = `node '${node.id}' stands in IDC '${scope.idc}', this control plane in '${idc}'; give it the --xds of its own IDC`;
+    const message = `node '${node.id}' is in IDC '${scope.idc}', this control plane in '${idc}'; give it the --xds of its own IDC`;
     throw new MeshError('invalid', message);
   }
   return JSON.stringify(scope);

@@ -25,11 +25,11 @@ const schemes = {
 export function openSource(address: string, options: SourceOptions): Source {
   const [, scheme = 'files', rest = ''] = /^(?:([a-z][a-z0-9+-]+):)?(.*)$/s.exec(address) ?? [];
   if (rest === '') {
-    throw new MeshError('invalid', `'${address}' names no source: give a folder, or files:/path/to/folder`);
+    throw new MeshError('invalid', `'${address}' is not a source: give a folder, or files:/path/to/folder`);
   }
   if (!Object.hasOwn(schemes, scheme)) {
     const known = Object.keys(schemes);
-    const message = `'${scheme}' is no kind of source, known: ${known.join(', ')}.${didYouMean(scheme, known)}`;
+    const message = `'${scheme}' is not a kind of source, known: ${known.join(', ')}.${didYouMean(scheme, known)}`;
     throw new MeshError('invalid', message);
   }
   return schemes[scheme as keyof typeof schemes](rest, options);

@@ -77,7 +77,7 @@ export class StartOrder {
     if (!this.#answering || this.#held.size === 0) return [];
     const most = egressWaitMsMax / 1_000;
     return [
-      `ingress gateways that have just connected wait for an egress gateway of this IDC that listens, for ${most} s at most`,
+      `ingress gateways that have just connected wait until an egress gateway of this IDC listens, for ${most} s at most`,
     ];
   }
 
@@ -94,7 +94,7 @@ export class StartOrder {
     }
     this.#limit ??= clock.after(egressWaitMsMax, () => {
       const waitedMs = egressWaitMsMax;
-      logger.warn('no egress gateway listens yet: ingress gateways are answered without', { waitedMs });
+      logger.warn('no egress gateway listens yet: ingress gateways are answered without one', { waitedMs });
       this.#letGo();
     });
   }

@@ -17,7 +17,7 @@ export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
   const faults: string[] = [];
   for (const name of [idc, ...peers]) {
     if (!idcNamePattern.test(name))
-      faults.push(`'${name}' is no IDC name (must match ${idcNamePattern.source})`);
+      faults.push(`'${name}' is not an IDC name (must match ${idcNamePattern.source})`);
   }
   if (peers.includes(idc)) faults.push(`'${idc}' is its own peer`);
   if (new Set(peers).size !== peers.length) faults.push('a peer is named twice');

@@ -68,7 +68,7 @@ export class CompileProcess {
       this.#timer = this.#clock.after(idleMs, () => void this.#end());
       return;
     }
-    this.#timer = this.#clock.after(jobMsMax, () => this.#fail(`gave no answer for ${jobMsMax} ms`));
+    this.#timer = this.#clock.after(jobMsMax, () => this.#fail(`did not answer for ${jobMsMax} ms`));
     this.#child ??= this.#start();
     const child = this.#child;
     child.ref();

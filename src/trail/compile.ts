@@ -74,7 +74,7 @@ export function createPolicyCompiler(
       const { bytes, stored } = await compiler.run({ policy, sources: all, ...file });
       const artefact = { policy, bytes, hash: contentHash(bytes), compileMs: clock.now() - start };
       const { hash, compileMs } = artefact;
-      const what = stored ? 'filter found, compiled earlier' : 'filter compiled';
+      const what = stored ? 'filter loaded, compiled earlier' : 'filter compiled';
       logger.info(what, { policy: policyRef(policy), hash, bytes: bytes.length, compileMs });
       return artefact;
     } catch (reason) {

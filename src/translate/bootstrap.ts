@@ -53,7 +53,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   const given = parseNodeScope({ [nodeMetadataKey]: options.scope });
   const scope: NodeScope = given.role === 'ingress' ? { ...given, runtime: true } : given;
   checkNode(options);
-  if (scope.role === 'grpc') throw new MeshError('invalid', 'a gRPC client has a bootstrap of its own kind');
+  if (scope.role === 'grpc') throw new MeshError('invalid', 'a gRPC client needs a gRPC bootstrap');
   if (options.inbound !== undefined && scope.role !== 'sidecar') {
     throw new MeshError('invalid', `only a sidecar has an inbound listener, not an ${scope.role} gateway`);
   }
@@ -152,7 +152,7 @@ function checkAdmin(scope: NodeScope, admin: ListenAddress | undefined): void {
   if (isLoopback(admin.address)) return;
   throw new MeshError(
     'invalid',
-    `the admin interface at ${admin.address} could be reached through a sidecar that passes unknown hosts through: put it on 127.0.0.1`,
+    `the admin interface at ${admin.address} would be reachable through a sidecar that passes unknown hosts through: put it on 127.0.0.1`,
   );
 }
 

@@ -280,7 +280,7 @@ export class Hub implements SessionHost<Session, Member> {
     const which = refused.length > 0 ? { refused: shortList(refused) } : { refusedOneOf: shortList(names) };
     const fields = { node: nack.stream.node.id, type, version, message, ...which };
     if (nack.isNews) this.log.warn('NACK', fields);
-    else this.log.debug('NACK, as before', fields);
+    else this.log.debug('NACK, repeated', fields);
     this.#hook('onNack', nack);
   };
 

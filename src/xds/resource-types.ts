@@ -162,5 +162,5 @@ function entryOf(typeUrl: string): { readonly rule: TypeRule; readonly position:
   const found = rules.get(typeUrl);
   if (found !== undefined) return found;
   const known = pushOrder.map(({ short }) => short).join(', ');
-  throw new MeshError('invalid', `'${typeUrl}' is no type of resources that are served: those are ${known}`);
+  throw new MeshError('invalid', `'${typeUrl}' is not a resource type that is served: those are ${known}`);
 }

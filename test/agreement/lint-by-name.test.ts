@@ -27,16 +27,13 @@ t.test('only hosts that are not served are reported', async (t) => {
   t.same(entry('*.wiki.test', `resolution: DYNAMIC_DNS, ${http}`).told, []);
   const full = entry('www.wiki.test', both).told;
   t.equal(full.length, 1, `${full}`);
-  t.match(
-    full[0],
-    /NONE, which is what none given means, no sidecar listens for TCP ports \(443, 3306\).* With DNS/,
-  );
+  t.match(full[0], /NONE, which is the default, no sidecar listens for TCP ports \(443, 3306\).* With DNS/);
   const pattern = entry('*.wiki.test', `resolution: NONE, ${both}`).told;
   t.equal(pattern.length, 1, `${pattern}`);
   t.match(pattern[0], /^with NONE, .*\(443, 3306\)/);
   t.notMatch(pattern[0], /With DNS/, 'a pattern cannot be looked up');
   t.match(entry('www.wiki.test', `workloadSelector: {labels: {app: x}}, ${http}`).told, [
-    /nobody is selected/,
+    /no instance is selected/,
   ]);
 });
 

@@ -235,11 +235,11 @@ t.test('the share of a retry budget where requests may leave: a note', async (t)
   const budget = { retryBudget: { requestsPerSecond: 300, share: '30%' } };
   const entry = service('s', 'a.example');
   t.match(told(entry, group(budget)), [
-    /^g spec\.traffic\.retryBudget\.share: has no effect where requests may leave/,
+    /^g spec\.traffic\.retryBudget\.share: has no effect if requests may leave/,
   ]);
   t.strictSame(told(entry, withSpec({ hopLimit: 0, capacity: undefined, traffic: budget })), []);
   const own = annotated({ 'isthmus.dev/retry-budget': '300,30%' });
-  t.match(told(own, group({})), [/^s .*retry-budget"\]: its share has no effect where/]);
+  t.match(told(own, group({})), [/^s .*retry-budget"\]: its share has no effect if/]);
   t.strictSame(told(own), []);
   t.strictSame(told(annotated({ 'isthmus.dev/retry-budget': '300' }), group({})), []);
 });

@@ -18,10 +18,10 @@ const endpoints = (...list: object[]) => ({ endpoints: list, workloadSelector: u
 t.test('an instance without locality is told where there are several Idcs', async (t) => {
   const plain = workload('w', { locality: undefined });
   t.match(await told(t, ...two, service('s', 'a.example'), plain), [
-    /^warning: spec\.locality: is not given, and there are 2 Idcs: .* Write IDC\/zone, such as sh-a\/zone-1\.$/,
+    /^warning: spec\.locality: is missing, and there are 2 Idcs: .* Write IDC\/zone, such as sh-a\/zone-1\.$/,
   ]);
   const inline = service('s', 'a.example', endpoints({ address: '10.0.0.1' }));
-  t.match(await told(t, ...two, inline), [/^warning: spec\.endpoints\[0\]\.locality: is not given/]);
+  t.match(await told(t, ...two, inline), [/^warning: spec\.endpoints\[0\]\.locality: is missing/]);
   t.same(await told(t, idc('sh-a'), service('s', 'a.example'), plain), [], 'one Idc: all stand there');
   const outside = {
     location: 'MESH_EXTERNAL',
@@ -36,12 +36,12 @@ t.test('a port name that nobody has', async (t) => {
   t.match(
     await told(t, ...two, service('s', 'a.example', { ports }), workload('w', { ports: { http: 9000 } })),
     [
-      /^warning: spec\.ports\.http: no port of ServiceEntry shop\/s is called http: it has http-web\. Requests for http-web go to its port 8000\./,
+      /^warning: spec\.ports\.http: no port of ServiceEntry shop\/s is named http: it has http-web\. Requests for http-web go to its port 8000\./,
     ],
   );
   const inline = endpoints({ address: '10.0.0.1', ports: { http: 9000 }, locality: 'sh-a' });
   t.match(await told(t, service('s', 'a.example', { ports, ...inline })), [
-    /^error: spec\.endpoints\[0\]\.ports\.http: no port of the ServiceEntry is called 'http': correct it\./,
+    /^error: spec\.endpoints\[0\]\.ports\.http: no port of the ServiceEntry is named 'http': correct it\./,
   ]);
   const udp = [
     { number: 53, name: 'dns', protocol: 'UDP' },
@@ -96,6 +96,6 @@ t.test('a host without a listener takes no port from others', async (t) => {
   const none = service('adb', 'adb.example', { ports, resolution: 'NONE', workloadSelector: undefined });
   const inline = endpoints({ address: '10.0.0.1', ports: { tcp: 9000 }, locality: 'sh-a/z1' });
   t.match(await told(t, none, service('bdb', 'bdb.example', { ports, ...inline })), [
-    /no sidecar listens for TCP ports \(3309\): .*by CONNECT alone.*With DNS/,
+    /no sidecar listens for TCP ports \(3309\): .*by CONNECT only.*With DNS/,
   ]);
 });

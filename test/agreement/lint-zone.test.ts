@@ -34,7 +34,7 @@ metadata: {name: pay, namespace: shop}
 spec: {host: ${host}, trafficPolicy: {${policy}}}`),
   ];
   return checkAgreement({ objects, wallMs: 0 })
-    .filter(({ message }) => message.includes('names a zone'))
+    .filter(({ message }) => message.includes('has a zone'))
     .map(({ path }) => path.join('.'));
 }
 

@@ -67,7 +67,7 @@ t.test('the number of waiting requests per address is limited; failures are repo
     ),
   );
   for (const one of all) one.catch(() => {});
-  await t.rejects(all.at(-1) as Promise<number>, { code: 'exhausted', message: /wait already/ });
+  await t.rejects(all.at(-1) as Promise<number>, { code: 'exhausted', message: /are waiting/ });
   await t.resolves(
     Promise.race([
       turns.make(
@@ -110,7 +110,7 @@ t.test(
     });
     const first = await Promise.any(refused);
     t.strictSame(problemFaults(first), []);
-    t.match(first.text, /wait already: ask less often/);
+    t.match(first.text, /are waiting: ask less often/);
     t.equal((await ask('/livez')).status, 200);
     t.ok(made < pageTurns.waitingMax, `${made} were made before a probe was answered`);
     await server.close();

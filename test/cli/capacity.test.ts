@@ -73,7 +73,7 @@ t.test('the value to declare, and how reliable it is', async (t) => {
   const busy = summarizeLoad([look(7, 0), look(3, 900)]);
   const text = loadText(busy, long);
   t.match(text, /^sh-a {2}a\.shop:80 +4 +4 +908 +6\.0 +8 +2$/m);
-  t.match(text, /Seen in 600 s, by 40 looks at one Envoy: x \(sidecar, sh-a\)\./);
+  t.match(text, /Seen in 600 s, by 40 readings of one Envoy: x \(sidecar, sh-a\)\./);
   t.match(
     text,
     /# ServiceEntry of a\.shop\n {2}metadata: \{annotations: \{isthmus\.dev\/concurrent-per-instance: '2'\}\}/,
@@ -83,11 +83,11 @@ t.test('the value to declare, and how reliable it is', async (t) => {
   t.notMatch(text, /are short/);
   t.match(
     loadText(busy, short),
-    /Not to be trusted yet:\n- 10 s are short: .*--for 10m\.\n- x did not answer 2 times/,
+    /Not reliable:\n- 10 s are short: .*--for 10m\.\n- x did not answer 2 times/,
   );
   const idle = loadText(summarizeLoad([look(0, 0), look(0, 900)]), long);
-  t.match(idle, /^Idle, with fewer requests at once than instances: a\.shop:80 \(sh-a\)\.$/m);
-  t.match(idle, /Nothing to declare can be told from this/);
+  t.match(idle, /^Idle, with fewer concurrent requests than instances: a\.shop:80 \(sh-a\)\.$/m);
+  t.match(idle, /Nothing can be declared from this/);
   t.notMatch(idle, /concurrent-per-instance/);
   t.match(loadText([], short), /None of these Envoys/);
 });

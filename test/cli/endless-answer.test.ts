@@ -40,14 +40,14 @@ t.test('a response that trickles in is given up', async (t) => {
     server.close();
   });
   const admin = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
-  const fault = { code: 'unavailable', message: /does not answer: its answer is not complete after 0.9 s/ };
+  const fault = { code: 'unavailable', message: /does not answer: its answer is incomplete after 0.9 s/ };
   await t.rejects(identifyProxy(admin, 300), fault);
   await t.rejects(readProxy(admin, 300), fault);
-  await t.rejects(callHttp({ at: admin, path: '/', silenceMsMax: 300 }), /not complete after 0.9 s/);
+  await t.rejects(callHttp({ at: admin, path: '/', silenceMsMax: 300 }), /incomplete after 0.9 s/);
   const client = createApiClient({ admin, token: undefined });
   t.teardown(() => client.close());
   await t.rejects(client.call('listEvacuations', { timeoutMs: 300 }), fault);
-  const short = { ...fault, message: /its answer is not complete after 0.3 s/ };
+  const short = { ...fault, message: /its answer is incomplete after 0.3 s/ };
   await t.rejects(
     client.call('renewEvacuation', { path: { name: 'e' }, query: { for: '1s' }, timeoutMs: 300 }),
     short,
@@ -63,7 +63,7 @@ t.test('an address that is not an Envoy is reported as such', async (t) => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
   const admin = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
-  const fault = { code: 'unavailable', message: /answers with no JSON object/ };
+  const fault = { code: 'unavailable', message: /its answer is not a JSON object/ };
   await t.rejects(identifyProxy(admin, 1_000), fault);
   await t.rejects(readProxy(admin, 1_000), fault);
 });

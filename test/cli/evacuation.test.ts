@@ -135,26 +135,26 @@ t.test('returning requests need instances with enough capacity', async (t) => {
     );
   const left = (instances: number, well: number) => ({ host: 'x', instances, well });
   t.strictSame(back(0, left(0, 0)), { short: ['x (no instance)'], stayAway: 100 });
-  t.strictSame(back(0, left(4, 1)), { short: ['x (1 of 4 instances are well)'], stayAway: 100 });
+  t.strictSame(back(0, left(4, 1)), { short: ['x (1 of 4 instances are healthy)'], stayAway: 100 });
   t.strictSame(back(0, left(4, 2)), none, 'half are enough where nobody has said what they bear');
-  t.match(back(0, left(4, 4), left(4, 1)).short, ['x (1 of 4 instances are well)']);
+  t.match(back(0, left(4, 4), left(4, 1)).short, ['x (1 of 4 instances are healthy)']);
   const declared = (instances: number, well: number, more: Partial<GroupRoom> = {}) => ({
     ...{ ...left(instances, well), slots: 10 * instances, bears: 10 * well },
     ...more,
   });
   t.strictSame(back(0, declared(4, 4)), none);
-  const short = ['x (bears 30 of up to 40 requests at once)'];
+  const short = ['x (serves 30 of up to 40 requests at once)'];
   t.strictSame(back(0, declared(4, 3)), { short, stayAway: 25 });
   t.strictSame(back(25, declared(4, 3)), none, 'so much may come');
   t.strictSame(back(24, declared(4, 3)), { short, stayAway: 25 });
   const gone = declared(2, 2, { slotsBefore: 60 });
-  t.strictSame(back(0, gone), { short: ['x (bears 20 of up to 60 requests at once)'], stayAway: 67 });
+  t.strictSame(back(0, gone), { short: ['x (serves 20 of up to 60 requests at once)'], stayAway: 67 });
   t.strictSame(back(0, declared(2, 2)), none, 'the control: nobody noted what they were before');
   t.strictSame(back(0, declared(4, 3, { slotsBefore: 30 })), none, 'there are more now');
   t.strictSame(returnWords('a', 0, { short, stayAway: 25 }, false), [
-    'a cannot take back the requests of x (bears 30 of up to 40 requests at once)',
-    'nothing was done: start more instances there, let what fits come home with --percent 25, or go on all the same with --force',
+    'a cannot take back the requests of x (serves 30 of up to 40 requests at once)',
+    'nothing was done: start more instances there, return what fits with --percent 25, or continue all the same with --force',
   ]);
-  t.match(returnWords('a', 0, { short, stayAway: 25 }, true), [/; going on all the same$/]);
+  t.match(returnWords('a', 0, { short, stayAway: 25 }, true), [/; continuing all the same$/]);
   t.strictSame(returnWords('a', 0, none, false), []);
 });

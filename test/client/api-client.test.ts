@@ -34,7 +34,7 @@ t.test('operations are called as their contract has them', async (t) => {
   });
   t.match(await client.call('renew', { path, query: { generation: 7 }, timeoutMs }), { status: 200 });
   const other = { path: { namespace: 'a/b', name: '%&?' }, timeoutMs };
-  t.match(await client.call('getRegistration', other), { status: 404, detail: /a\/b\/%&\?: there is none$/ });
+  t.match(await client.call('getRegistration', other), { status: 404, detail: /a\/b\/%&\? does not exist$/ });
   const older = await client.call('register', { path, body: { ...body, generation: 6 }, timeoutMs });
   t.match(older, { isRefused: true, status: 409, generation: 7 });
   const query = { wait: 'acked', timeout: '10s' } as const;
@@ -66,13 +66,13 @@ t.test('an address that is not a control plane is reported as such', async (t) =
   const admin = await startServer(t, (_, response) => response.writeHead(404).end('<html>'));
   const client = createApiClient({ admin, token });
   t.teardown(() => client.close());
-  const fault = { code: 'unavailable', message: /no admin address of a control plane/ };
+  const fault = { code: 'unavailable', message: /not the admin address of a control plane/ };
   await t.rejects(client.call('listEvacuations', { timeoutMs }), fault);
   await t.rejects(askNode(admin, 'x'), fault);
 });
 
 t.test('a limit that a control plane reports is passed on unchanged', async (t) => {
-  const detail = '100 requests of this address wait already: ask less often';
+  const detail = '100 requests of this address are waiting: ask less often';
   const problem = {
     type: 'tag:isthmus.dev,2026:exhausted',
     title: 'A limit is reached',

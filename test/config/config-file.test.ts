@@ -34,7 +34,7 @@ const wrong: readonly [string, string, readonly string[]][] = [
     'an object of the registry',
     'apiVersion: isthmus.dev/v1alpha1\nkind: Idc\n',
     [
-      "2:1: error: kind: 'Idc' is no configuration: write ControlPlaneConfig here. Registry objects belong into the folder of registry.folder.",
+      "2:1: error: kind: 'Idc' is not a configuration: write ControlPlaneConfig here. Registry objects belong into the folder of registry.folder.",
     ],
   ],
   [
@@ -52,9 +52,9 @@ const wrong: readonly [string, string, readonly string[]][] = [
   [
     'no YAML',
     `${head}idc: [\n`,
-    ['4:1: error: is no YAML: unexpected end of the stream within a flow collection'],
+    ['4:1: error: is not YAML: unexpected end of the stream within a flow collection'],
   ],
-  ['a key twice', `${head}idc: a\nidc: b\n`, ['4:1: error: is no YAML: duplicated mapping key']],
+  ['a key twice', `${head}idc: a\nidc: b\n`, ['4:1: error: is not YAML: duplicated mapping key']],
   ['two documents', `${head}---\nidc: a\n`, ['3:1: error: holds a second document: a configuration is one.']],
   [
     'unknown fields, with what was meant',
@@ -80,10 +80,10 @@ state: {folder: ''}
 deletions:
 `,
     [
-      "3:1: error: idc: 'SH-A' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.",
-      "4:7: error: xds.listen: 'here' is no address: write HOST:PORT, with an IP address as HOST.",
+      "3:1: error: idc: 'SH-A' is not an IDC name: a-z, 0-9 and -, at most 32, not - at an end.",
+      "4:7: error: xds.listen: 'here' is not an address: write HOST:PORT, with an IP address as HOST.",
       "4:21: error: xds.tools: must be true or false. It is 'on'.",
-      "6:3: error: admin.listen: '127.0.0.1' names no port: write 127.0.0.1:PORT.",
+      "6:3: error: admin.listen: '127.0.0.1' has no port: write 127.0.0.1:PORT.",
       "8:3: error: peers.admin: must be a list of addresses. It is '10.0.0.1:15014'.",
       "9:3: error: peers.startLimit: must be a duration such as '15s'. It is 15.",
       "10:3: error: peers.keepLimit: give 1s to 1h, not '2h'.",
@@ -105,7 +105,7 @@ deletions:
       .split('')
       .map((name, i) => `x${name}: &${name} [${Array(10).fill(`*${'abcdef'[i]}`).join(', ')}]\n`)
       .join('')}`,
-    ['1:1: error: is no YAML: its aliases stand for more than 1 million values: write out what is meant'],
+    ['1:1: error: is not YAML: its aliases stand for more than 1 million values: write out what is meant'],
   ],
 ];
 

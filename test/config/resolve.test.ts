@@ -74,9 +74,9 @@ t.test('all faults are reported, also in overridden values', async (t) => {
     {
       code: 'invalid',
       message: [
-        `${file}:3:7: error: xds.listen: 'here' is no address: write HOST:PORT, with an IP address as HOST.`,
+        `${file}:3:7: error: xds.listen: 'here' is not an address: write HOST:PORT, with an IP address as HOST.`,
         "ISTHMUS_SERVE_LOG_LEVEL: error: give one of debug, info, warn, error, not 'loud'.",
-        "ISTHMUS_SERVE_IDCS: error: no option is called so: correct or unset it. Did you mean 'ISTHMUS_SERVE_IDC'?",
+        "ISTHMUS_SERVE_IDCS: error: no option has this name: correct or unset it. Did you mean 'ISTHMUS_SERVE_IDC'?",
         'ISTHMUS_SERVE_STATE_FOLDER: error: is empty: give a path, or leave it out.',
       ].join('\n'),
     },
@@ -103,7 +103,7 @@ t.test('required options and dependencies are reported, with how to set them', a
     () => resolveConfig({ environment: {}, flags: new Map([...flags, ['registry.registrations', 'r.db']]) }),
     {
       message:
-        '--registrations needs --admin-token-file (admin.tokenFile): without a token nobody may register. Give a file with at least 16 characters',
+        '--registrations needs --admin-token-file (admin.tokenFile): without a token no instance may register. Give a file with at least 16 characters',
     },
   );
   save('peers:', '  admin: [10.0.0.1:1]', 'registry: {registrations: r.db}');

@@ -45,12 +45,12 @@ export const features: readonly Feature[] = [
     known: [
       {
         versions: ['1.36', '1.38'],
-        tests: /^(far: |near: a server's reset|near: also what a client|control: )/,
+        tests: /^(far: |near: a server's reset|near: also data that a client|control: )/,
         why: 'gateways lose the end of what a server sends before it closes, and a reset arrives as an end (docs/decisions/060)',
       },
       {
         versions: ['1.39'],
-        tests: /^(near: also what a client|control: )/,
+        tests: /^(near: also data that a client|control: )/,
         why: "a client's reset arrives as an end; the construction that the control goes back to is whole",
       },
     ],

@@ -105,8 +105,8 @@ async function full(
 }
 
 for (const [what, admission, words] of [
-  ['RESOURCE_EXHAUSTED, its stream has no place', { streamsMax: 2 }, /^all 2 streams are taken/],
-  ['GOAWAY, its connection has no place', { connectionsMax: 2 }, /^all connections are taken/],
+  ['RESOURCE_EXHAUSTED, its stream has no place', { streamsMax: 2 }, /^all 2 streams are in use/],
+  ['GOAWAY, its connection has no place', { connectionsMax: 2 }, /^all connections are in use/],
 ] as const)
   for (const apiType of ['GRPC', 'DELTA_GRPC'] as const)
     t.test(`${apiType}: an Envoy that is turned away by ${what}`, { timeout: 120_000 }, async (t) => {

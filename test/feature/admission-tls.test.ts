@@ -50,7 +50,7 @@ t.test('with TLS connections and streams are counted, and refused with a reason'
   t.match(await one.next(), { resources: [{ name: 'a' }] });
   await two.next();
   t.match(level(), { connections: 2, streams: 2, streamless: 0 });
-  t.match(await connect('three').ended, { code: 8, details: /^all 2 streams are taken/ });
+  t.match(await connect('three').ended, { code: 8, details: /^all 2 streams are in use/ });
   t.match(away, [{ limit: 'streams', error: { code: 'exhausted' } }]);
   one.close();
   await until('there is a place', async () => level()?.streams === 1);

@@ -202,7 +202,7 @@ t.test('an address in use is reported', async (t) => {
   const second = createXdsServer();
   await t.rejects(second.listen(`127.0.0.1:${port}`), {
     code: 'unavailable',
-    message: `cannot listen on 127.0.0.1:${port}: another process listens there (EADDRINUSE); give another address, or stop what is there`,
+    message: `cannot listen on 127.0.0.1:${port}: another process listens there (EADDRINUSE); give another address, or stop the process that uses it`,
   });
   await second.close();
 });

@@ -136,7 +136,7 @@ t.test('a filter that Envoy refuses leaves the last good one in force', { timeou
   );
   // Of several that were sent at once it takes another push to know which.
   await until('what is refused is told by name', () =>
-    plane.status().problems.every(({ message }) => !message.includes('something of it')),
+    plane.status().problems.every(({ message }) => !message.includes('a part of it')),
   );
   const { problems } = plane.status();
   t.ok(problems.length > 0);

@@ -61,8 +61,7 @@ for (const [is, budget] of [
     }
     t.match(await greedy.ended, {
       code: 8,
-      details:
-        /^this connection has more than 1 MiB of names and other words to remember: subscribe to fewer/,
+      details: /^this connection has more than 1 MiB of names and other data to remember: subscribe to fewer/,
     });
     modest.send(typeUrl('EDS'), { resource_names_subscribe: ['there-2'] });
     t.match(await modest.next(), { resources: [{ name: 'there-2' }] });
@@ -89,7 +88,7 @@ for (const [is, budget] of [
     }
     t.match(await client.ended, {
       code: 8,
-      details: /^this connection has more than 1 MiB of responses that are not answered: acknowledge them/,
+      details: /^this connection has more than 1 MiB of unacknowledged responses: acknowledge them/,
     });
     t.equal(server.kept().unansweredBytes, 0);
   });

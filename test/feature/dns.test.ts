@@ -94,7 +94,7 @@ t.test('the sidecar resolves names, and follows changes', async (t) => {
   t.ok(systemClock.now() - began < 30_000, 'a name that no server answers for does not hold the proxy up');
 
   const { body } = await get(outbound, '/', { host: 'api.example.com' });
-  t.equal(body, '127.0.1.1 api.example.com', 'an external host without endpoints is looked up itself');
+  t.equal(body, '127.0.1.1 api.example.com', 'an external host without endpoints is resolved itself');
   t.equal((await get(outbound, '/', { host: 'silent.example.com' })).status, 503);
   t.strictSame(await answerers(outbound, 'names.shop', 24), ['127.0.1.1', '127.0.1.2', '127.0.1.3']);
   t.strictSame(

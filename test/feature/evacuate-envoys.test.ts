@@ -29,14 +29,14 @@ t.test('an Envoy that does not answer: nothing leaves, unless forced', async (t)
   const { code, said } = await run(t, ['--for', '1m', ...envoys('caller'), ...nobody]);
   t.equal(code, 1);
   t.match(said, /not read: the Envoy at .* does not answer: .*\nread: caller \(sidecar, sh-a\)/);
-  t.match(said, /nothing was done: mend --envoy, or go on without what is not seen with --force/);
+  t.match(said, /nothing was done: correct --envoy, or continue without these readings with --force/);
   t.strictSame(shares(), [0, 0]);
   const dry = await run(t, ['--for', '1m', '--dry-run', ...nobody]);
   t.equal(dry.code, 1, 'a dry run asks them as well');
   t.match(dry.said, /not read: the Envoy at /);
   const forced = await run(t, ['--for', '1m', '--step-wait', '2s', ...nobody, '--force']);
   t.equal(forced.code, 0);
-  t.match(forced.said, /not read: .*\nof sh-a no sidecar or ingress gateway is read: .*\n100 %: every proxy/);
+  t.match(forced.said, /not read: .*\nno sidecar or ingress gateway of sh-a is read: .*\n100 %: every proxy/);
   t.strictSame(shares(), [100, 100]);
   t.equal((await run(t, ['--undo'])).code, 0);
 });
@@ -47,7 +47,7 @@ t.test('Envoys without users of the IDC, and those of another mesh', async (t) =
   t.match(other.said, /read: sh-b-ingress \(ingress, sh-b\), sh-a-egress \(egress, sh-a\)/);
   t.match(
     other.said,
-    /of sh-a no sidecar or ingress gateway is read: what its users get is not seen\nnothing/,
+    /no sidecar or ingress gateway of sh-a is read: the effect on its users is not seen\nnothing/,
   );
   const gateways =
     'ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}], egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]';
@@ -73,10 +73,10 @@ t.test('a dry run prints the Envoys that are read, their counters, and requests 
   const { code, said } = await run(t, ['--dry-run', ...envoys('caller', 'sh-b-ingress')]);
   t.equal(code, 0);
   t.match(said, /read: caller \(sidecar, sh-a\), sh-b-ingress \(ingress, sh-b\)\n/);
-  t.match(said, / {2}nothing is seen of another sidecar or ingress gateway of sh-a: sh-a-ingress/);
+  t.match(said, / {2}not read: another sidecar or ingress gateway of sh-a: sh-a-ingress/);
   t.match(said, / {2}no-idc is not seen: none of them is an egress gateway/);
   t.match(said, / {2}caller, since it began: \d+ requests, 0 % errors/);
-  t.match(said, / {2}127.0.0.1:\d+: (nothing is )?under way to instances of sh-a/);
+  t.match(said, / {2}127.0.0.1:\d+: (nothing is )?in flight to instances of sh-a/);
   t.strictSame(shares(), [0, 0]);
 });
 
@@ -103,6 +103,6 @@ for (const [wait, what] of [
     process.kill(pid, 'SIGCONT');
     t.comment(said());
     t.equal(code, 1);
-    t.match(said(), /no answer for 10 s of the Envoys at .*; everybody comes home/);
+    t.match(said(), /no answer for 10 s of the Envoys at .*; all requests return/);
     t.strictSame(shares(), [0, 0]);
   });

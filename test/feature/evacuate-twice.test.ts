@@ -63,7 +63,7 @@ t.test('a second one for the same IDC takes it over, and the first leaves it alo
   t.equal(await first.ended, 1);
   t.match(
     first.said(),
-    /somebody else has changed evacuation sh-a: 20 % leave, and not 50; it stays as they said/,
+    /somebody else has changed evacuation sh-a: 20 % leave, and not 50; it stays as changed/,
   );
   t.strictSame(shares(), [20, 20], 'it neither goes on to 100 % nor brings everybody home');
   t.equal((await run(t, 'sh-a', '--undo')).code, 0);

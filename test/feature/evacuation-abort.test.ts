@@ -106,7 +106,7 @@ for (const how of ['Ctrl-C', 'a condition'] as const) {
     const first = held() ?? 100;
     workMs = 0;
     t.equal(await ended, how === 'Ctrl-C' ? 'interrupted' : 'aborted');
-    t.match(said.join('\n'), /everybody comes home/);
+    t.match(said.join('\n'), /all requests return/);
     t.ok(first < 50, `while ${first} % are of the one with failback`);
     const shares: number[] = [];
     while (held() !== undefined) shares.push(await shareOf('slowly'));
@@ -130,7 +130,7 @@ t.test('the stand-in dies: all are served at home at once', { timeout: 120_000 }
   await until('all are at home', async () => (await shareOf('slowly')) === 100);
   t.comment(`all were served at home after ${Math.round(clock.now() - began)} ms`);
   for (let asks = 0; isInForce() && asks < 60; asks += 1) await shareOf('slowly');
-  t.match(said.join('\n'), /no-idc is [\d.]+ % .*; everybody comes home/);
+  t.match(said.join('\n'), /no-idc is [\d.]+ % .*; all requests return/);
   t.ok((held() ?? 100) < 50, `it is held at ${held()} %`);
   t.equal(await shareOf('slowly'), 100, 'and all of it is served at home');
   t.equal(await shareOf('at-once'), 100);

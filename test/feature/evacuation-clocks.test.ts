@@ -175,7 +175,7 @@ t.test('two control planes of one IDC with different clocks are reported', async
   t.equal(end, 'done');
   t.match(
     said.join('\n'),
-    /the clocks of \d+ \(sh-b\), second \(sh-a\) are up to 20 min ahead of that of \d+ \(sh-a\): the times of Evacuations in YAML come/,
+    /the clocks of \d+ \(sh-b\), second \(sh-a\) are up to 20 min ahead of that of \d+ \(sh-a\): Evacuations in YAML begin/,
   );
   t.equal(await undo({ ...target, planes: both }, target), true);
   await until('it is ended at all', () => source.records().every(({ spec }) => spec === null));

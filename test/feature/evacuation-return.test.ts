@@ -157,9 +157,9 @@ t.test('not to unhealthy instances, and after the hold', { timeout: 120_000 }, a
   const say = (words: string) => void said.push(words);
   const what = { planes, idc: 'sh-a', name: 'e', groups: [], clock, say };
   t.equal(await undo(what, { ackWaitMs: 10_000, force: false }), false);
-  t.match(said.join('\n'), /sh-a cannot take back .* slowly.test \(0 of 2 instances are well\)/);
+  t.match(said.join('\n'), /sh-a cannot take back .* slowly.test \(0 of 2 instances are healthy\)/);
   t.equal(await undo(what, { ackWaitMs: 10_000, force: true }), true);
-  t.match(said.join('\n'), /come home little by little, .*: test\/slowly.test:80, test\/warmed.test:80/);
+  t.match(said.join('\n'), /return gradually, .*: test\/slowly.test:80, test\/warmed.test:80/);
   await sleep(clock, 1_000);
   t.equal(await shareOf('slowly'), 0);
   for (const one of home) await one.up();

@@ -73,15 +73,15 @@ t.test('requests beyond the capacity at home do not return at once', { timeout: 
     refused.said,
     /sh-a cannot take back the requests of .*web.test \(bears 10 of up to 20 requests at once/,
   );
-  t.match(refused.said, /let what fits come home with --percent 50, or go on all the same with --force/);
+  t.match(refused.said, /return what fits with --percent 50, or continue all the same with --force/);
   t.strictSame(shares(), [100, 100]);
-  t.match(problems(), /web.test:80: its instances here bear 10 .* bore 20 .* all of it comes home/);
+  t.match(problems(), /web.test:80: its instances here serve 10 .* and 20 .* all of its traffic returns/);
   t.equal((await evacuate(t, '--percent', '40', '--for', '10m')).code, 1, 'less may not stay away');
   t.equal((await evacuate(t, '--percent', '50', '--for', '10m')).code, 0);
   t.strictSame(shares(), [50, 50]);
   t.equal((await evacuate(t, '--undo', '--force')).code, 0);
   t.strictSame(shares(), [0, 0]);
-  t.match(problems(), /bear 10 .* bore 20 .* comes home all the same, little by little/);
+  t.match(problems(), /serve 10 .* and 20 .* its traffic returns all the same, step by step/);
 });
 
 t.test('the control: without a stored capacity it is', { timeout: 240_000 }, async (t) => {

@@ -72,7 +72,7 @@ t.test('SIGTERM: first /readyz is 503, then streams end one after another', asyn
   t.notOk(await connects(served), 'no connection is taken any more');
   t.match(await served.exit, { code: 0, signal: null });
   await until('all have ended', () => ends.length === count);
-  t.match(ends[0], { code: 14, details: 'this server is going away: connect again' });
+  t.match(ends[0], { code: 14, details: 'this server is shutting down: connect again' });
   t.same([...new Set(ends.map(({ details }) => details))], [ends[0]?.details], 'none was cut');
   const overMs = (ends.at(-1)?.at ?? 0) - (ends[0]?.at ?? 0);
   t.ok(overMs >= (count - 1) * handOverSpacingMs * 0.5, `over ${overMs} ms`);

@@ -24,7 +24,7 @@ t.test('a slow stand-in aborts it', async (t) => {
   t.equal(code, 1);
   t.match(
     said(),
-    /users of sh-a: p99 is up to \d+ ms, more than 500 ms; everybody comes home\n.*ended: every/,
+    /users of sh-a: p99 is up to \d+ ms, more than 500 ms; all requests return\n.*ended: every/,
   );
   t.match(record().end, { how: 'aborted', why: /p99/, isUndone: true });
   t.strictSame(
@@ -47,7 +47,7 @@ t.test('errors of the stand-in abort it', async (t) => {
   const args = ['--steps', '20,90', '--baseline', '2s', ...all];
   const { code, said, record } = await run(t, [...args, '--hold', '30s', '--abort-on', 'errors>0.1%']);
   t.equal(code, 1);
-  t.match(said(), /users of sh-a: errors is [\d.]+ % \(\d+ of \d+\), more than 0.1 %; everybody comes home/);
+  t.match(said(), /users of sh-a: errors is [\d.]+ % \(\d+ of \d+\), more than 0.1 %; all requests return/);
   t.match(record().end, { how: 'aborted', isUndone: true });
   await isHome(t);
   const calm = await run(t, [
@@ -75,14 +75,14 @@ const save = (text: string, of: readonly string[] = ['sh-a', 'sh-b']) => {
 t.test('a full stand-in aborts it, and its refusals and their retries are counted', async (t) => {
   save(registry.replaceAll('  idcs:', '  capacity: {concurrentPerInstance: 1}\n  idcs:'));
   behaviour['sh-b'].waitMs = 300;
-  const dry = async () => /cannot be judged/.test((await run(t, ['--dry-run', ...all])).said());
+  const dry = async () => /is unknown/.test((await run(t, ['--dry-run', ...all])).said());
   await until('the capacity is read', async () => !(await dry()));
   const args = ['--steps', '50,90', '--baseline', '3s', ...all];
   const { code, said } = await run(t, [...args, '--hold', '60s', '--abort-on', 'spill-limit>1%']);
   t.equal(code, 1);
   t.match(
     said(),
-    /users of sh-a: spill-limit is [\d.]+ % \(\d+ of \d+\), more than 1 %; everybody comes home/,
+    /users of sh-a: spill-limit is [\d.]+ % \(\d+ of \d+\), more than 1 %; all requests return/,
   );
   const many = await run(t, [
     ...args,
@@ -92,7 +92,7 @@ t.test('a full stand-in aborts it, and its refusals and their retries are counte
     'tries>1.02 and errors>100% or tries>1.05',
   ]);
   t.equal(many.code, 1);
-  t.match(many.said(), /users of sh-a: tries are 1\.\d+ a request, more than 1.05; everybody comes home/);
+  t.match(many.said(), /users of sh-a: tries are 1\.\d+ a request, more than 1.05; all requests return/);
   const calm = await run(t, [
     '--steps',
     '50',
@@ -121,7 +121,7 @@ t.test('a stand-in without instances aborts it, by default', async (t) => {
   save(checked.replaceAll('locality: sh-b', 'locality: sh-x'), ['sh-b']);
   const { code, said, record } = await run(t, ['--steps', '50', '--hold', '60s', '--baseline', '3s', ...all]);
   t.equal(code, 1);
-  t.match(said(), /users of sh-a: no-idc is [\d.]+ % \(\d+ of \d+\), more than 1 %; everybody comes home/);
+  t.match(said(), /users of sh-a: no-idc is [\d.]+ % \(\d+ of \d+\), more than 1 %; all requests return/);
   t.match(record().phases.find(({ name }) => name === '50 %')?.idcs['sh-a'], { errors: 0 });
   save(registry);
   await isHome(t);

@@ -33,7 +33,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     const { child, ended, said, record } = await halfway();
     child.kill(signal);
     t.equal(await ended, 130);
-    t.match(said(), new RegExp(`interrupted by ${signal}; everybody comes home\n.*ended: every proxy`));
+    t.match(said(), new RegExp(`interrupted by ${signal}; all requests return\n.*ended: every proxy`));
     t.strictSame(shares(), [0, 0]);
     t.ok(await isHome());
     t.match(record().end, { how: 'interrupted', isUndone: true });
@@ -53,7 +53,7 @@ t.test('it lasts as long as its operator is there, and no longer', async (t) => 
   t.ok(took <= 3 * lease, `${Math.round(took)} ms`);
   await until('everybody is home', isHome);
   t.equal(record().end, undefined);
-  t.match(report(), /outcome +has not ended: it runs, or whoever ran it died; then it is over 6 s later/);
+  t.match(report(), /outcome +has not ended: it runs, or its process died; then it is over 6 s later/);
 });
 
 t.test('a longer lease does not: the control', async (t) => {
@@ -72,7 +72,7 @@ t.test('a command stopped for longer than its lease does not start again', async
   await until('it is over', () => shares().every((share) => share === 0));
   child.kill('SIGCONT');
   t.equal(await ended, 1);
-  t.match(said(), /evacuation drill-sh-a is not in force: it has ended, or was ended .*everybody comes home/);
+  t.match(said(), /evacuation drill-sh-a is not in force: it has ended, or was ended .*all requests return/);
   t.strictSame(shares(), [0, 0]);
 });
 
@@ -93,7 +93,7 @@ t.test('a silent Envoy ends it', async (t) => {
   const code = await ended;
   process.kill(pid, 'SIGCONT');
   t.equal(code, 1);
-  t.match(said(), /no answer for 10 s of the Envoys at .*; everybody comes home/);
+  t.match(said(), /no answer for 10 s of the Envoys at .*; all requests return/);
   t.strictSame(shares(), [0, 0]);
   await until('everybody is home', isHome);
 });
@@ -107,7 +107,7 @@ t.test('two drills at once are refused', async (t) => {
   t.equal(await other.ended, 1);
   t.match(
     other.said(),
-    /drill-sh-a is in force: 50 % leave sh-a. End it first, or go on all the same with --force/,
+    /drill-sh-a is in force: 50 % leave sh-a. End it first, or continue all the same with --force/,
   );
   t.strictSame(shares(), [50, 50], 'the first goes on');
   child.kill('SIGINT');

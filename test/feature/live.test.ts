@@ -20,7 +20,7 @@ t.test('a dry run prints what would leave and which Envoys are read, and does no
   t.match(said(), /\(sh-a\): 2 Groups leave, first for sh-b/);
   t.match(
     said(),
-    /read: caller \(sidecar, sh-a\)\n.* nothing is seen of another sidecar or ingress gateway of sh-a: sh-a-ingress/,
+    /read: caller \(sidecar, sh-a\)\n.* not read: another sidecar or ingress gateway of sh-a: sh-a-ingress/,
   );
   t.match(said(), /no-idc is not seen: .*\n.*spill-limit is not seen/);
   t.match(said(), /nothing was done: it was a dry run/);
@@ -29,16 +29,16 @@ t.test('a dry run prints what would leave and which Envoys are read, and does no
 
 t.test('impossible options are reported', async (t) => {
   const wrong: [string[], RegExp][] = [
-    [[], /nothing is read: give --envoy, or ISTHMUS_ENVOY/],
+    [[], /there is no Envoy to read: give --envoy, or ISTHMUS_ENVOY/],
     [
       world.envoys('sh-b-ingress', 'sh-a-egress') as string[],
       /no sidecar or ingress gateway of sh-a is read/,
     ],
     [['--envoy', '127.0.0.1:1'], /the Envoy at 127.0.0.1:1 does not answer/],
-    [[...all, '--abort-on', 'p99>1s or p95>1s'], /column 11: 'p95' is nothing that is measured/],
+    [[...all, '--abort-on', 'p99>1s or p95>1s'], /column 11: 'p95' is not a measure/],
     [[...all, '--abort-on', 'p99>1s', '--hold', '5s'], /5 s of --hold or --baseline are too short for p99/],
     [[...all, '--hold', '5s,6s'], /--hold has 2 times for 3 steps/],
-    [[...all, '--hold', '5'], /'5' is no time to hold a step/],
+    [[...all, '--hold', '5'], /'5' is not a time to hold a step/],
     [[...all, '--record-dir', '/dev/null/x'], /the record cannot be written.*choose another folder/],
   ];
   for (const [args, words] of wrong) {
@@ -79,7 +79,7 @@ t.test('under load', async (t) => {
       said(),
       /10 %: every proxy has confirmed after \d+ ms\n(?:.*\n)*.*50 %: every proxy has confirmed/,
     );
-    t.match(said(), /ended: every proxy has confirmed(?:.*\n)*.*run through; everybody is home\n/);
+    t.match(said(), /ended: every proxy has confirmed(?:.*\n)*.*run through; all requests return\n/);
     await isHome(t);
     t.match(record(), {
       ...{ idc: 'sh-a', steps: [10, 50], holdSeconds: [3, 5], reason: 'a test', who: /@/ },

@@ -69,8 +69,7 @@ t.test('at 92 % the stream with the most names ends, and proxies stay', { timeou
   const { served, proxies, growing, ends, isDead } = await grow(t);
   t.match(ends[0], {
     code: 8,
-    details:
-      /^memory is nearly full: \d+ of \d+ MiB are in use, and this stream subscribes to the most names/,
+    details: /^memory is nearly full: \d+ of \d+ MiB are in use, and this stream has the most names/,
   });
   t.comment(ends[0]?.details);
   const [, used, limit] = /(\d+) of (\d+) MiB/.exec(ends[0]?.details ?? '') ?? [];
@@ -80,7 +79,7 @@ t.test('at 92 % the stream with the most names ends, and proxies stay', { timeou
   served.save('more.yaml', groupYaml('more'));
   for (const proxy of proxies) t.match(await proxy.next(), { resources: [{}] }, 'a proxy gets what changes');
   t.notOk(isDead());
-  t.ok(linesOf(served.log()).some(({ msg }) => /there is memory again/.test(msg)));
+  t.ok(linesOf(served.log()).some(({ msg }) => /memory is available again/.test(msg)));
 });
 
 t.test('the control: without that the process dies, with all proxies', { timeout: 240_000 }, async (t) => {

@@ -28,7 +28,7 @@ async function bringKinds(t: Test, ...off: Replacement[]) {
   });
   const ends: string[] = [];
   const isTold = () =>
-    ends.some((end) => /kinds/.test(end)) || ends.filter((end) => /full/.test(end)).length > 64;
+    ends.some((end) => /node classes/.test(end)) || ends.filter((end) => /full/.test(end)).length > 64;
   for (let i = 0; i < 150 && !isOver && !isTold(); i++) {
     const connection = openHttp2(served.xds, '127.0.0.2');
     t.teardown(() => connection.close());
@@ -54,9 +54,9 @@ const sooner = { file: 'plane/memory.ts', from: 'refuse: 0.85', to: 'refuse: 0.5
 t.test('a client with nodes of hundreds of classes loses them', { timeout: 180_000 }, async (t) => {
   const { ends, isEnded, isOver } = await bringKinds(t, sooner);
   const words =
-    /^status 8: memory is nearly full: .*, and this address has nodes of \d+ kinds that no other has/;
+    /^status 8: memory is nearly full: .*, and this address has \d+ node classes that no other has/;
   t.match(
-    ends.find((end) => /kinds/.test(end)),
+    ends.find((end) => /node classes/.test(end)),
     words,
   );
   t.notOk(isOver(), 'the process goes on');
@@ -69,7 +69,7 @@ t.test('the control: without that they are only refused more', { timeout: 180_00
     from: 'manyKinds = 64',
     to: 'manyKinds = 1e9',
   });
-  t.notOk(ends.some((end) => /kinds/.test(end)));
+  t.notOk(ends.some((end) => /node classes/.test(end)));
   t.ok(
     ends.some((end) => /^status 8: memory is nearly full/.test(end)),
     `${ends}`,

@@ -52,7 +52,7 @@ t.test('a gRPC caller gets UNAVAILABLE, with a message', async (t) => {
 });
 
 t.test('a caller that asks for a host of no Group gets the reason', async (t) => {
-  const words = /^isthmus: no Group that this sidecar calls has this host$/;
+  const words = /^isthmus: none of the Groups that this sidecar calls has this host$/;
   for (const method of ['GET', 'POST', 'OPTIONS']) {
     const answer = await get(world.outbound, '/', { host: 'nobody.test', method });
     t.equal(answer.status, 404, method);

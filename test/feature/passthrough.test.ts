@@ -292,7 +292,7 @@ t.test('hosts of Groups are known, whoever sees them', { timeout: 120_000 }, asy
   for (const name of names.slice(1)) {
     const answer = await ask(name);
     t.match([answer.status, answer.headers[outcomeHeader]], [404, 'unknown-host'], name);
-    t.match(answer.body, /a Group has this host that this sidecar does not call/);
+    t.match(answer.body, /this host belongs to a Group that this sidecar does not call/);
     t.equal((await tunnel(sidecar.outbound, `${name}:${near.tcp.port}`, 'x')).status, 404);
   }
   const written = ['HIDDEN.Outside.Test', 'hidden.outside.test.', 'hidden.outside.test..', 'A.WILD.test...'];
@@ -328,7 +328,7 @@ t.test('lookups are limited, and failures are reported', { timeout: 180_000 }, a
   await until('there is room again', async () => {
     const answers = await Promise.all(['nowhere.test', 'fails.test', 'www.outside.test'].map(ask));
     return answers.some(
-      ({ outcome, body }) => outcome === 'overloaded' && /as many hosts as it may/.test(body),
+      ({ outcome, body }) => outcome === 'overloaded' && /its limit of unknown hosts/.test(body),
     );
   });
   await until(

@@ -45,7 +45,7 @@ t.test('a stall is counted and logged with the stack of what stalled', async (t)
   await until('it is logged', () => served.log().includes('standStill'));
   t.ok((await count()) > before, 'and counted');
   const told = linesOf(served.log()).find(({ stack }) => String(stack).includes('standStill'));
-  t.match(told, { level: 'warn', msg: 'the event loop stood still' });
+  t.match(told, { level: 'warn', msg: 'the event loop was stalled' });
   t.ok(told.ms >= 1_500, `${told.ms} ms`);
   t.equal((await get(served.admin, '/livez')).status, 200);
 });

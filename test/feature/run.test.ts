@@ -147,7 +147,7 @@ t.test('probable mistakes are reported: an unknown Group and port name', async (
     {
       severity: 'warning',
       path: 'ports.htp',
-      message: /is called htp: it has http\..*Did you mean 'http'\?/,
+      message: /is named htp: it has http\..*Did you mean 'http'\?/,
     },
   ]);
   t.equal(reply.body.warnings.length, 1, 'without a locality it stands with its control plane');
@@ -175,7 +175,7 @@ t.test('a wrong token is reported, and nothing else', async (t) => {
   t.equal(await one.ended, 2);
   const lines = one.err().trim().split('\n');
   t.equal(lines.length, 1, one.err());
-  t.match(lines[0], /isthmus run: the token is missing or another one: .* \(HTTP 403\): CMD is ended/);
+  t.match(lines[0], /isthmus run: the token is missing or wrong: .* \(HTTP 403\): CMD is ended/);
 });
 
 t.test('a refused registration reports every fault, and CMD is ended', async (t) => {

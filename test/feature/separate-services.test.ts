@@ -139,14 +139,14 @@ for (const protocol of ['sotw', 'delta'] as const)
       client.send(`type.googleapis.com/${name}`);
       const { code, details } = await client.ended;
       t.equal(code, 3);
-      t.match(details, `'type.googleapis.com/${name}' is not served: it is no type of resources`);
+      t.match(details, `'type.googleapis.com/${name}' is not served: it is not a resource type`);
     }
   });
 
 t.test('nor can they be applied', async (t) => {
   const { server } = await serve(t);
   const router = { '@type': 'type.googleapis.com/envoy.config.core.v3.TransportSocket', name: 'a' };
-  const words = { code: 'invalid', message: /TransportSocket' is no type of resources that are served/ };
+  const words = { code: 'invalid', message: /TransportSocket' is not a resource type that is served/ };
   t.throws(() => server.upsert('n', [router as ResourceJson]), words);
   t.throws(() => server.remove('n', router['@type'], ['a']), words);
 });

@@ -68,7 +68,7 @@ t.test('status: each control plane and its own proxies, from --admin and from IS
   t.match(one.out, new RegExp(`^Control plane of sh-a at ${name(second)}: ready\\.`));
   t.match(one.out, /caller-1 /);
   t.notMatch(one.out, /caller-0 /);
-  t.match(one.out, new RegExp(`In step with the control plane at ${name(first)}.*--admin ${name(first)}`));
+  t.match(one.out, new RegExp(`In sync with the control plane at ${name(first)}.*--admin ${name(first)}`));
 
   const all = await isthmus(both, 'status');
   t.equal(all.code, 0);
@@ -123,11 +123,14 @@ t.test('another server at the address is not taken for a control plane', async (
   const status = await isthmus([page.port], 'status');
   t.match(status, {
     code: 2,
-    err: /is no admin address of a control plane: \/(status|problems) answers 200, "<html>/,
+    err: /is not the admin address of a control plane: \/(status|problems) answers 200, "<html>/,
   });
   const other = await tools.app((_, response) => response.writeHead(404).end('invalid path'));
-  t.match(await isthmus([other.port], 'status', 'x'), { code: 2, err: /is no admin address/ });
-  t.match(await isthmus([page.port], 'instances'), { code: 2, err: /no admin address of a control plane/ });
+  t.match(await isthmus([other.port], 'status', 'x'), { code: 2, err: /is not the admin address/ });
+  t.match(await isthmus([page.port], 'instances'), {
+    code: 2,
+    err: /not the admin address of a control plane/,
+  });
 });
 
 t.test('deregister and instances report that no such instance is registered, and which are', async (t) => {

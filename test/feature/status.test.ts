@@ -144,13 +144,13 @@ t.test('which proxies are in sync, behind, refusing and why, or gone', async (t)
     one.out,
     /^refusing: sidecar of sh-a, connected since 20[^ ]+Z \(.*\) from 127\.0\.0\.1:\d+ \(Delta\)/,
   );
-  t.match(one.out, /1 resource differs from what it is to have:/);
+  t.match(one.out, /1 resource differs from its configuration:/);
   t.match(one.out, /EDS +instances\/echo\.shop:80 +([0-9a-f]{16}) +([0-9a-f]{16}) +\2 +refused/);
   t.match((await status('behind')).out, /EDS +instances\/echo\.shop:80 .* sent\n/);
-  t.match((await status('real')).out, /It has accepted all that it is to have/);
+  t.match((await status('real')).out, /It has accepted its whole configuration/);
   t.match(await status('leaving'), {
     code: 2,
-    err: /leaving is not connected: what it has is unknown since/,
+    err: /leaving is not connected: its configuration is unknown since/,
   });
   t.match(await status('nobody'), { code: 2, err: /no node 'nobody'.*connected are/ });
 
@@ -180,8 +180,8 @@ t.test(
     await loud.ended;
     await until('both are told', () => told().length === 2);
     t.match(told(), [
-      /^127\.0\.0\.1: an xDS client was refused, .*gets nothing: .*at most 8388608 are read.*Correct what/,
-      /^127\.0\.0\.1: node 'stranger' was refused, .*stands in IDC 'sh-b'/,
+      /^127\.0\.0\.1: an xDS client was refused, .*gets no configuration: .*at most 8388608 are read.*Correct the client/,
+      /^127\.0\.0\.1: node 'stranger' was refused, .*is in IDC 'sh-b'/,
     ]);
     t.match(JSON.parse((await page('/status')).body).refusedStreams, [{ count: 1 }, { node: 'stranger' }]);
     t.match((await page('/metrics')).body, /isthmus_streams_refused_total\{code="exhausted",idc="sh-a"\} 1/);
@@ -227,7 +227,7 @@ t.test('at the xDS port the error says which port it is', async (t) => {
   const { mesh, status } = await world(t);
   const { code, out } = await status('--admin', `127.0.0.1:${mesh.plane.xds.port}`);
   t.equal(code, 1, 'the other one answers');
-  t.match(out, /speaks no HTTP\/1\.1; the address of --xds is another one/);
+  t.match(out, /does not speak HTTP\/1\.1; the address of --xds is not that/);
 });
 
 t.test('a proxy that reconnects with everything has nothing to acknowledge', async (t) => {
@@ -248,7 +248,7 @@ t.test('a proxy that reconnects with everything has nothing to acknowledge', asy
   await until('it is in sync', async () => /1 connected: all in sync/.test((await status()).out));
   const { out } = await status('back');
   t.match(out, /CDS +SYNCED +- +- +nothing was due +all/);
-  t.match(out, /It has accepted all that it is to have/);
+  t.match(out, /It has accepted its whole configuration/);
 });
 
 t.test('--watch shows it again, also over a control plane that is away, until it is ended', async (t) => {

@@ -212,12 +212,14 @@ t.test(
       / b spec\.location /,
     ]);
     const timeout = { 'isthmus.dev/timeout': '1s' };
-    t.match(told(entry('a', {}), entry('b', {}, timeout)), [/ b metadata\.annotations at port 80 .* counts/]);
+    t.match(told(entry('a', {}), entry('b', {}, timeout)), [
+      / b metadata\.annotations at port 80 .* applies/,
+    ]);
     t.same(told(entry('a', {}, timeout), entry('b', {}, timeout)), []);
     t.same(told(entry('a', {}, timeout), entry('b', {})), [], 'who says nothing is content');
     const hidden = { exportTo: ['web'], ports: [{ number: 81, name: 'http', protocol: 'HTTP' } as const] };
     t.match(told(entry('a', {}), serviceEntry('web/b', ['s.shop'], hidden)), [
-      /^HostConflict b spec\.ports callers of web see s\.shop as declared here, and not port 80 of ServiceEntry shop\/a/,
+      /^HostConflict b spec\.ports callers of web see s\.shop as declared here, without port 80 of ServiceEntry shop\/a/,
     ]);
     t.same(told(entry('a', {}), serviceEntry('web/b', ['s.shop'], { exportTo: ['web'] })), []);
   },
@@ -328,7 +330,7 @@ t.test('what is wrong between an instance and its ServiceEntry is told, of each'
     ),
   );
   t.match(problemsOf(index), [
-    { code: 'NoLocality', ref: { kind: 'WorkloadEntry', name: 'w-2' }, message: /^is not given/ },
+    { code: 'NoLocality', ref: { kind: 'WorkloadEntry', name: 'w-2' }, message: /^is missing/ },
     { code: 'UnknownPort', ref: { name: 'w-2' }, message: /^no port .* Did you mean 'http'\?$/ },
     { code: 'UnknownLocality', ref: { name: 'w-3' }, message: /^no Idc is named 'sh-x'/ },
     { code: 'UnknownPort', ref: { name: 'w-3' } },

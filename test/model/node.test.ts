@@ -32,10 +32,10 @@ t.test('a proxy says what it is', async (t) => {
 t.test('faults in node metadata are named', async (t) => {
   const wrong: [unknown, RegExp][] = [
     [undefined, /node\.metadata\.isthmus is missing/],
-    [{ role: 'sidecar', idc: 'A', namespace: 'x' }, /idc: 'A' is no IDC name/],
+    [{ role: 'sidecar', idc: 'A', namespace: 'x' }, /idc: 'A' is not an IDC name/],
     [{ role: 'gateway', idc: 'a' }, /role: must be sidecar, ingress, egress or grpc/],
-    [{ role: 'sidecar', idc: 'a' }, /namespace: must be a text/],
-    [{ role: 'sidecar', idc: 'a', namespace: 'x', zone: 'a/z1' }, /zone: "a\/z1" is no zone/],
+    [{ role: 'sidecar', idc: 'a' }, /namespace: must be a string/],
+    [{ role: 'sidecar', idc: 'a', namespace: 'x', zone: 'a/z1' }, /zone: "a\/z1" is not a zone/],
     [
       { role: 'sidecar', idc: 'a', namespace: 'x', unknownHosts: 'x' },
       /unknownHosts: must be pass or refuse/,
@@ -49,9 +49,9 @@ t.test('faults in node metadata are named', async (t) => {
       /unknownHosts: pass needs an outbound address on loopback/,
     ],
     [{ role: 'ingress', idc: 'a', edge: at(1) }, /peer: must be \{address, port\}/],
-    [{ role: 'ingress', idc: 'a', edge: at(-1), peer: at(2) }, /edge: -1 is no port/],
-    [{ role: 'ingress', idc: 'a', edge: at(70_000), peer: at(2) }, /edge: 70000 is no port/],
-    [{ role: 'ingress', idc: 'a', edge: at(1, 'foo'), peer: at(2) }, /edge: 'foo' is no IP address/],
+    [{ role: 'ingress', idc: 'a', edge: at(-1), peer: at(2) }, /edge: -1 is not a port/],
+    [{ role: 'ingress', idc: 'a', edge: at(70_000), peer: at(2) }, /edge: 70000 is not a port/],
+    [{ role: 'ingress', idc: 'a', edge: at(1, 'foo'), peer: at(2) }, /edge: 'foo' is not an IP address/],
     [{ role: 'ingress', idc: 'a', edge: at(1), peer: at(1) }, /peer: is the address of .*edge too/],
   ];
   for (const [scope, words] of wrong) t.throws(() => parse(scope), { message: words });

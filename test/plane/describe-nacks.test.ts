@@ -22,7 +22,7 @@ t.test('one problem per type and reason, with the proxies', async (t) => {
   const [unknown] = describeNacks([
     { node: 'a', types: [{ type: 'CDS', nack: { message: 'no', names: [], lacking: [] } }] },
   ]);
-  t.match(unknown?.message, /^a refused something of it and goes on with what it had, if anything: no\./);
+  t.match(unknown?.message, /^a refused a part of it and continues with what it had, if anything: no\./);
 });
 
 t.test('the problem says whether the proxy keeps an earlier version or has none', async (t) => {

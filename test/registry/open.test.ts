@@ -20,9 +20,9 @@ t.test('files:PATH and a bare path are one', async (t) => {
 
 t.test('addresses that name nothing', async (t) => {
   const wrong: readonly [string, RegExp][] = [
-    ['', /names no source/],
-    ['files:', /names no source/],
-    ['file:/x', /'file' is no kind of source, known: files, registrations\. Did you mean 'files'/],
+    ['', /is not a source/],
+    ['files:', /is not a source/],
+    ['file:/x', /'file' is not a kind of source, known: files, registrations\. Did you mean 'files'/],
   ];
   for (const [address, words] of wrong) {
     try {

@@ -28,7 +28,7 @@ t.test('an ingress is answered once an egress has all that it listens with', asy
   order.opened(1, 'ingress');
   order.opened(2, 'egress');
   t.ok(held.has('ingress'), 'waits');
-  t.match(order.reasons(), [/^ingress gateways .* wait for an egress gateway .* 5 s at most$/]);
+  t.match(order.reasons(), [/^ingress gateways .* wait until an egress gateway .* 5 s at most$/]);
   order.confirmed(1, () => true);
   order.confirmed(2, ({ types }) => !types.includes('listeners'));
   t.ok(held.has('ingress'), 'also while only something else is there');

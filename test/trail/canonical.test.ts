@@ -26,11 +26,11 @@ t.test('the canonical form has nothing that its listener does not read', async (
 t.test('a policy that is none is refused, with the rule', async (t) => {
   const many = Array.from({ length: 64 }, (_, index) => `idc-${index}`);
   const rows: [string, object, RegExp][] = [
-    ['upper case', { idc: 'Sh-B' }, /'Sh-B' is no IDC name/],
-    ['a comma in a name', { peers: ['sh-a,bj-a'] }, /'sh-a,bj-a' is no IDC name/],
-    ['a line break in a name', { peers: ['sh-a\n'] }, /is no IDC name/],
-    ['the word for unknown', { peers: ['_unknown'] }, /is no IDC name/],
-    ['a name too long', { idc: 'x'.repeat(33) }, /is no IDC name/],
+    ['upper case', { idc: 'Sh-B' }, /'Sh-B' is not an IDC name/],
+    ['a comma in a name', { peers: ['sh-a,bj-a'] }, /'sh-a,bj-a' is not an IDC name/],
+    ['a line break in a name', { peers: ['sh-a\n'] }, /is not an IDC name/],
+    ['the word for unknown', { peers: ['_unknown'] }, /is not an IDC name/],
+    ['a name too long', { idc: 'x'.repeat(33) }, /is not an IDC name/],
     ['its own peer', { peers: ['sh-b'] }, /'sh-b' is its own peer/],
     ['a peer twice', { peers: ['sh-a', 'sh-a'] }, /named twice/],
     ['too many peers', { peers: many }, /64 peers, at most 63/],
@@ -45,7 +45,7 @@ t.test('a policy that is none is refused, with the rule', async (t) => {
   }
   t.throws(
     () => canonicalPolicy({ ...policy, idc: '-', hopLimit: 9 }),
-    { message: /'-' is no .*; hop limit 9/ },
+    { message: /'-' is not .*; hop limit 9/ },
     'all faults',
   );
 });

@@ -160,7 +160,7 @@ t.test('a filter that hangs blocks nothing, and is given up', async (t) => {
   const next = compiler.compile({ ...policy, listener: 'ingress-edge' });
   while (giveUp === undefined) await sleep(systemClock, 10);
   giveUp();
-  await t.rejects(compiling, { code: 'unavailable', message: /gave no answer for 60000 ms/ });
+  await t.rejects(compiling, { code: 'unavailable', message: /did not answer for 60000 ms/ });
   t.ok((await next).bytes.length > 0, 'the next job has a new process');
 });
 
@@ -188,5 +188,8 @@ t.test('close ends what is pending, and what comes after', async (t) => {
 t.test('an invalid policy is refused before anything is started', async (t) => {
   const compiler = createPolicyCompiler(options);
   t.teardown(() => compiler.close());
-  await t.rejects(compiler.compile({ ...policy, idc: 'Sh' }), { code: 'invalid', message: /no IDC name/ });
+  await t.rejects(compiler.compile({ ...policy, idc: 'Sh' }), {
+    code: 'invalid',
+    message: /not an IDC name/,
+  });
 });

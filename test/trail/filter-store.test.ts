@@ -47,7 +47,7 @@ t.test('what one process has compiled the next one finds', async (t) => {
   const first = await start(dir, [policy, other]);
   t.same(first.told, ['filter compiled', 'filter compiled']);
   const second = await start(dir, [policy, other]);
-  t.same(second.told, ['filter found, compiled earlier', 'filter found, compiled earlier']);
+  t.same(second.told, ['filter loaded, compiled earlier', 'filter loaded, compiled earlier']);
   t.same(second.bytes, first.bytes);
   const third = await start(dir, [{ ...policy, peers: ['sh-a'] }]);
   t.same(third.told, ['filter compiled'], 'another policy is another file');

@@ -17,7 +17,7 @@ export function lintByName(entries: readonly ServiceEntry[], rules: readonly Des
     const patterns = meaningsOf(host, object.meta.namespace);
     const found = [...hosts].find((one) => patterns.some((pattern) => covers(pattern, one)));
     if (!asks || found === undefined) return [];
-    const message = `${found} is looked up for each request, and no proxy speaks TLS there: requests are refused with a 404. Declare the hosts one by one, with resolution DNS.`;
+    const message = `${found} is resolved for each request, and no proxy speaks TLS there: requests are refused with a 404. Declare the hosts one by one, with resolution DNS.`;
     return [{ code: 'TlsNotSpoken', object, path: ['spec', 'trafficPolicy', 'tls'], message }];
   });
 }

@@ -79,7 +79,7 @@ function lintGroup(
       ),
     );
   if (lacking.length === 0) return [];
-  const message = `nobody has said what an instance bears in ${lacking.join(', ')}: that IDC takes all that others cannot serve, and may fall with them. Give capacity.concurrentPerInstance, here or on the Idc; \`isthmus capacity --envoy HOST:PORT --for 10m\` suggests a value by what instances have in work.`;
+  const message = `no capacity of an instance is declared for ${lacking.join(', ')}: that IDC takes all that others cannot serve, and may fail with them. Give capacity.concurrentPerInstance, here or on the Idc; \`isthmus capacity --envoy HOST:PORT --for 10m\` suggests a value by the requests that instances have in flight.`;
   const at = object.spec.idcs.findIndex(({ name }) => name === lacking[0]);
   const path = field === 'capacity' ? ['spec', 'idcs', at, 'name'] : ['spec', field ?? 'idcs'];
   return [{ code: 'CapacityUnknown', object, path, message, lacks: ['Idc', 'ServiceEntry'] }];

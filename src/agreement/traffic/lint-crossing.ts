@@ -39,7 +39,8 @@ function lintWay(object: DrGroup): Lint[] {
 function lintWeights(object: DrGroup): Lint[] {
   const { hopLimit, idcs } = object.spec;
   const at = idcs.findIndex(({ weight }) => weight !== undefined);
-  const why = hopLimit === 0 ? stays : idcs.length === 2 ? 'of two IDCs there is one to go to.' : undefined;
+  const why =
+    hopLimit === 0 ? stays : idcs.length === 2 ? 'of two IDCs there is only one to go to.' : undefined;
   if (at < 0 || why === undefined) return [];
   return [
     { code: 'NoEffect', object, path: ['spec', 'idcs', at, 'weight'], message: `has no effect: ${why}` },
@@ -56,7 +57,7 @@ function lintHops(object: DrGroup): Lint[] {
 }
 
 const shareMessage =
-  'has no effect where requests may leave their IDC: Envoy takes it of what is under way at a cluster that is none then. `requestsPerSecond` alone counts.';
+  'has no effect if requests may leave their IDC: Envoy takes it of requests in flight at a cluster that has none then. `requestsPerSecond` alone counts.';
 
 function lintShare(object: DrGroup): Lint[] {
   const { hopLimit, traffic } = object.spec;

@@ -15,11 +15,11 @@ export function lintEdge(idcs: readonly Idc[]): Lint[] {
     ];
     if (trustedProxies?.from !== undefined && trustedProxies.hops === 0 && proxyProtocol === undefined) {
       const message =
-        'has no effect: `hops` is 0, so nobody is believed. Give the number of proxies in a row.';
+        'has no effect: `hops` is 0, so no proxy is trusted. Give the number of proxies in a row.';
       return [{ code: 'NoEffect', object, path: ['spec', 'edge', 'trustedProxies', 'from'], message }];
     }
     if (trustedProxies?.from !== undefined) return [];
-    if (proxyProtocol !== undefined) return found('proxyProtocol', 'says by PROXY protocol who it is');
-    return (trustedProxies?.hops ?? 0) > 0 ? found('trustedProxies', 'is believed in X-Forwarded-*') : [];
+    if (proxyProtocol !== undefined) return found('proxyProtocol', 'sets its own identity by PROXY protocol');
+    return (trustedProxies?.hops ?? 0) > 0 ? found('trustedProxies', 'is trusted in X-Forwarded-*') : [];
   });
 }

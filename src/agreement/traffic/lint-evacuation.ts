@@ -75,7 +75,7 @@ function lintCount(live: readonly Evacuation[]): Lint[] {
   const { standingMax } = evacuationLimits;
   const object = [...live].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1))[standingMax];
   if (object === undefined) return [];
-  const message = `${live.length} evacuations stand, and more than ${standingMax} are taken for a mistake: each costs with each change. Name several Groups in one, or use a selector.`;
+  const message = `there are ${live.length} evacuations, and more than ${standingMax} are considered a mistake: each costs with each change. Name several Groups in one, or use a selector.`;
   return [{ code: 'TooManyEvacuations', object, path: ['spec'], message }];
 }
 
@@ -191,7 +191,7 @@ function lintPairs(live: readonly Evacuation[], around: Around): Lint[] {
       );
     if (other === undefined) return [];
     const { percent } = other.spec;
-    const message = `Evacuation ${other.meta.name} says ${percent} for the same IDC, Groups and time: the higher share counts. Remove one of the two.`;
+    const message = `Evacuation ${other.meta.name} says ${percent} for the same IDC, Groups and time: the higher one applies. Remove one of the two.`;
     return [{ code: 'EvacuationConflict', object, path: ['spec', 'percent'], message }];
   });
 }

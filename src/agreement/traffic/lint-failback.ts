@@ -18,7 +18,7 @@ export function lintFailback(groups: readonly DrGroup[], { entriesOf }: Pick<Cov
     if (object.spec.failback === undefined || covered.length === 0) return [];
     const path = ['spec', 'failback'];
     if (object.spec.hopLimit === 0) {
-      const message = 'has no effect: with hopLimit 0 no request leaves its IDC, so none comes home.';
+      const message = 'has no effect: with hopLimit 0 no request leaves its IDC, so none returns.';
       return [{ code: 'NoEffect', object, path, message }];
     }
     const seen = covered
@@ -28,7 +28,7 @@ export function lintFailback(groups: readonly DrGroup[], { entriesOf }: Pick<Cov
       );
     if (seen.length === 0) {
       const message =
-        'has no effect: only instances at HTTP, HTTP2 and GRPC ports are looked at, and only with resolution STATIC. All others come home at once.';
+        'has no effect: only instances at HTTP, HTTP2 and GRPC ports are checked, and only with resolution STATIC. Requests of all others return at once.';
       return [{ code: 'NoEffect', object, path, message, lacks: ['ServiceEntry'] }];
     }
     const isSeen = seen.some(({ entry, port }) => {
@@ -37,7 +37,7 @@ export function lintFailback(groups: readonly DrGroup[], { entriesOf }: Pick<Cov
     });
     if (isSeen) return lintWarmup(object, seen);
     const message =
-      'has no effect without health checks: nobody sees that instances are gone, and back. Give `traffic.health`.';
+      'has no effect without health checks, which detect that instances are lost, and back. Give `traffic.health`.';
     return [{ code: 'NoEffect', object, path, message, lacks: ['ServiceEntry'] }];
   });
 }
@@ -50,7 +50,7 @@ function lintWarmup(
   if (object.spec.failback?.warmup !== 'mirror') return [];
   const path = ['spec', 'failback', 'warmup'];
   const told = (why: string): Lint[] => {
-    const message = `has no effect: ${why} All requests come home at once then: leave it out, for the ramp.`;
+    const message = `has no effect: ${why} All requests return at once then: leave it out, for the ramp.`;
     return [{ code: 'NoEffect', object, path, message, lacks: ['ServiceEntry'] }];
   };
   if (seen.every(({ port }) => port.protocol === 'GRPC'))

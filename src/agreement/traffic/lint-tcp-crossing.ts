@@ -20,7 +20,7 @@ export function lintTcpCrossing(
     if (resolution === 'NONE' || resolution === 'DYNAMIC_DNS') return [];
     return object.spec.ports.flatMap((port, index): Lint[] => {
       if (http.has(port.protocol)) return [];
-      const message = `connections may go to another IDC (DrGroup ${group.meta.name}) and lose two things there: what a client sends after the server has ended does not arrive, and a client's reset arrives as an end. Protocols in which the client ends first, or the server after its answer, are whole; with hopLimit 0 connections stay at home.`;
+      const message = `connections may go to another IDC (DrGroup ${group.meta.name}) and lose two things there: data that a client sends after the server has closed does not arrive, and a client's reset arrives as a close. Protocols in which the client closes first, or the server after its answer, are complete; with hopLimit 0 connections stay local.`;
       return [
         {
           code: 'ConnectionsLoseEnds',

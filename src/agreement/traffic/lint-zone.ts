@@ -23,7 +23,7 @@ export function lintZones({
     if (instances.length === 0 || instances.some(({ locality = '' }) => splitLocality(locality).zone !== ''))
       return [];
     const message =
-      'has no effect: no instance of the host names a zone. Give them a locality of the form IDC/zone.';
+      'has no effect: no instance of the host has a zone. Give them a locality of the form IDC/zone.';
     return at.map((path) => ({ code: 'NoEffect', object, path, message }));
   });
 }

@@ -21,7 +21,7 @@ const header = [
   'INSTANCES',
   'WELL',
   'REQUESTS',
-  'IN WORK, MEAN',
+  'IN FLIGHT, MEAN',
   'MOST',
   'FOR EACH INSTANCE',
 ];
@@ -37,7 +37,7 @@ export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
 /** The result for people: figures, their reliability, and declarations. */
 export function loadText(seen: readonly GroupSeen[], looked: CapacityLook): string {
   if (seen.length === 0)
-    return 'None of these Envoys sends anything to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
+    return 'None of these Envoys sends requests to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
   const isIdle = ({ doubts }: GroupSeen) => doubts.includes('idle');
   const busy = seen.filter((one) => !isIdle(one));
   const parts = [
@@ -67,7 +67,7 @@ function tableOf(seen: readonly GroupSeen[]): string {
 function wordsOf({ doubts, well, instances }: GroupSeen): string {
   const words = [
     ...(doubts.includes('few') ? ['too few requests'] : []),
-    ...(doubts.includes('sick') ? [`${instances - well} of ${instances} not well`] : []),
+    ...(doubts.includes('sick') ? [`${instances - well} of ${instances} not healthy`] : []),
   ];
   return words.length === 0 ? '' : `  (${words.join('; ')})`;
 }
@@ -77,38 +77,41 @@ function idleWords(idle: readonly GroupSeen[]): string[] {
   if (idle.length === 0) return [];
   const named = idle.slice(0, shownMax).map(({ idc, group }) => `${group} (${idc})`);
   const more = idle.length > shownMax ? ` and ${idle.length - shownMax} more` : '';
-  return [`Idle, with fewer requests at once than instances: ${named.join(', ')}${more}.`];
+  return [`Idle, with fewer concurrent requests than instances: ${named.join(', ')}${more}.`];
 }
 
 function whereSeen({ seconds, looks, envoys }: CapacityLook): string {
   const named = envoys.map(({ id, role, idc }) => `${id} (${role}, ${idc})`).join(', ');
   const count = envoys.length === 1 ? 'one Envoy' : `${envoys.length} Envoys`;
-  return `Seen in ${seconds} s, by ${looks} looks at ${count}: ${named}.
-What other Envoys send is not in it: name every sidecar and ingress gateway of the IDC that sends to these instances.`;
+  return `Seen in ${seconds} s, by ${looks} readings of ${count}: ${named}.
+Requests of other Envoys are not included: name every sidecar and ingress gateway of the IDC that sends to these instances.`;
 }
 
 function doubtsOf({ seconds, missed }: CapacityLook): string[] {
   const doubts = [
     ...(seconds < secondsMin
-      ? [`${seconds} s are short: look for longer when the IDC is busiest, such as --for 10m.`]
+      ? [`${seconds} s are short: measure for longer when the IDC is busiest, such as --for 10m.`]
       : []),
-    ...[...missed].map(([id, count]) => `${id} did not answer ${count} times: what it sent then is missing.`),
+    ...[...missed].map(
+      ([id, count]) => `${id} did not answer ${count} times: its requests at these times are missing.`,
+    ),
   ];
-  return doubts.length === 0 ? [] : [`Not to be trusted yet:\n${doubts.map((one) => `- ${one}`).join('\n')}`];
+  return doubts.length === 0 ? [] : [`Not reliable:\n${doubts.map((one) => `- ${one}`).join('\n')}`];
 }
 
 function adviceOf(seen: readonly GroupSeen[]): string {
   const all = suggested(seen);
   const [first] = all;
-  if (first === undefined) return 'Nothing to declare can be told from this: ask again when it is busy.';
+  if (first === undefined) return 'Nothing can be declared from this: measure again when it is busy.';
   const byHost = Map.groupBy(all, ({ group }) => group.slice(0, group.lastIndexOf(':')));
   const most = (list: readonly GroupSeen[]) =>
     Math.max(...list.map(({ concurrentPerInstance: each = 1 }) => each));
   const shown = [...byHost].slice(0, shownMax).map(([host, list]) => {
     return `  # ServiceEntry of ${host}\n  metadata: {annotations: {isthmus.dev/concurrent-per-instance: '${most(list)}'}}`;
   });
-  const more = byHost.size > shownMax ? `\n\nand so for ${byHost.size - shownMax} more, by the table.` : '';
-  return `An instance has borne so much, and may bear more: where its workers or threads are known, give those. To declare it, paste
+  const more =
+    byHost.size > shownMax ? `\n\nand ${byHost.size - shownMax} more in the same way, from the table.` : '';
+  return `An instance has served this many, and may serve more: if its number of workers or threads is known, give that. To declare it, paste
 
 ${shown.join('\n')}${more}
 
@@ -116,5 +119,5 @@ or, for the hosts of a DrGroup in ${first.idc} alone,
 
   spec: {capacity: {idcs: {${first.idc}: {concurrentPerInstance: ${most(all.filter(({ idc }) => idc === first.idc))}}}}}
 
-It bounds what the IDC takes from others, and never its own users.`;
+It limits requests from other IDCs, and never those of its own users.`;
 }

@@ -40,11 +40,11 @@ export function bootstrapCommand(): Command {
       'Print a bootstrap that `envoy -c` takes, for one proxy of one IDC; with --role grpc, as JSON, one for the file that GRPC_XDS_BOOTSTRAP names to a gRPC client.',
     )
     .addOption(
-      new Option('--role <role>', 'what the Envoy is for; grpc: a gRPC client without one')
+      new Option('--role <role>', 'the role of the Envoy; grpc: a gRPC client without one')
         .choices(['sidecar', 'ingress', 'egress', 'grpc'])
         .makeOptionMandatory(),
     )
-    .requiredOption('--idc <name>', 'the IDC that it stands in', parseIdcName)
+    .requiredOption('--idc <name>', 'its IDC', parseIdcName)
     .requiredOption('--id <id>', 'its node id, unique in the IDC; shown in logs and status')
     .option(
       '--xds <host:port>',
@@ -53,17 +53,17 @@ export function bootstrapCommand(): Command {
     )
     .option(
       '--zone <name>',
-      "for a sidecar or an ingress: the zone that it stands in, as in IDC/zone of an instance's locality; a DestinationRule may prefer it (default: none is preferred)",
+      "for a sidecar or an ingress: its zone, as in IDC/zone of an instance's locality; a DestinationRule may prefer it (default: none is preferred)",
     )
     .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", parseBound)
     .option(
       '--dns <host:port>',
-      'a DNS server to ask for names of instances; repeat for more (default: those of /etc/resolv.conf)',
+      'a DNS server for names of instances; repeat for more (default: those of /etc/resolv.conf)',
       addReached,
     )
     .option(
       '--max-heap <size>',
-      "what Envoy's heap may grow to before it sheds load; cgroup: 0.8 of what this cgroup may take (default: 2Gi)",
+      "limit of Envoy's heap, at which it sheds load; cgroup: 0.8 of this cgroup's memory limit (default: 2Gi)",
       (text: string) => parseMaxHeap(text),
     )
     .addOption(new Option('--xds-mode <mode>', 'ADS variant').choices(['delta', 'sotw']).default('delta'))
@@ -79,13 +79,13 @@ export function bootstrapCommand(): Command {
     .optionsGroup('For a sidecar:')
     .option(
       '--outbound <host:port>',
-      'where the workload sends its requests, such as 127.0.0.1:15001; without it the workload calls nobody. Sidecars that share a network namespace need one each',
+      'where the workload sends its requests, such as 127.0.0.1:15001; without it the workload calls no Group. Sidecars that share a network namespace need one each',
       parseBound,
     )
     .addOption(
       new Option(
         '--unknown-hosts <what>',
-        'what becomes of requests for hosts that no Group has: refuse them with a 404, or pass them on to the host that they name; pass needs --outbound on 127.0.0.1 (default: refuse)',
+        'requests for hosts that no Group has: refuse them with a 404, or pass them on to the host that they name; pass needs --outbound on 127.0.0.1 (default: refuse)',
       ).choices(['refuse', 'pass']),
     )
     .option(
@@ -102,8 +102,8 @@ export function bootstrapCommand(): Command {
     .option('--edge <host:port>', 'for clients (default: 0.0.0.0:8080)', parseBound)
     .option('--peer <host:port>', "for other IDCs' egress gateways (default: 0.0.0.0:15443)", parseBound)
     .optionsGroup('For an egress gateway:')
-    .option('--sidecar-listen <host:port>', 'for own sidecars (default: 0.0.0.0:15444)', parseBound)
-    .option('--ingress-listen <host:port>', 'for own ingress gateways (default: 0.0.0.0:15445)', parseBound)
+    .option('--sidecar-listen <host:port>', 'for local sidecars (default: 0.0.0.0:15444)', parseBound)
+    .option('--ingress-listen <host:port>', 'for local ingress gateways (default: 0.0.0.0:15445)', parseBound)
     .addHelpText(
       'after',
       helpEnd({
@@ -237,7 +237,7 @@ function scopeOf(flags: Flags): NodeScope {
   if (envoys !== undefined) {
     throw new MeshError(
       'invalid',
-      `--${optionOf(envoys)} is for an Envoy, which a gRPC client has not; leave it out`,
+      `--${optionOf(envoys)} is for an Envoy, which a gRPC client does not have; leave it out`,
     );
   }
   const common = {

@@ -21,9 +21,9 @@ const [lookMs, answerMsMax] = [250, 5_000];
 /** `isthmus capacity`: requests in flight to instances, from Envoys' statistics. */
 export function capacityCommand(): Command {
   return new Command('capacity')
-    .summary('show how many requests instances have in work, to declare what they bear')
+    .summary('show how many requests instances have in flight, to declare their capacity')
     .description(
-      'Ask Envoys, by their admin interfaces, how many requests they have in work at the instances of each Group, and show the most that was seen for each instance, and how to declare it: `capacity.concurrentPerInstance` bounds what an IDC takes from others. Ask all sidecars and ingress gateways of an IDC, when it is busiest. Ctrl-C shows what was seen until then.',
+      'Read from the admin interfaces of Envoys how many requests they have in flight to the instances of each Group; show the most seen for each instance, and how to declare it: `capacity.concurrentPerInstance` limits what an IDC takes from others. Read all sidecars and ingress gateways of an IDC, when it is busiest. Ctrl-C shows what was seen until then.',
     )
     .addOption(
       new Option(
@@ -35,7 +35,7 @@ export function capacityCommand(): Command {
         .makeOptionMandatory(),
     )
     .addOption(
-      durationOption('--for <duration>', 'how long to look, four times a second', '10s', {
+      durationOption('--for <duration>', 'how long to measure, four times a second', '10s', {
         minMs: 1_000,
         maxMs: 24 * 3_600_000,
       }),
@@ -45,7 +45,7 @@ export function capacityCommand(): Command {
       'after',
       helpEnd({
         exits:
-          '0 shown; 1 nothing to declare can be told: no Group was busy; 2 an Envoy does not answer, or is none of a mesh; 130 interrupted: what was seen until then is shown.',
+          '0 shown; 1 nothing can be declared: no Group was busy; 2 an Envoy does not answer, or is not of a mesh; 130 interrupted: what was seen until then is shown.',
         examples: ['isthmus capacity --envoy 10.1.0.1:15000 --envoy 10.1.0.21:15000 --for 10m'],
       }),
     )

@@ -6,8 +6,10 @@ import { addConfigFlags, configOf } from '../options/config.ts';
 /** `isthmus config`: shows or checks a configuration without running it. */
 export function configCommand(): Command {
   return new Command('config')
-    .summary('show or check how a control plane would run')
-    .description('Show how `isthmus serve` would run, and where each value is from; or check a file for it.')
+    .summary('show or check the configuration of a control plane')
+    .description(
+      'Show the configuration of `isthmus serve`, and the origin of each value; or check a file for it.',
+    )
     .addCommand(printCommand())
     .addCommand(checkCommand())
     .addHelpText(
@@ -21,9 +23,9 @@ export function configCommand(): Command {
 
 function printCommand(): Command {
   const command = new Command('print')
-    .summary('show what is in force, and where each value is from')
+    .summary('show the configuration in force, and the origin of each value')
     .description(
-      'Show the configuration that `isthmus serve` would have with these options, this environment and this file: as a file of the same meaning, with the place that each value is from.',
+      'Show the configuration that `isthmus serve` would have with these options, this environment and this file: as an equivalent file, with the origin of each value.',
     );
   return addConfigFlags(command)
     .addOption(new Option('-o, --output <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
@@ -45,7 +47,7 @@ function checkCommand(): Command {
   return new Command('check')
     .summary('check a file for `isthmus serve --file`')
     .description(
-      'Check a file for `isthmus serve --file`: all faults at once, with line, place and what to do. What it leaves to flags is noted.',
+      'Check a file for `isthmus serve --file`: all errors at once, with line, place and what to do. Required options that it leaves to flags are noted.',
     )
     .argument('<file>', 'the file')
     .addHelpText(

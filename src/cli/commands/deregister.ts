@@ -24,9 +24,9 @@ interface Flags extends InstanceFlags {
 /** `isthmus deregister`: for preStop hooks and systemd's ExecStop. */
 export function deregisterCommand(): Command {
   const command = new Command('deregister')
-    .summary('take an instance out, and wait until no proxy has it')
+    .summary('deregister an instance, and wait until no proxy has it')
     .description(
-      'Take an instance out. With --wait it returns once every proxy has confirmed that it sends nothing there any more: for a preStop hook, or ExecStop= of a systemd unit, before the process gets its signal. An instance that is not registered (any more) is no error, and said.',
+      'Deregister an instance. With --wait it returns once every proxy has confirmed that it sends nothing there any more: for a preStop hook, or ExecStop= of a systemd unit, before the process gets its signal. An instance that is not registered (any more) is reported, and not an error.',
     )
     .option('--group <name>', 'with --port: the instance as isthmus run names it')
     .option('--port <[name=]port>', 'its port', parsePort)
@@ -34,14 +34,14 @@ export function deregisterCommand(): Command {
     .option('--name <name>', 'or its name')
     .option('--namespace <name>', 'its namespace', 'default')
     .option('--wait', 'wait for the proxies')
-    .addOption(durationOption('--timeout <duration>', 'wait for at most so long', '30s'))
+    .addOption(durationOption('--timeout <duration>', 'longest time to wait', '30s'))
     .optionsGroup('The control plane:');
   return addClientOptions(command)
     .addHelpText(
       'after',
       helpEnd({
         exits:
-          '0 gone, or not registered; 1 not confirmed in time, and by whom; 2 no control plane answers, or one refuses.',
+          '0 removed, or not registered; 1 not confirmed in time, and by whom; 2 no control plane answers, or one refuses.',
         examples: [
           '# in a systemd unit',
           'ExecStop=isthmus deregister --name %N --namespace shop --wait \\',
@@ -74,7 +74,7 @@ async function deregister(flags: Flags): Promise<void> {
     const answered = ends.filter(({ end }) => end !== 'away');
     if (answered.every(({ wasRegistered }) => wasRegistered === false))
       process.stderr.write(
-        `isthmus: no instance ${shown} is registered${away.length > 0 ? ' at those that answer' : ''}, so nothing was taken out.${await nearNames(planes, flags.namespace, name)}\n`,
+        `isthmus: no instance ${shown} is registered${away.length > 0 ? ' at those that answer' : ''}, so nothing was deregistered.${await nearNames(planes, flags.namespace, name)}\n`,
       );
     if (owed.length > 0) {
       process.stderr.write(

@@ -27,16 +27,16 @@ const timedMsMin = 10_000;
 /** `isthmus drill live`: a drill on a fleet in production. */
 export function liveCommand(): Command {
   return new Command('live')
-    .summary('practise on a fleet that serves, guarded, and undone at the end')
+    .summary('drill on a fleet in production, guarded, and undone at the end')
     .description(
-      'Practise on a fleet that serves. What a drill changes is a lease at the control planes, renewed while this command runs: it is undone at the end, when a condition is met, on Ctrl-C, and by itself when this command or its machine dies.',
+      'Drill on a fleet in production. The change is a lease at the control planes, renewed while this command runs: it is undone at the end, when a condition is met, on Ctrl-C, and by itself when this command or its machine dies.',
     )
     .addCommand(evacuateLiveCommand())
     .addHelpText('after', helpEnd({ exits: liveExits, examples: liveExample }));
 }
 
 const liveExits =
-  '0 run through, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted, and undone.';
+  '0 completed, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted, and undone.';
 
 const liveExample: readonly string[] = [
   "isthmus drill live evacuate sh-a --abort-on 'p99>500ms or errors>0.1%' \\",
@@ -47,11 +47,11 @@ const liveExample: readonly string[] = [
 /** `isthmus drill live evacuate IDC`. */
 export function evacuateLiveCommand(): Command {
   const command = new Command('evacuate')
-    .summary('let requests leave an IDC, in steps, and come home')
+    .summary('make requests leave an IDC in steps, and return')
     .description(
-      'Let requests leave IDC in steps, read what Envoys count, and let everybody come home: after the last step, and at once when a condition of --abort-on is met, when a proxy refuses a step or does not confirm it, when an Envoy that is read or a control plane does not answer, and on SIGINT, SIGTERM and SIGHUP. When this command dies, everybody is home within the time of --lease. A folder has the record of each run.',
+      'Make requests leave IDC in steps, read the statistics of Envoys, and let all requests return: after the last step, and at once when a condition of --abort-on is met, when a proxy refuses a step or does not confirm it, when an Envoy that is read or a control plane does not answer, and on SIGINT, SIGTERM and SIGHUP. When this command dies, all requests have returned within the time of --lease. A folder has the record of each run.',
     )
-    .option('--steps <list>', 'shares one after the other', parseSteps, parseSteps('1,10,50'))
+    .option('--steps <list>', 'percentages one after the other', parseSteps, parseSteps('1,10,50'))
     .option(
       '--hold <durations>',
       'how long a step is held; by comma, one for each step',
@@ -61,17 +61,22 @@ export function evacuateLiveCommand(): Command {
     .addOption(
       durationOption(
         '--baseline <duration>',
-        'how long to look on before the first step, and when all are home',
+        'how long to measure before the first step, and after all requests have returned',
         '15s',
         { minMs: 1_000, maxMs: 24 * 3_600_000 },
       ),
     )
     .option('--record-dir <dir>', 'each run has a folder there, with run.json and report.txt', 'drill-live')
     .addOption(
-      durationOption('--lease <duration>', 'everybody is home so long after this command has died', '15s', {
-        minMs: 3_000,
-        maxMs: 600_000,
-      }),
+      durationOption(
+        '--lease <duration>',
+        'all requests return this long after this command has died',
+        '15s',
+        {
+          minMs: 3_000,
+          maxMs: 600_000,
+        },
+      ),
     );
   // Arrays are shown as JSON otherwise.
   for (const option of command.options) {
@@ -79,10 +84,10 @@ export function evacuateLiveCommand(): Command {
     if (option.long === '--hold') option.default(option.defaultValue, '30s');
   }
   return addEvacuationOptions(command, {
-    force: 'also where there is too little room, another evacuation, or too few requests to judge',
+    force: 'even with too little capacity, another evacuation, or too few requests to judge',
     envoy:
-      'admin address of an Envoy that is read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more, or several by comma',
-    abortOn: 'everybody comes home when this is so for users of any of these IDCs',
+      'admin address of an Envoy to read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more, or several by comma',
+    abortOn: 'all requests return when this holds for users of any of these IDCs',
     prefix,
     exits: liveExits,
     examples: liveExample,
@@ -97,7 +102,7 @@ async function run(idc: string, flags: Flags): Promise<void> {
   const { withSession } = await import('../evacuate/evacuation-session.ts');
   const holdMs = await checkTimes(flags, parseAbortOn(flags.abortOn));
   const proxies = await readProxies(idc, flags);
-  const otherwise = `everybody is home within ${flags.lease / 1_000} s`;
+  const otherwise = `all requests return within ${flags.lease / 1_000} s`;
   await withSession(idc, flags, { prefix, otherwise }, ({ target, abortOn, signal }) => {
     const who = whoRuns();
     const asked = {
@@ -120,7 +125,7 @@ async function readProxies(idc: string, { envoy: envoys = [] }: Flags): Promise<
   if (envoys.length === 0)
     throw new MeshError(
       'invalid',
-      'nothing is read: give --envoy, or ISTHMUS_ENVOY, with the admin address of at least one Envoy',
+      'there is no Envoy to read: give --envoy, or ISTHMUS_ENVOY, with the admin address of at least one',
     );
   const proxies = await Promise.all(envoys.map((envoy) => identifyProxy(envoy, envoyMsMax)));
   if (!proxies.some((proxy) => proxy.idc === idc && proxy.role !== 'egress'))
@@ -172,7 +177,7 @@ async function runRecorded(flags: Flags, asked: Asked, who: string): Promise<voi
 function wordsOf(how: string, why: string, isUndone: boolean): string {
   if (how === 'checked') return 'nothing was done: it was a dry run';
   if (how === 'refused') return `refused, and nothing was done: ${why}`;
-  const undone = isUndone ? 'everybody is home' : 'not everybody has confirmed to be home';
+  const undone = isUndone ? 'all requests have returned' : 'not all proxies have confirmed the return';
   return how === 'done' ? `run through; ${undone}` : `${how}: ${why}; ${undone}`;
 }
 
@@ -191,7 +196,7 @@ async function checkTimes(flags: Flags, abortOn: AbortExpression): Promise<reado
   if (timed !== undefined && short !== undefined)
     throw new MeshError(
       'invalid',
-      `${short / 1_000} s of --hold or --baseline are too short for ${timed.what}: times come to an Envoy's statistics each 5 s, so give ${timedMsMin / 1_000}s or more`,
+      `${short / 1_000} s of --hold or --baseline are too short for ${timed.what}: an Envoy updates its statistics of times each 5 s, so give ${timedMsMin / 1_000}s or more`,
     );
   return holdMs;
 }
@@ -200,7 +205,7 @@ function parseHolds(text: string): readonly number[] {
   return text.split(',').map((part) => {
     const ms = parseDurationMs(part.trim());
     if (ms === undefined || ms < 1_000 || ms > 24 * 3_600_000)
-      throw new InvalidArgumentError(`'${part}' is no time to hold a step: give 1s to 24h, such as 30s.`);
+      throw new InvalidArgumentError(`'${part}' is not a time to hold a step: give 1s to 24h, such as 30s.`);
     return ms;
   });
 }

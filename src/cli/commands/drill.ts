@@ -24,7 +24,7 @@ export function drillCommand(drills: readonly Drill[]): Command {
   const command = new Command('drill')
     .summary('drill an outage on real Envoys')
     .description(
-      'Start a real world, break something in it, and hold what happens against bounds. Needs the source tree (make drill sets it up).',
+      'Start a real mesh, inject a fault, and compare the effect with bounds. Needs the source tree (make drill sets it up).',
     )
     .addHelpText(
       'after',
@@ -90,10 +90,10 @@ function addRunOptions(command: Command, unprotected: string): void {
     .option('--runs <n>', 'how many times in a row', number(1), 1)
     .option(
       '--seed <n>',
-      'of arrival times and all else that is random (default: the drill’s own, else 1)',
+      'of arrival times and everything else that is random (default: the drill’s own, else 1)',
       number(0),
     )
-    .option('--report-dir <dir>', 'where index.html, report.json and junit.xml go', 'drill-report')
+    .option('--report-dir <dir>', 'folder of index.html, report.json and junit.xml', 'drill-report')
     .option('--keep-logs', 'keep all logs, also when the drill passes');
 }
 
@@ -124,21 +124,18 @@ function scenarioCommand(): Command {
     .addHelpText(
       'after',
       helpEnd({
-        exits: `${drillExits} With --check: 0 it is good, there may be warnings; 1 it has faults.`,
+        exits: `${drillExits} With --check: 0 valid, there may be warnings; 1 it has errors.`,
         examples: ['isthmus drill run --check my.yaml', 'isthmus drill run my.yaml --rate caller=100'],
       }),
     )
     .argument('<file>', 'the scenario, YAML')
-    .option(
-      '--check',
-      'read it, say what is wrong or probably not meant, with file and line, and start nothing',
-    )
+    .option('--check', 'check it, report errors and probable mistakes with file and line, and start nothing')
     .addOption(
       new Option('--rate <name=rps>', 'requests per second of a rate that it names; repeat for more')
         .argParser(rate)
         .default({}, 'those of the file'),
     );
-  addRunOptions(command, 'the scenario’s negative control, as it states it');
+  addRunOptions(command, 'the scenario’s negative control, as declared');
   return command.action(async (file: string, flags: ScenarioFlags) => {
     const { readScenarioFile } = await import('../../drill/scenario/document/read.ts');
     const { scenario, faults } = readScenarioFile(file);
@@ -184,7 +181,7 @@ function allCommand(): Command {
   return new Command('all')
     .summary('run all drills, each with its negative control, and write one report')
     .description(
-      'Run every built-in drill and scenario, each with its negative control beside it (over an hour; --quick: shorter phases, one seed of chaos), and write one report of all. What this machine does not allow (root, network namespaces) is skipped, and told.',
+      'Run every built-in drill and scenario, each with its negative control beside it (over an hour; --quick: shorter phases, one seed of chaos), and write one report. Those that this machine does not allow (root, network namespaces) are skipped, and listed.',
     )
     .addHelpText(
       'after',
@@ -200,7 +197,7 @@ function allCommand(): Command {
     )
     .option(
       '--report-dir <dir>',
-      'where index.html, report.json and a folder for each drill go',
+      'folder of index.html, report.json and a folder for each drill',
       'drill-report',
     )
     .option('--keep-logs', 'keep all logs, also of drills that pass')
@@ -230,7 +227,7 @@ function number(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!Number.isInteger(value) || value < least) {
-      throw new InvalidArgumentError(`'${text}' is no whole number of at least ${least}.`);
+      throw new InvalidArgumentError(`'${text}' is not a whole number of at least ${least}.`);
     }
     return value;
   };

@@ -20,17 +20,17 @@ interface Flags extends EvacuationFlags {
 /** `isthmus evacuate IDC`: makes requests leave an IDC for some time. */
 export function evacuateCommand(): Command {
   const command = new Command('evacuate')
-    .summary('let requests leave an IDC for a time')
+    .summary('make requests leave an IDC for some time')
     .description(
-      'Let the requests of some or all Groups leave IDC, in steps, until a time at which it ends by itself. Each step waits until every proxy has confirmed it. It is taken back when a proxy refuses a step or does not confirm it in time, when an Envoy of --envoy falls silent or what they count meets a condition, and on SIGINT, SIGTERM and SIGHUP; if this command dies, its time ends it. What is under way stays where it is.',
+      'Make the requests of some or all Groups leave IDC, in steps, until a time at which it ends by itself. Each step waits until every proxy has confirmed it. It is undone when a proxy refuses a step or does not confirm it in time, when an Envoy of --envoy stops answering or their statistics meet a condition, and on SIGINT, SIGTERM and SIGHUP; if this command dies, its time ends it. Requests in flight stay where they are.',
     )
-    .option('--percent <p>', 'share of its requests that leaves, 1 to 100 (default: 100)', parsePercent)
-    .option('--steps <list>', 'shares one after the other, such as 1,10,50,100', parseSteps)
+    .option('--percent <p>', 'percentage of its requests that leaves, 1 to 100 (default: 100)', parsePercent)
+    .option('--steps <list>', 'percentages one after the other, such as 1,10,50,100', parseSteps)
     .addOption(durationOption('--step-wait <duration>', 'how long a step is watched before the next', '30s'))
     .addOption(
       durationOption(
         '--for <duration>',
-        "ends by itself after so long, by the control planes' own clocks",
+        "ends by itself after this time, by the control planes' own clocks",
         '1h',
         {
           minMs: 1_000,
@@ -41,13 +41,12 @@ export function evacuateCommand(): Command {
     .option('--undo', 'end it now');
   return addEvacuationOptions(command, {
     force:
-      'also where what is declared says that there is too little room, there or at home, and without Envoys of --envoy that cannot be read',
+      'even if the declared capacity is too small, elsewhere or on return, and without Envoys of --envoy that cannot be read',
     envoy:
-      "admin address of an Envoy that is read, such as the ingress gateway's of IDC; repeat for more, or several by comma. Without any, only what control planes know is watched",
-    abortOn: 'taken back when what these Envoys count in a step is so; needs --envoy',
+      "admin address of an Envoy to read, such as the ingress gateway's of IDC; repeat for more, or several by comma. Without any, only what control planes know is watched",
+    abortOn: 'undone when the statistics of these Envoys in a step meet this; needs --envoy',
     prefix: '',
-    exits:
-      '0 done; 1 refused, or taken back; 2 a control plane does not answer; 130 interrupted, and taken back.',
+    exits: '0 done; 1 refused, or undone; 2 a control plane does not answer; 130 interrupted, and undone.',
     examples: [
       'isthmus evacuate sh-a --for 4h --steps 1,10,50,100 --token-file token \\',
       '  --admin 10.1.0.9:15014 --admin 10.2.0.9:15014',

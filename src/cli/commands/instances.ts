@@ -23,7 +23,7 @@ export function instancesCommand(): Command {
   return new Command('instances')
     .summary('list the instances that registered themselves')
     .description(
-      'List the instances that registered themselves, how long their leases run, and whom their end waits for. With several control planes, also which of them have an instance.',
+      'List the instances that registered themselves, the time left of their leases, and the proxies that their removal waits for. With several control planes, also which of them have an instance.',
     )
     .option('--namespace <name>', 'of this namespace only')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
@@ -33,7 +33,7 @@ export function instancesCommand(): Command {
       'after',
       helpEnd({
         exits:
-          '0 listed, be it none; 1 listed, but one of several control planes does not answer; 2 none answers.',
+          '0 listed, even if none; 1 listed, but one of several control planes does not answer; 2 none answers.',
         examples: ['isthmus instances --namespace shop --admin 10.1.0.9:15014'],
       }),
     )

@@ -7,14 +7,14 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .summary('run the control plane of one IDC')
     .description(
-      'Run the control plane of one IDC: read registry objects, serve xDS to its Envoys. Their folder is watched; a saved file is pushed without a restart. Logs are JSON lines on stderr. Each option may stand in a file, or in an environment variable; `isthmus config print` shows what is in force.',
+      'Run the control plane of one IDC: read registry objects, serve xDS to its Envoys. Their folder is watched; a saved file is pushed without a restart. Logs are JSON lines on stderr. Each option may be in a file, or in an environment variable; `isthmus config print` shows the configuration in force.',
     );
   return addConfigFlags(command)
     .addHelpText(
       'after',
       helpEnd({
         exits:
-          '0 ended by SIGTERM or SIGINT; 1 a fault that nothing caught; 2 it could not start; 130 ended by a second signal, at once.',
+          '0 ended by SIGTERM or SIGINT; 1 an uncaught error; 2 it could not start; 130 ended at once by a second signal.',
         examples: [
           'isthmus serve --file /etc/isthmus/isthmus.yaml',
           'isthmus serve --idc sh-a --config config/ --state /var/lib/isthmus \\',

@@ -29,7 +29,7 @@ export function statusCommand(): Command {
   return new Command('status')
     .summary('show which proxy has which configuration, and since when')
     .description(
-      'Show whether the control plane is ready, which proxies are in sync, what Envoy said to what it refused, pushes that were slow, and problems of the registry. With NODE: one proxy in full, and by name what it was sent and has not accepted. Each proxy is shown by the control plane that it is connected to: with several --admin, all of them are.',
+      'Show whether the control plane is ready, which proxies are in sync, the reasons of refusals by Envoy, slow pushes, and problems of the registry. With NODE: one proxy in full, with the names of resources that it has not accepted. Each proxy is shown by the control plane that it is connected to: give --admin for each control plane.',
     )
     .argument('[node]', 'node id of a proxy')
     .addOption(adminOption())
@@ -37,7 +37,7 @@ export function statusCommand(): Command {
     .addOption(
       new Option(
         '-o, --output <format>',
-        'output format; wide: with versions, and connected since; json: all there is, with several --admin a list with one entry for each',
+        'output format; wide: with versions, and connected since; json: everything, with several --admin a list with one entry for each',
       )
         .choices(['text', 'wide', 'json'])
         .default('text'),
@@ -47,12 +47,12 @@ export function statusCommand(): Command {
       `
 States, by type of resource:
   SYNCED    has ACKed the newest
-  STALE     newer state is on its way: how long ago it was sent
-  NACKED    refused it, and goes on with what it had, if anything
-  NOT SENT  asked, and was not answered yet
+  STALE     newer state is in flight or waits: how long ago it was sent
+  NACKED    refused it, and continues with what it had, if anything
+  NOT SENT  requested, and not answered yet
 ${helpEnd({
   exits:
-    '0 shown, whatever is wrong there; 1 shown, but one of several control planes does not answer; 2 none answers, or NODE is connected to none.',
+    '0 shown, whatever its state; 1 shown, but one of several control planes does not answer; 2 none answers, or NODE is connected to none.',
   examples: ['isthmus status --admin 10.1.0.9:15014', 'isthmus status egress-1 --watch'],
 })}`,
     )

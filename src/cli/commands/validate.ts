@@ -7,7 +7,7 @@ export function validateCommand(): Command {
   return new Command('validate')
     .summary('check a folder of objects')
     .description(
-      'Check every object in DIR as `isthmus serve` would: all faults at once, with file, line, field and what to do.',
+      'Check every object in DIR as `isthmus serve` would: all errors at once, with file, line, field and what to do.',
     )
     .argument('<dir>', 'folder of YAML or JSON objects')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))

@@ -52,7 +52,7 @@ export async function identifyProxy(admin: ListenAddress, timeoutMs: number): Pr
     const { idc, role } = parseNodeScope(node?.metadata);
     return { admin, id: node?.id ?? '', idc, role };
   } catch (cause) {
-    const message = `the Envoy at ${showAddress(admin)} does not say in node.metadata.${nodeMetadataKey} what it is: ${MeshError.from(cause).message}`;
+    const message = `the Envoy at ${showAddress(admin)} has no valid scope in node.metadata.${nodeMetadataKey}: ${MeshError.from(cause).message}`;
     throw new MeshError('invalid', message, { cause });
   }
 }
@@ -102,7 +102,7 @@ async function ask(at: ListenAddress, path: string, silenceMsMax: number): Promi
     const { status, text } = await callHttp({ at, path, silenceMsMax });
     if (status !== 200) throw new Error(`it answers ${status}`);
     const answer: unknown = JSON.parse(text);
-    if (typeof answer !== 'object' || answer === null) throw new Error('it answers with no JSON object');
+    if (typeof answer !== 'object' || answer === null) throw new Error('its answer is not a JSON object');
     return answer;
   } catch (cause) {
     const message = `the Envoy at ${showAddress(at)} does not answer: ${(cause as Error).message}`;

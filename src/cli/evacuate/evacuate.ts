@@ -87,7 +87,7 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
       say(why);
       return 'aborted';
     }
-    say(`${why}; everybody comes home`);
+    say(`${why}; all requests return`);
     await comeHome(options, options.ackWaitMs);
     return signal.aborted ? 'interrupted' : 'aborted';
   }
@@ -143,7 +143,7 @@ export async function undo(
   const verdict = judgeReturn(idc, 0, idcs);
   for (const words of returnWords(idc, 0, verdict, force)) say(words);
   if (verdict.short.length > 0 && !force) return false;
-  if (dryRun) say(`evacuation ${name} would end, and everybody come home to ${idc}`);
+  if (dryRun) say(`evacuation ${name} would end, and all requests return to ${idc}`);
   else await comeHome(target, ackWaitMs);
   if (others.length > 0) say(`still there: ${some(others)}; end one with --undo --name ${others[0]}`);
   return true;

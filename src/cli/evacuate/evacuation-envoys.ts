@@ -39,9 +39,9 @@ export async function findEnvoys(named: EnvoysNamed): Promise<readonly ReadProxy
   for (const words of faults) say(`not read: ${words}`);
   if (proxies.length > 0) await sayWhoIsRead({ ...named, proxies });
   const isBlind = !proxies.some((proxy) => countsUsersOf(proxy, idc));
-  if (isBlind) say(`of ${idc} no sidecar or ingress gateway is read: what its users get is not seen`);
+  if (isBlind) say(`no sidecar or ingress gateway of ${idc} is read: the effect on its users is not seen`);
   if (faults.length === 0 && !isBlind) return proxies;
-  if (!force) say('nothing was done: mend --envoy, or go on without what is not seen with --force');
+  if (!force) say('nothing was done: correct --envoy, or continue without these readings with --force');
   return force ? proxies : undefined;
 }
 
@@ -84,7 +84,7 @@ export async function sayWhoIsRead({
   const unread = others.filter((id) => !read.has(id));
   if (unread.length > 0)
     say(
-      `  nothing is seen of ${unread.length === 1 ? 'another sidecar or ingress gateway' : `${unread.length} other sidecars and ingress gateways`} of ${idc}: ${some(unread)}`,
+      `  not read: ${unread.length === 1 ? 'another sidecar or ingress gateway' : `${unread.length} other sidecars and ingress gateways`} of ${idc}: ${some(unread)}`,
     );
   const what = new Set(conditionsOf(abortOn).map((condition) => condition.what));
   const sees = (role: string) => proxies.some((proxy) => proxy.role === role);
@@ -113,8 +113,8 @@ export async function tellUnderWay(
     try {
       const { underWay } = await readProxy(admin, envoyMsMax);
       const where = `  ${showAddress(admin)}`;
-      if (underWay.length === 0) say(`${where}: nothing is under way to instances of ${idc}`);
-      else say(`${where}: under way to instances of ${idc}, until it ends:`);
+      if (underWay.length === 0) say(`${where}: nothing is in flight to instances of ${idc}`);
+      else say(`${where}: in flight to instances of ${idc}, until it ends:`);
       for (const { group, requests, connections } of underWay.slice(0, underWayMax))
         say(`    ${group}: ${requests} requests or streams; connections, idle ones too: ${connections}`);
       if (underWay.length > underWayMax) say(`    and ${underWay.length - underWayMax} more Groups`);
@@ -122,6 +122,6 @@ export async function tellUnderWay(
       say(`  ${MeshError.from(reason).message}`);
     }
   }
-  const asked = proxies.length === 0 ? 'no Envoy was asked (--envoy)' : 'other Envoys were not asked';
-  say(`  ${asked}: which of their requests and connections stay is not known`);
+  const asked = proxies.length === 0 ? 'no Envoy was read (--envoy)' : 'other Envoys were not read';
+  say(`  ${asked}: which of their requests and connections stay is unknown`);
 }

@@ -71,9 +71,9 @@ export function judgeReturn(idc: string, percent: number, idcs: readonly IdcRoom
   for (const { host, instances, well, slots = 0, slotsBefore = slots, bears = 0 } of home.values()) {
     const away = Math.ceil(100 - (100 * bears) / Math.max(1, slotsBefore));
     if (instances === 0) short.push(`${host} (no instance)`);
-    else if (2 * well < instances) short.push(`${host} (${well} of ${instances} instances are well)`);
+    else if (2 * well < instances) short.push(`${host} (${well} of ${instances} instances are healthy)`);
     else if (slotsBefore > 0 && away > percent)
-      short.push(`${host} (bears ${bears} of up to ${slotsBefore} requests at once)`);
+      short.push(`${host} (serves ${bears} of up to ${slotsBefore} requests at once)`);
     else continue;
     stayAway = Math.max(stayAway, instances === 0 || 2 * well < instances ? 100 : away);
   }

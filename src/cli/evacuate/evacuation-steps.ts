@@ -96,7 +96,7 @@ function clockWords(planes: readonly EvacuationPlane[]): readonly string[] {
   const who = ahead.map(({ name, idc }) => `${name} (${idc})`);
   const of = who.length === 1 ? `the clock of ${who[0]} is` : `the clocks of ${some(who)} are up to`;
   return [
-    `${of} ${span(apartMs)} ahead of that of ${behind.name} (${behind.idc}): the times of Evacuations in YAML come so far apart there. Set them right`,
+    `${of} ${span(apartMs)} ahead of that of ${behind.name} (${behind.idc}): Evacuations in YAML begin and end at different times there. Set them right`,
   ];
 }
 
@@ -143,7 +143,7 @@ export async function failOnTaken(
     (item) => item.name === name && item.percentNow > 0 && item.percentNow !== percent,
   );
   if (other === undefined) return;
-  const message = `somebody else has changed evacuation ${name}: ${other.percentNow} % leave, and not ${percent}; it stays as they said`;
+  const message = `somebody else has changed evacuation ${name}: ${other.percentNow} % leave, and not ${percent}; it stays as changed`;
   throw new MeshError('conflict', message, { ref: takenOver });
 }
 
@@ -164,7 +164,7 @@ async function mayComeBack(
   const [standing] = items.filter(({ percentNow }) => percentNow > 0);
   if (standing !== undefined)
     say(
-      `evacuation ${name} stands: ${leaves} % leave ${idc}, for ${span(standing.endsInMs)} more; this takes it over`,
+      `evacuation ${name} exists: ${leaves} % leave ${idc}, for ${span(standing.endsInMs)} more; this takes it over`,
     );
   if (leaves <= percent) return true;
   const verdict = judgeReturn(idc, percent, idcs);
@@ -181,10 +181,12 @@ export function returnWords(
 ): readonly string[] {
   if (short.length === 0) return [];
   const cannot = `${idc} cannot take back the requests of ${some(short)}`;
-  if (force) return [`${cannot}; going on all the same`];
-  const fits =
-    stayAway < 100 && stayAway > percent ? `, let what fits come home with --percent ${stayAway}` : '';
-  return [cannot, `nothing was done: start more instances there${fits}, or go on all the same with --force`];
+  if (force) return [`${cannot}; continuing all the same`];
+  const fits = stayAway < 100 && stayAway > percent ? `, return what fits with --percent ${stayAway}` : '';
+  return [
+    cannot,
+    `nothing was done: start more instances there${fits}, or continue all the same with --force`,
+  ];
 }
 
 /** Reports whether the other IDCs have capacity for the final percentage; returns whether to go on. */
@@ -197,11 +199,10 @@ function hasRoom(
 ): boolean {
   const { short, unknown } = judgeLeaving(idc, leaving, percent, idcs);
   if (unknown.length > 0)
-    say(
-      `whether the other IDCs can take it cannot be judged, as nobody has declared a capacity, for ${some(unknown)}`,
-    );
-  for (const words of short) say(`too little room: ${words}`);
-  if (short.length > 0 && !force) say('nothing was done; let less leave, or go on all the same with --force');
+    say(`whether the other IDCs can take it is unknown, as no capacity is declared, for ${some(unknown)}`);
+  for (const words of short) say(`too little capacity: ${words}`);
+  if (short.length > 0 && !force)
+    say('nothing was done; evacuate less, or continue all the same with --force');
   return short.length === 0 || force;
 }
 
@@ -276,7 +277,7 @@ async function untilConfirmed(
         `${percent} % is not confirmed within ${ackWaitMs / 1_000} s by ${some(late)}`,
       );
     for (const { forgiven } of answers)
-      if (forgiven.length > 0) say(`not waited for, being away: ${some(forgiven)}`);
+      if (forgiven.length > 0) say(`not waited for, as disconnected: ${some(forgiven)}`);
   } finally {
     done.abort();
   }
@@ -339,7 +340,7 @@ export async function comeHome(
     end.status === 'fulfilled' && end.value.plane.idc === idc ? end.value.comingHome : [],
   );
   if (slowly.length > 0)
-    say(`these come home little by little, as their DR group's failback says: ${some([...new Set(slowly)])}`);
+    say(`these return gradually, by their DR group's failback: ${some([...new Set(slowly)])}`);
   return late.length === 0;
 }
 

@@ -46,7 +46,7 @@ export function createLiveRecord(
     try {
       write();
     } catch (cause) {
-      if (!isTold) onFault(`the record in ${dir} is not whole: ${(cause as Error).message}`);
+      if (!isTold) onFault(`the record in ${dir} is incomplete: ${(cause as Error).message}`);
       isTold = true;
     }
   }

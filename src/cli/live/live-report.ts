@@ -15,7 +15,7 @@ export function liveReport(run: LiveRun): string {
     end === undefined || end.how === 'refused' ? '' : end.isUndone ? ', and undone' : ', NOT YET UNDONE';
   const outcome =
     end === undefined
-      ? `has not ended: it runs, or whoever ran it died; then it is over ${run.leaseSeconds} s later`
+      ? `has not ended: it runs, or its process died; then it is over ${run.leaseSeconds} s later`
       : `${ends[end.how]}${isUndone}`;
   const facts: readonly (readonly [string, string])[] = [
     ['outcome', outcome],
@@ -38,7 +38,7 @@ export function liveReport(run: LiveRun): string {
     ...lines,
     '',
     ...table(phases.flatMap((phase) => rowsOf(phase.name, phase.seconds, phase.confirmedMs, phase.idcs))),
-    'Times are upper bounds of the buckets in which Envoys count. `away`: share of tries that was sent out of the IDC.',
+    'Times are upper bounds of Envoy’s histogram buckets. `away`: share of tries sent out of the IDC.',
     '',
     'What happened (UTC):',
     ...times,

@@ -76,12 +76,12 @@ export async function runLive(options: LiveOptions): Promise<LiveOutcome> {
   const [strange] = strangers(options, options.proxies).values();
   if (strange !== undefined) return refused(strange);
   if (!(await preflight(options, options.steps, options.leaseMs, options.force)))
-    return refused('control planes, or the room at the other IDCs, do not allow it');
+    return refused('control planes, or the capacity of the other IDCs, do not allow it');
   await sayWhoIsRead(options);
   if (options.dryRun) return { how: 'checked', why: '', isUndone: true };
 
   const fleet = createFleetWatch(options.proxies, clock);
-  say(`baseline: looking on for ${baselineMs / 1_000} s`);
+  say(`baseline: measuring for ${baselineMs / 1_000} s`);
   try {
     const found = await watch(options, fleet, { name: 'baseline', ms: baselineMs, signal });
     if (found.is === 'unknown' && !options.force) return refused(unjudged(found.words));
@@ -98,7 +98,7 @@ export async function runLive(options: LiveOptions): Promise<LiveOutcome> {
   } catch (reason) {
     const why = wordsOf(signal.aborted ? signal.reason : lease.lost.aborted ? lease.lost.reason : reason);
     end = { how: signal.aborted ? 'interrupted' : 'aborted', why };
-    say(`${why}; everybody comes home`);
+    say(`${why}; all requests return`);
   }
   const isUndone = await goHome(options, lease);
   if (end.how !== 'interrupted')
@@ -116,8 +116,8 @@ async function standingAt({ planes, name, force, say }: LiveOptions): Promise<st
   const [other] = inForce;
   if (other === undefined) return undefined;
   const words = `evacuation ${other.name} is in force: ${other.percentNow} % leave ${other.idc}`;
-  if (force) say(`${words}; going on all the same`);
-  return force ? undefined : `${words}. End it first, or go on all the same with --force`;
+  if (force) say(`${words}; continuing all the same`);
+  return force ? undefined : `${words}. End it first, or continue all the same with --force`;
 }
 
 async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: EvacuationLease): Promise<void> {
@@ -222,7 +222,7 @@ function seenText(seen: ReadonlyMap<string, ProxyCounts>): string {
 }
 
 function unjudged(words: string): string {
-  return `too few requests to judge: ${words}. Hold longer, read more Envoys, or go on all the same with --force`;
+  return `too few requests to judge: ${words}. Hold longer, read more Envoys, or continue all the same with --force`;
 }
 
 function wordsOf(reason: unknown): string {

@@ -84,14 +84,12 @@ export function parseAbortOn(text: string): AbortExpression {
   function condition(): AbortCondition {
     const name = next();
     if (!measures.includes(name.text)) {
-      const found =
-        name.text === '' ? 'a condition is missing' : `'${name.text}' is nothing that is measured`;
+      const found = name.text === '' ? 'a condition is missing' : `'${name.text}' is not a measure`;
       fail(name, `${found}: write one of ${measures.join(', ')}, such as errors>1%`);
     }
     at += 1;
     const sign = next();
-    if (!take('>'))
-      fail(sign, `write > after ${name.text}: it is given up when a measure is more than a limit`);
+    if (!take('>')) fail(sign, `write > after ${name.text}: a condition is that a measure is above a limit`);
     const bound = next();
     at += 1;
     const what = name.text as Measure;
@@ -121,7 +119,7 @@ function limitOf(what: Measure, text: string): number | undefined {
 }
 
 function boundWords(what: Measure, text: string): string {
-  const found = text === '' ? `the limit of ${what} is missing` : `'${text}' is no limit of ${what}`;
+  const found = text === '' ? `the limit of ${what} is missing` : `'${text}' is not a limit of ${what}`;
   if (percentiles.includes(what)) return `${found}: write a time with its unit, such as 500ms or 2s`;
   if (what === 'tries') return `${found}: write a number of at least 1, such as 1.5`;
   return `${found}: write a share from 0% to 100%, such as 0.1%`;

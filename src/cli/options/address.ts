@@ -24,7 +24,7 @@ function parseReached(text: string): ListenAddress {
   const reached = parseBound(text);
   if (/^(?:0\.0\.0\.0|[0:]+)$/.test(reached.address))
     throw new InvalidArgumentError(
-      `'${reached.address}' is where something listens, not where it is reached: give its own IP address.`,
+      `'${reached.address}' is an address to listen on, not to connect to: give its own IP address.`,
     );
   return reached;
 }
@@ -49,7 +49,7 @@ export function parseHosts(text: string, list?: readonly string[]): readonly str
     const port = /^(.+):\d+$/.exec(host)?.[1];
     throw new InvalidArgumentError(
       port === undefined
-        ? `'${host}' is no host: write a name like checkout.shop, or *.shop for all below shop.`
+        ? `'${host}' is not a host: write a name like checkout.shop, or *.shop for all below shop.`
         : `'${host}' has a port: name the host, ${port}, for all of its ports.`,
     );
   }

@@ -41,18 +41,18 @@ const abortOnText =
 /** Adds the argument and the options of `EvacuationFlags` to a command. */
 export function addEvacuationOptions(command: Command, words: EvacuationWords): Command {
   command
-    .argument('<idc>', 'the IDC that is left', parseIdcName)
+    .argument('<idc>', 'the IDC to evacuate', parseIdcName)
     .option(
       '--group <host>',
       'only this Group, or those of a pattern such as *.shop; repeat for more',
       (text: string, list: readonly string[] = []) => [...list, text],
     )
-    .option('--reason <text>', 'why, for those who see it in isthmus status')
+    .option('--reason <text>', 'reason shown in isthmus status')
     .option(
       '--name <name>',
       `name of the Evacuation (default: ${words.prefix}IDC, with a hash of the Groups if there are any)`,
     )
-    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--dry-run', 'report what would be done, and do nothing')
     .option('--force', words.force)
     .optionsGroup('Watching:')
     .addOption(
@@ -72,7 +72,7 @@ export function addEvacuationOptions(command: Command, words: EvacuationWords): 
 export function parsePercent(text: string): number {
   const percent = Number(text);
   if (!/^[0-9]+$/.test(text) || percent < 1 || percent > 100)
-    throw new InvalidArgumentError(`'${text}' is no share: a whole number from 1 to 100.`);
+    throw new InvalidArgumentError(`'${text}' is not a percentage: a whole number from 1 to 100.`);
   return percent;
 }
 

@@ -83,7 +83,7 @@ export function parsePort(text: string): InstancePort {
   const number = Number(digits);
   if (digits === '' || number < 1 || number > 65_535)
     throw new InvalidArgumentError(
-      `'${text}' is no port: write 8080, or NAME=8080 with the name of the Group's port.`,
+      `'${text}' is not a port: write 8080, or NAME=8080 with the name of the Group's port.`,
     );
   return { name, number };
 }

@@ -14,7 +14,7 @@ export function endAtFault(logger: ClosableLogger): void {
     if (ending) return;
     ending = true;
     const { message, stack } = reason instanceof Error ? reason : new Error(String(reason));
-    logger.error('a fault that nothing caught ends the control plane; proxies keep what they have', {
+    logger.error('an uncaught error ends the control plane; proxies keep their configuration', {
       ...{ error: message, origin, stack },
     });
     void logger.close().finally(() => process.exit(exitCode.failed));

@@ -95,7 +95,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
       releases.delete(key);
       release?.().catch((reason) => {
         const error = MeshError.from(reason).message;
-        logger.error('a source could not let an object go', { key, error });
+        logger.error('a source failed to release a deleted object', { key, error });
       });
     }
   }

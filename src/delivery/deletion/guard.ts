@@ -285,7 +285,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
   #overdue(deletion: Held<S>): void {
     const nodes = waitingFor(deletion);
     this.#logger.warn(
-      'deletion let go: these proxies have not confirmed it, and may still send requests there',
+      'deletion released at its limit: these proxies have not confirmed it, and may still send requests there',
       {
         objects: deletion.keys.slice(0, 20),
         nodes: nodes.slice(0, 20),
@@ -323,7 +323,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     this.#away.delete(node);
     this.#onProxy(node, false);
     if (absent.debts.size > 0)
-      this.#logger.warn('proxy did not come back in time; deletions do not wait for it any longer', {
+      this.#logger.warn('proxy did not reconnect in time; deletions no longer wait for it', {
         node,
         deletions: absent.debts.size,
         afterMs: this.#limits.reconnectMsMax,

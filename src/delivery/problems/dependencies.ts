@@ -76,7 +76,7 @@ export function describeDependencies(
       if (meant.length > 0 && !meant.some((one) => isForGrpc(groups, one)))
         note(
           'NotForGrpc',
-          `depends on ${host}, which a gRPC client without a proxy is not told of: a port must be GRPC or HTTP2, and the resolution STATIC. Correct the ServiceEntry, or call it through a sidecar.`,
+          `depends on ${host}, which is not served to a gRPC client without a proxy: a port must be GRPC or HTTP2, and the resolution STATIC. Correct the ServiceEntry, or call it through a sidecar.`,
           node,
         );
     }

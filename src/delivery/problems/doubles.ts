@@ -31,7 +31,7 @@ export function describeDoubles(nodes: readonly ConnectedNode[]): readonly Findi
     // Streams of one connection belong to one proxy: each type may have its own.
     const peers = [...new Set(same.filter(lives).map(({ peer }) => peer))];
     if (peers.length < 2) return [];
-    const message = `${peers.length} proxies have this node id, connected from ${peers.slice(0, 10).join(', ')}: what one of them confirms or refuses is told of both, and metrics and logs do not tell them apart. Give each its own (isthmus bootstrap --id); for a hot restart of one Envoy it ends with the old process.`;
+    const message = `${peers.length} proxies have this node id, connected from ${peers.slice(0, 10).join(', ')}: an ACK or NACK of one counts for both, and metrics and logs do not tell them apart. Give each its own (isthmus bootstrap --id); for a hot restart of one Envoy it ends with the old process.`;
     return [{ code: 'DuplicateNodeId', severity: 'warning', where: id, path: '', message }];
   });
 }

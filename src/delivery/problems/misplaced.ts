@@ -30,7 +30,7 @@ export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undef
       .filter(({ listen, declared }) => !declared.some((one) => isAt(listen, one)))
       .map(({ listen, field, who, option, declared }): Finding => {
         const says = declared.length === 0 ? 'none' : [...new Set(declared.map(showAddress))].join(', ');
-        const message = `listens on ${showAddress(listen)} for ${who}, and spec.${field} of Idc ${idc.meta.name} says ${says}, where these go: correct the Idc, or ${option} of isthmus bootstrap. Where a load balancer or NAT forwards from there to here it is right as it is.`;
+        const message = `listens on ${showAddress(listen)} for ${who}, and spec.${field} of Idc ${idc.meta.name} declares ${says}, where they connect: correct the Idc, or ${option} of isthmus bootstrap. If a load balancer or NAT forwards from there to here, nothing is wrong.`;
         return { code: 'GatewayMisplaced', severity: 'warning', where: node, path: '', message };
       }),
   );

@@ -18,12 +18,12 @@ export function createProblemLog(logger: Logger): (source: string, problems: rea
     const gone = [...before].filter(([key]) => !now.has(key)).map(([, one]) => one);
     for (const { code, severity, where, path, message } of come.slice(0, linesMax)) {
       const fields = { source, code, where, ...(path === '' ? {} : { path }), problem: message };
-      if (severity === 'error') logger.error('a problem of the registry', fields);
-      else logger.warn('a problem of the registry', fields);
+      if (severity === 'error') logger.error('registry problem', fields);
+      else logger.warn('registry problem', fields);
     }
     if (come.length > linesMax)
-      logger.warn('more problems of the registry: see /problems', { source, more: come.length - linesMax });
+      logger.warn('more registry problems: see /problems', { source, more: come.length - linesMax });
     for (const { code, where, path, message } of gone.slice(0, linesMax))
-      logger.info('a problem of the registry is over', { source, code, where, path, problem: message });
+      logger.info('registry problem is over', { source, code, where, path, problem: message });
   };
 }

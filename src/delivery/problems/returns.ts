@@ -22,15 +22,17 @@ export function describeReturns(shortfalls: readonly KnownShortfall[]): readonly
   const more = shortfalls.length - namedMax;
   return [
     ...shortfalls.slice(0, namedMax).map((one) => finding(one.group, wordsOf(one))),
-    ...(more > 0 ? [finding(`${more} more Groups`, 'bear less here than before they were evacuated.')] : []),
+    ...(more > 0
+      ? [finding(`${more} more Groups`, 'have less capacity here than before they were evacuated.')]
+      : []),
   ];
 }
 
 function wordsOf({ before, bears, isComing }: KnownShortfall): string {
-  const less = `its instances here bear ${bears} requests at once, and bore ${before} before it was evacuated`;
+  const less = `its instances here serve ${bears} requests at once, and ${before} before it was evacuated`;
   return isComing
-    ? `${less}: it comes home all the same, little by little. Start more of them, or let a part leave again with \`isthmus evacuate IDC --percent ${stayAway(before, bears)}\`.`
-    : `${less}: when the evacuation ends all of it comes home all the same. Start more of them before, or let it last longer.`;
+    ? `${less}: its traffic returns all the same, step by step. Start more of them, or evacuate a part again with \`isthmus evacuate IDC --percent ${stayAway(before, bears)}\`.`
+    : `${less}: when the evacuation ends all of its traffic returns all the same. Start more of them before, or let it last longer.`;
 }
 
 /** The least percentage that must stay away so that the rest fits. */

@@ -151,9 +151,9 @@ export class ReachWatch {
     this.#told = told;
     const first = (names: readonly string[]) => ({ at: names.slice(0, 10) });
     const level = this.#options.warnsOfRefused ? 'warn' : 'info';
-    if (refuse.length > 0) logger[level]('accept no connection', first(refuse));
-    if (hang.length > 0) logger.warn('accept connections and say nothing: taken for hung', first(hang));
-    if (back.length > 0) logger.info('reached again, or gone', first(back));
+    if (refuse.length > 0) logger[level]('refuse connections', first(refuse));
+    if (hang.length > 0) logger.warn('accept connections and never answer: considered hung', first(hang));
+    if (back.length > 0) logger.info('reached again, or removed', first(back));
   }
 }
 

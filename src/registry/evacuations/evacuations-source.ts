@@ -141,7 +141,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
       } catch (reason) {
         const error = MeshError.from(reason).message;
         if (answers && !signal.aborted)
-          logger.warn('evacuations of another control plane are not known', { peer: peer.name, error });
+          logger.warn('evacuations of another control plane are unknown', { peer: peer.name, error });
         answers = false;
       }
       await sleep(clock, evacuationTimes.pull, signal).catch(() => {});
@@ -152,7 +152,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
   function age(signal: AbortSignal): void {
     if (signal.aborted) return;
     void take(() => []).catch(({ message }: Error) =>
-      logger.warn('evacuations that are over could not be forgotten: tried again later', { error: message }),
+      logger.warn('ended evacuations could not be forgotten: tried again later', { error: message }),
     );
     clock.after(evacuationTimes.look, () => age(signal));
   }
@@ -236,7 +236,7 @@ async function load(file: string): Promise<Loaded> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { records: [] };
     const why = (cause as Error).message;
-    return { fault: `cannot be read (${why}), so evacuations asked for before are not in force: ask again.` };
+    return { fault: `cannot be read (${why}), so earlier evacuations are not in force: put them again.` };
   }
 }
 
@@ -261,5 +261,5 @@ async function write(file: string, records: readonly EvacuationRecord[]): Promis
 }
 
 function notRunning(): MeshError {
-  return new MeshError('unavailable', 'the control plane is starting or closing: ask again');
+  return new MeshError('unavailable', 'the control plane is starting or closing: try again');
 }

@@ -133,8 +133,8 @@ function keptMessage(held: readonly Entry[]): string {
 
 function heldMessage(held: number, inForce: number): string {
   return (
-    `${held} of ${inForce} objects are gone at once: their deletion is held, their last good versions stay in force. ` +
-    'Bring the files back; or, if they are meant to be gone, confirm: POST /confirm-deletes on the admin address, with the token.'
+    `${held} of ${inForce} objects were deleted at once: their deletion is held, their last good versions stay in force. ` +
+    'Bring the files back; or, if they are meant to be deleted, confirm: POST /confirm-deletes on the admin address, with the token.'
   );
 }
 

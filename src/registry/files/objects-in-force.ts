@@ -206,7 +206,7 @@ function idcFaults(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fault
 }
 
 function duplicate(first: Claim): Fault {
-  const message = `${labelOf(first.entry.ref)} stands in ${first.entry.origin} too, and that one counts: rename or remove one.`;
+  const message = `${labelOf(first.entry.ref)} is in ${first.entry.origin} too, and that one applies: rename or remove one.`;
   return { code: 'DuplicateName', severity: 'error', path: ['metadata', 'name'], message };
 }
 

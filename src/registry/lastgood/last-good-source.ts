@@ -116,7 +116,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     if (unreachable !== undefined)
       return `cannot be reached: ${unreachable}. In force is its last good state, ${held} objects, ${age()}. Bring it back; it takes over by itself.`;
     if (holding.heldSince === undefined) return undefined;
-    const release = `or, if they are meant to be gone, confirm: POST /confirm-deletes on the admin address, with the token`;
+    const release = `or, if they are meant to be deleted, confirm: POST /confirm-deletes on the admin address, with the token`;
     return `${held} of ${holding.inForce.size} objects are missing in it at once: they stay in force as they last were. Bring them back; ${release}.`;
   }
 

@@ -61,7 +61,7 @@ export function createPrecedence(names: readonly string[]): Precedence {
         return [...by]
           .filter(([rank]) => rank !== first)
           .map(([rank, object]): Overruled => {
-            const message = `the source ${names[first]} has an object of this name too, which counts (${by.get(first)?.meta.origin}); ${names[rank]}'s has no effect. Rename one.`;
+            const message = `the source ${names[first]} has an object of this name too, which applies (${by.get(first)?.meta.origin}); ${names[rank]}'s has no effect. Rename one.`;
             const finding: ObjectFinding = {
               ...{ code: 'OtherSourceCounts', severity: 'error', ref: refOf(object) },
               ...{ where: object.meta.origin, path: '', message },

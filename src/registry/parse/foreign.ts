@@ -19,11 +19,11 @@ export function foreignKind(raw: RawMap, kinds: readonly string[]): string | und
 const placeholders: readonly { readonly pattern: RegExp; readonly words: string }[] = [
   {
     pattern: /\{\{-?\s*[^{}\s][^{}]*\}\}/,
-    words: 'is a template that was not rendered: put here what `helm template`, or the like, prints',
+    words: 'is a template that was not rendered: replace it by the output of `helm template` or the like',
   },
   {
     pattern: /\$\{[A-Za-z_][^{}]*\}/,
-    words: 'is a placeholder that nothing has filled in: put the value here',
+    words: 'is a placeholder that was not filled in: put the value here',
   },
 ];
 

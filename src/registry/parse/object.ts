@@ -146,7 +146,8 @@ const foreignKinds: ReadonlySet<string> = new Set([
 
 function parseKind(root: Fields): Kind | undefined {
   if (!root.has('apiVersion') && !root.has('kind')) {
-    const message = 'no object: it has neither apiVersion nor kind. Add them, or move it out of the folder.';
+    const message =
+      'not an object: it has neither apiVersion nor kind. Add them, or move it out of the folder.';
     root.fault('NotAnObject', 'error', message);
     return undefined;
   }
@@ -156,7 +157,7 @@ function parseKind(root: Fields): Kind | undefined {
     root.fault(
       'UnknownKind',
       'error',
-      'is the configuration of a control plane, and no object: give it to `isthmus serve --file`, and move it out of the folder.',
+      'is the configuration of a control plane, not an object: give it to `isthmus serve --file`, and move it out of the folder.',
       'kind',
     );
     return undefined;
@@ -190,6 +191,6 @@ function checkRoot(root: Fields, strict: boolean): void {
 }
 
 function parseSpec(root: Fields): Fields | undefined {
-  if (!root.has('spec')) root.missing('is required: it says what the object is.', 'spec');
+  if (!root.has('spec')) root.missing('is required: it identifies the kind of object.', 'spec');
   return root.map('spec');
 }

@@ -41,7 +41,7 @@ export async function openLeaseStore(file: string, clock: Clock): Promise<LeaseS
 function advice({ code, message }: { code: string; message: string }): string {
   if (code === 'busy') return 'another control plane has the file; give each one of its own';
   if (/not a database|malformed|corrupt/i.test(message))
-    return `it is damaged (${message}); move it aside: instances that run register again by themselves`;
+    return `it is damaged (${message}); move it aside: running instances register again by themselves`;
   if (/unable to open/i.test(message)) return 'its folder is missing or may not be written; create it';
   return message;
 }

@@ -5,7 +5,7 @@ import type { PeerWait } from './peers.ts';
 /** The problem of a peer, as text; undefined: none. */
 export function peerWords({ state, heardAgoMs, why, keptThereAlone }: PeerStatus): string | undefined {
   if (state === 'stranger')
-    return 'takes registrations over from here, and --peer-admin does not name it: name its admin address, or what registers there is lost with it.';
+    return 'replicates registrations from here, and --peer-admin does not name it: name its admin address, or what registers there is lost with it.';
   if (state !== 'away') return undefined;
   const since =
     heardAgoMs === undefined ? 'has not answered since the start' : `has not answered for ${ago(heardAgoMs)}`;
@@ -21,7 +21,7 @@ export function peerProblems(peers: readonly PeerStatus[]): readonly Finding[] {
   return peers.flatMap((peer) => {
     const words = peerWords(peer);
     if (words === undefined) return [];
-    const message = peer.state === 'away' ? `${words} Start it, or leave it out of --peer-admin.` : words;
+    const message = peer.state === 'away' ? `${words} Start it, or remove it from --peer-admin.` : words;
     const code = peer.state === 'away' ? 'PeerAway' : 'PeerNotNamed';
     return [{ code, severity: 'warning', where: `--peer-admin ${peer.name}`, path: '', message }];
   });
@@ -34,7 +34,7 @@ export function waitWords(wait: PeerWait | undefined): string | undefined {
   const missing = silent.map(({ name, why }) => `${name} (${why})`).join(', ');
   const left = `${Math.ceil(leftMs / 1000)} s`;
   if (isComplete)
-    return `what registered at other control planes while this one was away is not known yet: it waits ${left} more for ${missing} (--peer-start-limit), then goes on without.`;
+    return `registrations at other control planes while this one was down are not known yet: it waits ${left} more for ${missing} (--peer-start-limit), then continues without.`;
   const isNew = 'the file of --registrations is new, so that what this control plane lacks is not known';
   if (heard.length === 0)
     return `${isNew}: it waits, without a limit, until another control plane answers: ${missing}. Start that one, or correct --peer-admin. If there is no other one yet, start this one once without --peer-admin: from then on its file counts as complete.`;

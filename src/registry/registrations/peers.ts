@@ -184,7 +184,7 @@ export function createPeers(options: PeersOptions): Peers {
 
   function hear(peer: Peer): void {
     if (peer.heardAt === undefined || peer.why !== undefined)
-      logger.info('in step with another control plane', { peer: peer.link.name, self: peer.isSelf });
+      logger.info('in sync with another control plane', { peer: peer.link.name, self: peer.isSelf });
     peer.heardAt = clock.now();
     peer.why = undefined;
     notify();

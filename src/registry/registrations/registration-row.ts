@@ -25,7 +25,7 @@ export function decodeRow(row: LeaseRow): Decoded {
   try {
     return decodeBody(row, JSON.parse(row.body));
   } catch {
-    const message = 'its row on disk is no JSON: it is left alone; register the instance again.';
+    const message = 'its row on disk is not JSON: it is left unchanged; register the instance again.';
     return { problem: unreadable(row, '', message) };
   }
 }
@@ -47,7 +47,7 @@ export function decodeBody(key: RegistrationKey, body: Readonly<Record<string, u
   const known = states.find((one) => one === state);
   if (input?.generation === undefined || known === undefined || hasErrors(faults)) {
     const [first] = faults;
-    const what = first === undefined ? 'its record is not complete' : first.message;
+    const what = first === undefined ? 'its record is incomplete' : first.message;
     return problem(renderPath(first?.path ?? []), `${what} Register the instance again.`);
   }
   const { ttlMs: lease, spec: read } = input;

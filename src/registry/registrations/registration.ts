@@ -88,7 +88,7 @@ function parseTtl(fields: Fields): number {
   const text = fields.string('ttl');
   if (text === undefined) return ttlMsRange.default;
   const ttlMs = parseDurationMs(text);
-  if (ttlMs === undefined) fields.error(`${show(text)} is no duration: write it as 15s.`, 'ttl');
+  if (ttlMs === undefined) fields.error(`${show(text)} is not a duration: write it as 15s.`, 'ttl');
   else if (ttlMs < ttlMsRange.min || ttlMs > ttlMsRange.max)
     fields.error(`${show(text)} is out of range: give 1s to 1h.`, 'ttl');
   return ttlMs ?? ttlMsRange.default;

@@ -187,7 +187,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
         await store.commit({ ...commitOf(after, standing), proxies, isComplete });
     } catch (reason) {
       const error = MeshError.from(reason);
-      logger.error('registrations could not be written; nothing of them was changed', {
+      logger.error('registrations could not be written; nothing was changed', {
         error: error.message,
       });
       for (const { one } of decided) one.reject(error);
@@ -235,7 +235,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
 
   function expire(key: string, registration: Registration): void {
     const { namespace, name, generation } = registration;
-    logger.warn('lease ran out; the instance is taken out', { registration: key, generation });
+    logger.warn('lease expired; the instance is removed', { registration: key, generation });
     ask({ type: 'expire', key: { namespace, name }, generation }).catch(() => {
       // The disk fails, which was logged: try again with the next lease.
       if (live !== undefined) replication.begin(key, registration);

@@ -80,7 +80,7 @@ const passthroughReplies: readonly ResponseMapper[] = [
   {
     filter: hasDetails("== 'sub_cluster_overflow'"),
     headers_to_add: [header(outcomeHeader, overloadedOutcome)],
-    body: { inline_string: 'isthmus: this sidecar knows as many hosts as it may' },
+    body: { inline_string: 'isthmus: this sidecar has reached its limit of unknown hosts' },
   },
 ];
 

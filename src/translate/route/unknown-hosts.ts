@@ -11,7 +11,7 @@ import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
 export const unknownHosts: VirtualHost = sharedMessage<VirtualHost>({
   name: 'unknown',
   domains: ['*'],
-  ...refusing('isthmus: no Group that this sidecar calls has this host'),
+  ...refusing('isthmus: none of the Groups that this sidecar calls has this host'),
 });
 
 /**
@@ -23,7 +23,7 @@ export function knownHosts(hosts: readonly string[]): VirtualHost {
     name: 'known',
     domains: [...hosts],
     ...refusing(
-      'isthmus: a Group has this host that this sidecar does not call (--depends-on) or may not see (exportTo)',
+      'isthmus: this host belongs to a Group that this sidecar does not call (--depends-on) or may not see (exportTo)',
     ),
   };
 }

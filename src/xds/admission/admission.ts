@@ -83,7 +83,11 @@ export class Admission {
     socket.on('error', ignore);
     const connection = new HeldConnection(socket, this.#options.clock.now(), this.#limits, this.#lost);
     if (!this.#connections.take(connection)) {
-      this.#turnAway(connection, 'connections', 'all connections are taken, and no address has more of them');
+      this.#turnAway(
+        connection,
+        'connections',
+        'all connections are in use, and no address has more of them',
+      );
       return;
     }
     this.#all.add(connection);
@@ -184,10 +188,10 @@ export class Admission {
   }
 
   readonly #lost = (connection: HeldConnection): void =>
-    this.#end(connection, 'connections', 'all connections are taken, and this address has most of them');
+    this.#end(connection, 'connections', 'all connections are in use, and this address has most of them');
 
   readonly #lostStream = ({ stream, connection }: StreamHolder): void =>
-    this.#refuse(stream, connection, 'they were taken by this address, which has most');
+    this.#refuse(stream, connection, 'they are in use by this address, which has most');
 
   /** Admits waiting connections, round-robin by peer, at the permitted rate. */
   readonly #admit = (): void => {
@@ -281,7 +285,7 @@ export class Admission {
     const { message } = this.#error(
       'streams',
       from,
-      `all ${this.#streams.max} streams are taken, and ${why}`,
+      `all ${this.#streams.max} streams are in use, and ${why}`,
     );
     if (stream.destroyed || stream.closed) return;
     if (stream.headersSent) {

@@ -131,7 +131,7 @@ export class Budget {
 
   #judgeSaid(account: StreamAccount): void {
     const { connectionBytesMax, allBytesMax } = this.#limits;
-    const what = 'names and other words to remember';
+    const what = 'names and other data to remember';
     if (account.connection.said > connectionBytesMax)
       throw limited(what, connectionBytesMax, 'this connection has', 'subscribe to fewer names');
     while (this.#names + this.#said > allBytesMax) {
@@ -142,7 +142,7 @@ export class Budget {
 
   #judgeUnanswered(account: StreamAccount): void {
     const { connectionUnansweredMax, allUnansweredMax } = this.#limits;
-    const [what, todo] = ['responses that are not answered', 'acknowledge them, or subscribe to fewer names'];
+    const [what, todo] = ['unacknowledged responses', 'acknowledge them, or subscribe to fewer names'];
     if (account.connection.unanswered > connectionUnansweredMax)
       throw limited(what, connectionUnansweredMax, 'this connection has', todo);
     while (this.#unanswered > allUnansweredMax) {

@@ -14,7 +14,7 @@ export class ClassesOfPeers {
     if (!classes.has(nodeClass) && classes.size >= peerClassesMax)
       throw new MeshError(
         'exhausted',
-        `nodes on this connection are of more than ${peerClassesMax} kinds: give each proxy a connection of its own`,
+        `nodes on this connection have more than ${peerClassesMax} classes: give each proxy a connection of its own`,
       );
     this.#streams.set(peer.address, classes);
     classes.set(nodeClass, (classes.get(nodeClass) ?? 0) + 1);

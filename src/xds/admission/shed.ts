@@ -26,12 +26,15 @@ function toEnd(
 ): { readonly sessions: readonly Session[]; readonly words: string } {
   const kind = kindToShed(hub.sessions(), isUrgent ? shedKindsMin : manyKinds);
   if (kind !== undefined) {
-    const words = `this address has nodes of ${kind.kinds} kinds that no other has, the most of all`;
+    const words = `this address has ${kind.kinds} node classes that no other has, the most of all`;
     return { sessions: kind.sessions, words };
   }
   const heaviest = isUrgent ? hub.heaviest(shedNamesMin) : undefined;
   if (heaviest !== undefined)
-    return { sessions: [heaviest], words: 'this stream subscribes to the most names that no other does' };
+    return {
+      sessions: [heaviest],
+      words: 'this stream has the most names that no other stream subscribes to',
+    };
   // What it asks for is not counted before it is done.
   const working = isUrgent ? [...hub.sessions()].find((session) => session.isAtWork) : undefined;
   return { sessions: working === undefined ? [] : [working], words: 'this stream asks for much' };

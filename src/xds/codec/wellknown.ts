@@ -18,8 +18,7 @@ const depthMax = 100;
 
 /** Checks the nesting depth of messages. Throws RangeError. */
 export function checkDepth(depth: number): void {
-  if (depth > depthMax)
-    throw new RangeError(`messages stand in each other more than ${depthMax} levels deep`);
+  if (depth > depthMax) throw new RangeError(`messages are nested more than ${depthMax} levels deep`);
 }
 
 /** The special JSON forms of proto3, but for Any, which needs the whole codec. */
@@ -77,7 +76,7 @@ export function eachField(
   while (reader.pos < end) {
     if (reader.fieldsLeft !== undefined) {
       reader.fieldsLeft -= 1;
-      if (reader.fieldsLeft < 0) throw new RangeError('it has more fields than are read');
+      if (reader.fieldsLeft < 0) throw new RangeError('it has more fields than the limit');
     }
     const tag = reader.uint32();
     if (!take(tag >>> 3, tag & 7)) reader.skipType(tag & 7);

@@ -113,7 +113,7 @@ class DiscoveryStream implements StreamHandler {
     this.#claimed = node.id ?? undefined;
     const nodeClass = this.#classOf(node, this.#stream.peer);
     if (nodeClass === undefined || nodeClass === '')
-      throw new MeshError('invalid', `node '${node.id ?? ''}' is of no class that is served here`);
+      throw new MeshError('invalid', `node '${node.id ?? ''}' has no class that is served here`);
     const { peer } = this.#stream;
     const info: StreamInfo = {
       id: this.#nextId(),
@@ -216,10 +216,10 @@ function readNode(bytes: Buffer | undefined): Node {
  */
 function checkType(typeUrl: string): void {
   if (typeUrl === '')
-    throw new MeshError('invalid', 'the request names no type (type_url): on ADS each must');
+    throw new MeshError('invalid', 'the request names no type (type_url): on ADS each request must');
   if (!isResourceType(typeUrl))
     throw new MeshError(
       'unsupported',
-      `type URL '${typeUrl}' is not served: it is no type of resources that Envoy discovers (${typePrefix}envoy.config.cluster.v3.Cluster is one)`,
+      `type URL '${typeUrl}' is not served: it is not a resource type that Envoy discovers (${typePrefix}envoy.config.cluster.v3.Cluster is one)`,
     );
 }

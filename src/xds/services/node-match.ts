@@ -43,7 +43,7 @@ function matchesText(text: string, matcher: StringMatcher): boolean {
   if (prefix !== undefined) return value.startsWith(folded(prefix));
   if (suffix !== undefined) return value.endsWith(folded(suffix));
   if (contains !== undefined) return value.includes(folded(contains));
-  throw new MeshError('invalid', 'a text is matched by exact, prefix, suffix or contains here');
+  throw new MeshError('invalid', 'strings are matched by exact, prefix, suffix or contains here');
 }
 
 function matchesMetadata(metadata: unknown, { path = [], value }: StructMatcher): boolean {

@@ -80,7 +80,7 @@ function found({ by, text }: Ask, catalog: Catalog, services: readonly string[])
   if ((by === byFile || by === bySymbol) && file !== undefined) return field(filesAnswer, field(1, file));
   // None of the described messages has extensions.
   if (by === extensionNumbers && file !== undefined) return field(extensionNumbersAnswer, field(1, text));
-  if (by < byFile || by > listServices) throw new MeshError('invalid', 'the reflection request asks nothing');
+  if (by < byFile || by > listServices) throw new MeshError('invalid', 'the reflection request has no query');
   const message = `there is no '${shown(text, 256)}' here`;
   return field(errorAnswer, Buffer.concat([numberField(1, notFoundCode), field(2, message)]));
 }

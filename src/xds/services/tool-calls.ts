@@ -66,10 +66,7 @@ export class Answering {
       here > connectionBytesMax
         ? ['this connection has', connectionBytesMax]
         : ['all clients have', allBytesMax];
-    throw new MeshError(
-      'exhausted',
-      `${whose} more than ${most} bytes of answers that are not read: read them first`,
-    );
+    throw new MeshError('exhausted', `${whose} more than ${most} unread bytes of answers: read them first`);
   }
 
   #sum(isMeant: (stream: Stream) => boolean): number {
@@ -85,7 +82,10 @@ export class Answering {
 
 /** Adapts a handler to calls of one request. */
 export function once(stream: Stream, handler: StreamHandler): StreamHandler {
-  return { ...handler, halfClosed: () => stream.refuse(new MeshError('invalid', 'there is no request')) };
+  return {
+    ...handler,
+    halfClosed: () => stream.refuse(new MeshError('invalid', 'the call ended without a request')),
+  };
 }
 
 /** Adapts a handler of requests; an exception of `take` ends the stream. */

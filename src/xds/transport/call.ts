@@ -62,10 +62,10 @@ export class GrpcCall {
     const given = headers['grpc-timeout'];
     if (given === undefined) return;
     const ms = timeoutMs(String(given));
-    if (ms === undefined) this.end(grpcStatus.internal, `grpc-timeout '${given}' is none`);
+    if (ms === undefined) this.end(grpcStatus.internal, `grpc-timeout '${given}' is not valid`);
     else
       this.#deadline = clock.after(ms, () =>
-        this.end(grpcStatus.deadlineExceeded, 'the time is over that the call had'),
+        this.end(grpcStatus.deadlineExceeded, 'the deadline of the call has passed'),
       );
   }
 

@@ -306,7 +306,7 @@ function departures(calls: ReadonlySet<GrpcCall>): (() => void)[] {
   });
 }
 
-const goingAway = 'this server is going away: connect again';
+const goingAway = 'this server is shutting down: connect again';
 
 /**
  * Ends the streams, which clients reopen elsewhere, and waits for the connections to close, at most

@@ -151,7 +151,7 @@ export class Intakes {
     this.#end(
       entry,
       'exhausted',
-      `too much is unfinished, or waits for its turn: ${why}, and this stream the most`,
+      `too many bytes of messages are unfinished or wait for processing: ${why}, and this stream the most`,
     );
   }
 

@@ -102,7 +102,7 @@ export class Keepalive {
   }
 }
 
-const silentWords = Buffer.from('nothing came from you for too long, not even the answer to a ping');
+const silentWords = Buffer.from('nothing was received from you for too long, not even the answer to a ping');
 
 /** An HTTP/2 connection as the watch sees it. */
 function connectionOf(session: ServerHttp2Session): Connection {

@@ -83,7 +83,7 @@ export async function openListener(
     stop();
     throw new MeshError(
       'unavailable',
-      `cannot listen on ${address}: ${wordsOfFailure(cause)}; give another address, or stop what is there`,
+      `cannot listen on ${address}: ${wordsOfFailure(cause)}; give another address, or stop the process that uses it`,
       { cause, ref: address },
     );
   }

@@ -143,7 +143,7 @@ export class FrameReader {
 
   #check(flag: number | undefined, length: number): void {
     if (flag !== 0 && flag !== 1)
-      throw new MeshError('invalid', `a gRPC frame begins with ${flag}: 0 or 1 is meant`);
+      throw new MeshError('invalid', `a gRPC frame begins with ${flag}: must be 0 or 1`);
     const most = this.#taker.bytesMax();
     if (length > most)
       throw new MeshError('exhausted', `a request has ${length} bytes: at most ${most} are read`);

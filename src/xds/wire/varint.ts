@@ -14,7 +14,7 @@ export function readVarint(cursor: Cursor): number {
   let value = 0;
   for (let shift = 0; shift < 70; shift += 7) {
     const byte = cursor.bytes[cursor.at];
-    if (byte === undefined) throw new RangeError('message is cut short');
+    if (byte === undefined) throw new RangeError('message is truncated');
     cursor.at += 1;
     if (shift < 32) value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return value >>> 0;
@@ -32,7 +32,7 @@ export function readChunk(cursor: Cursor): Buffer {
 
 function endOfChunk(cursor: Cursor): number {
   const length = readVarint(cursor);
-  if (cursor.at + length > cursor.bytes.length) throw new RangeError('message is cut short');
+  if (cursor.at + length > cursor.bytes.length) throw new RangeError('message is truncated');
   return cursor.at + length;
 }
 
@@ -59,8 +59,8 @@ export function skip(cursor: Cursor, wire: number): void {
   else if (wire === 1) cursor.at += 8;
   else if (wire === 2) cursor.at = endOfChunk(cursor);
   else if (wire === 5) cursor.at += 4;
-  else throw new RangeError(`wire type ${wire} is not known`);
-  if (cursor.at > cursor.bytes.length) throw new RangeError('message is cut short');
+  else throw new RangeError(`unknown wire type ${wire}`);
+  if (cursor.at > cursor.bytes.length) throw new RangeError('message is truncated');
 }
 
 // A newer client sends a few unknown fields. Each takes time, and 32 MiB can hold 16 million.
@@ -92,12 +92,11 @@ export abstract class ChunkWalk {
       while (cursor.at < end) {
         const start = cursor.at;
         const tag = readVarint(cursor);
-        if (tag >>> 3 === 0) throw new RangeError('field number 0 is none');
+        if (tag >>> 3 === 0) throw new RangeError('field number 0 is not valid');
         if ((tag & 7) === 2 && this.take(tag >>> 3, cursor, start)) continue;
         skip(cursor, tag & 7);
         this.#skipped += 1;
-        if (this.#skipped > skippedMax)
-          throw new RangeError(`more than ${skippedMax} fields are none that it has`);
+        if (this.#skipped > skippedMax) throw new RangeError(`it has more than ${skippedMax} unknown fields`);
       }
     } catch (cause) {
       if (cause instanceof MeshError) throw cause;

@@ -64,7 +64,7 @@ t.test('what a gRPC client without a proxy cannot use is told', async (t) => {
     t.match(describeDependencies(client([host]), some), [
       {
         where: 'c',
-        message: new RegExp(`^depends on ${host}, which a gRPC client without a proxy is not told of`),
+        message: new RegExp(`^depends on ${host}, which is not served to a gRPC client without a proxy`),
       },
     ]);
   t.match(describeDependencies(client(['no.shop']), some), [{ message: /which no ServiceEntry declares/ }]);

@@ -19,18 +19,12 @@ const problem = (where: string, severity: Finding['severity'] = 'error'): Findin
 t.test('each problem is told when it appears, once, and when it is over', async (t) => {
   const { log, taken } = setup();
   log('files', [problem('a.yaml:1:1'), problem('b.yaml:2:1', 'warning')]);
-  t.same(taken(), [
-    'error | a problem of the registry | a.yaml:1:1',
-    'warn | a problem of the registry | b.yaml:2:1',
-  ]);
+  t.same(taken(), ['error | registry problem | a.yaml:1:1', 'warn | registry problem | b.yaml:2:1']);
   log('files', [problem('a.yaml:1:1'), problem('b.yaml:2:1', 'warning')]);
   t.same(taken(), []);
   log('other', [problem('c')]);
   log('files', [problem('b.yaml:2:1', 'warning')]);
-  t.same(taken(), [
-    'error | a problem of the registry | c',
-    'info | a problem of the registry is over | a.yaml:1:1',
-  ]);
+  t.same(taken(), ['error | registry problem | c', 'info | registry problem is over | a.yaml:1:1']);
 });
 
 t.test('a thousand at once are not a thousand lines', async (t) => {
@@ -41,7 +35,7 @@ t.test('a thousand at once are not a thousand lines', async (t) => {
   );
   const lines = taken();
   t.equal(lines.length, 21);
-  t.equal(lines.at(-1), 'warn | more problems of the registry: see /problems | 980');
+  t.equal(lines.at(-1), 'warn | more registry problems: see /problems | 980');
   log('files', []);
   t.equal(taken().length, 20);
 });

@@ -42,7 +42,7 @@ t.test('a gateway that listens elsewhere than its Idc says', async (t) => {
   t.same(says(ingress(80, 443)), []);
   t.same(says(ingress(80, 443, '10.0.0.1')), []);
   t.match(says(ingress(80, 444)), [
-    /^listens on 0\.0\.0\.0:444 for egress gateways of other IDCs, and spec\.ingress\[\]\.peerPort of Idc sh-a says 10\.0\.0\.1:443.*--peer/,
+    /^listens on 0\.0\.0\.0:444 for egress gateways of other IDCs, and spec\.ingress\[\]\.peerPort of Idc sh-a declares 10\.0\.0\.1:443.*--peer/,
   ]);
   t.match(says(ingress(80, 443, '10.0.0.9')), [/--edge of isthmus/, /--peer of isthmus/]);
   const egress = (sidecar: number, own: number) =>
@@ -68,9 +68,12 @@ t.test('refused streams are reported, once per reason, until they end', async (t
   t.match(describeRefusedStreams(book.list()), [
     {
       where: '10.0.0.8',
-      message: /^an xDS client was refused, the last time 4 s ago, and gets nothing: no node\./,
+      message: /^an xDS client was refused, the last time 4 s ago, and gets no configuration: no node\./,
     },
-    { where: '10.0.0.9', message: /^node 'x' was refused 2 times.*a request has 100 bytes.*Correct what/ },
+    {
+      where: '10.0.0.9',
+      message: /^node 'x' was refused 2 times.*a request has 100 bytes.*Correct the client/,
+    },
   ]);
   book.settled('x');
   t.equal(book.list().length, 1, 'it is connected');

@@ -155,11 +155,11 @@ t.test('an endpoint that never answered is logged after its start time; any othe
   t.strictSame(logged, [], 'and nobody is told');
   await once.down();
   await until('one that answered is told', () => logged.length === 1);
-  t.match(logged[0], new RegExp(`^accept no connection .*"${addressName(once.at)}"`));
+  t.match(logged[0], new RegExp(`^refuse connections .*"${addressName(once.at)}"`));
   t.notMatch(logged[0], addressName(never.at));
   aheadMs = reachWatch.startMs;
   await until('so is the other, after its time', () => logged.length === 2);
-  t.match(logged[1], new RegExp(`^accept no connection .*"${addressName(never.at)}"`));
+  t.match(logged[1], new RegExp(`^refuse connections .*"${addressName(never.at)}"`));
   await Promise.all([never.up(), once.up()]);
   await until(
     'both are back',

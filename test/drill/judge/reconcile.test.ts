@@ -124,7 +124,7 @@ t.test(
 );
 
 t.test(
-  'what a client that was killed with its sidecar had sent may have come to an instance alone',
+  'data that a client that was killed with its sidecar had sent may have come to an instance alone',
   async (t) => {
     const facts = good.streams[0] as Measurement['streams'][number];
     const lost = (dueBeforeMs: number) => {

@@ -198,7 +198,7 @@ const faults: readonly (readonly [from: string, to: string, at: string, message:
     'after: 50%',
     /stop\.count: there are only \d+ of these: checkout-1/,
   ],
-  ['  title: ', '  title: [', '', /error: is no YAML: /],
+  ['  title: ', '  title: [', '', /error: is not YAML: /],
 ];
 
 for (const [from, to, at, message] of faults) {

@@ -107,7 +107,7 @@ t.test('a failed write is refused, and the existing evacuations stay', async (t)
 t.test('a damaged file is reported, and the rest continues', async (t) => {
   const file = join(t.testdir({ 'evacuations.json': '[{' }), 'evacuations.json');
   const { source, told, problems } = await started(t, file);
-  t.match(problems, [{ severity: 'error', where: file, message: /cannot be read .* ask again/ }]);
+  t.match(problems, [{ severity: 'error', where: file, message: /cannot be read .* put them again/ }]);
   await source.put('e', spec());
   t.strictSame(told, ['synced', 'e 100']);
   t.match(JSON.parse(readFileSync(file, 'utf8')), [{ name: 'e' }]);

@@ -41,7 +41,7 @@ t.test('an emptied folder deletes nothing until its files are back', async (t) =
   const { seen } = await startSource(t, folder.path);
   folder.remove('a.yaml', 'b.yaml');
   await seen.until('the hold', () => held(seen) !== undefined);
-  t.match(held(seen), { where: folder.path, message: /^2 of 2 objects are gone at once.*confirm/ });
+  t.match(held(seen), { where: folder.path, message: /^2 of 2 objects were deleted at once.*confirm/ });
   folder.write('b.yaml', toYaml(workload('w-1', { weight: 2 })));
   folder.write('a.yaml', objects(['w-0']));
   await seen.until(
@@ -59,7 +59,7 @@ t.test('instances that all go at once are held, whatever else stays', async (t) 
   const { seen } = await startSource(t, folder.path);
   folder.remove('instances/a.yaml', 'instances/b.yaml');
   await seen.until('the hold', () => held(seen) !== undefined);
-  t.match(held(seen), { message: /^2 of 3 objects are gone at once/ });
+  t.match(held(seen), { message: /^2 of 3 objects were deleted at once/ });
   t.strictSame(deletions(seen), []);
 });
 
@@ -172,7 +172,7 @@ t.test('a folder in the folder that cannot be read keeps its objects', async (t)
   folder.move('team', '../team');
   symlinkSync('team', folder.at('team'));
   await seen.until('the problem', () => seen.errors().some(({ where }) => where === folder.at('team')));
-  t.match(seen.errors()[0]?.message, /cannot be read: symbolic links lead in a circle/);
+  t.match(seen.errors()[0]?.message, /cannot be read: symbolic links form a circle/);
   // Whatever may be deleted is gone when this one is, as it is missing for a shorter time.
   folder.remove('b.yaml');
   await seen.until('a deletion elsewhere', () => deletions(seen).length > 0);

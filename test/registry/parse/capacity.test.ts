@@ -115,20 +115,18 @@ t.test('what validate tells', async (t) => {
     workloadSelector: undefined,
     endpoints: [{ address: '10.1.0.1', locality: 'sh-a/z' }],
   });
-  const about = (list: readonly string[]) => list.filter((one) => /bears|has no effect/.test(one));
+  const about = (list: readonly string[]) => list.filter((one) => /capacity|has no effect/.test(one));
 
   t.match(about(told(a, b, entry, group({}))), [
-    /DrGroup spec\.idcs: nobody has said what an instance bears in sh-a, sh-b/,
+    /DrGroup spec\.idcs: no capacity of an instance is declared for sh-a, sh-b/,
   ]);
   t.strictSame(about(told(a, b, entry, group({ capacity: { concurrentPerInstance: 8 } }))), []);
   const halfKnown = group({ capacity: { idcs: { 'sh-a': { concurrentPerInstance: 8 } } } });
-  t.match(about(told(a, b, entry, halfKnown)), [
-    /DrGroup spec\.idcs\[1\]\.name: nobody has said .* in sh-b:/,
-  ]);
+  t.match(about(told(a, b, entry, halfKnown)), [/DrGroup spec\.idcs\[1\]\.name: no capacity .* for sh-b:/]);
   const withDefault = (raw: RawObject) => withSpec(raw, { capacity: { concurrentPerInstance: 8 } });
   t.strictSame(about(told(withDefault(a), withDefault(b), entry, group({}))), []);
   t.match(about(told(withDefault(a), b, entry, group({ class: 'critical' }))), [
-    /DrGroup spec\.class: nobody has said .* in sh-b:/,
+    /DrGroup spec\.class: no capacity .* for sh-b:/,
   ]);
   const annotated = withAnnotations(entry, { 'isthmus.dev/concurrent-per-instance': '8' });
   t.strictSame(about(told(a, b, annotated, group({}))), []);
@@ -152,7 +150,7 @@ t.test('what validate tells', async (t) => {
     /DrGroup spec\.capacity: has no effect: only requests/,
   ]);
   const wild = withSpec(drGroup('g', ['*.example'], 'sh-a', 'sh-b'), { capacity: undefined });
-  t.match(about(told(a, b, entry, wild)), [/nobody has said/], 'a pattern covers it too');
+  t.match(about(told(a, b, entry, wild)), [/no capacity of an instance/], 'a pattern covers it too');
 });
 
 t.test('a retry budget', async (t) => {

@@ -24,7 +24,7 @@ t.test('what requests stick by, and the table', async (t) => {
 t.test('what Envoy would refuse, or cannot be meant', async (t) => {
   t.match(parse({}).faults, [/one of httpHeaderName/]);
   t.match(parse({ httpHeaderName: 'a', useSourceIp: true }).faults, [/one of/]);
-  t.match(parse({ useSourceIp: true, maglev: { tableSize: 1000 } }).faults, [/1000 is no prime/]);
+  t.match(parse({ useSourceIp: true, maglev: { tableSize: 1000 } }).faults, [/1000 is not a prime/]);
   t.match(parse({ useSourceIp: true, maglev: {}, ringHash: {} }).faults, [/excludes `ringHash`/]);
   t.match(parse({ httpCookie: {} }).faults, [/cookie's name/]);
 });

@@ -172,7 +172,7 @@ t.test('bounds of what may stand', async (t) => {
   t.equal(await all({ ...stepped, stepSeconds: 1_199 }), '');
   const many = (count: number) => Array.from({ length: count }, () => a);
   t.equal(await all(...many(100)), '');
-  t.match(await all(...many(101)), /^warning spec: 101 evacuations stand, and more than 100/);
+  t.match(await all(...many(101)), /^warning spec: there are 101 evacuations, and more than 100/);
 });
 
 t.test('one without a start is in force for the last of its time alone', async (t) => {

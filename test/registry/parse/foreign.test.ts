@@ -35,7 +35,7 @@ t.test('a misspelled kind is one fault', async (t) => {
     /is not a kind that Isthmus knows/,
   ]);
   t.match(await problemsOf('replicas: 2\n'), [
-    /^m\.yaml:1:1: error: no object: it has neither apiVersion nor kind/,
+    /^m\.yaml:1:1: error: not an object: it has neither apiVersion nor kind/,
   ]);
 });
 
@@ -52,13 +52,13 @@ spec:
 
 t.test('a template that was not rendered is one fault, at its place', async (t) => {
   t.same(await problemsOf(`# {{ a comment }}\n${entry('"{{ .Values.host }}"', '"{{ .Values.ip }}"')}`), [
-    'm.yaml:6:12: error: {{ .Values.host }} is a template that was not rendered: put here what `helm template`, or the like, prints.',
+    'm.yaml:6:12: error: {{ .Values.host }} is a template that was not rendered: replace it by the output of `helm template` or the like.',
   ]);
   t.match(await problemsOf(`{{- if .Values.on }}\n${entry('a.shop', '10.0.0.1')}{{- end }}\n`), [
     /^m\.yaml:1:1: error: \{\{- if .Values.on \}\} is a template that was not rendered/,
   ]);
   t.match(await problemsOf(entry('a.shop', `${'$'}{GATEWAY_ADDRESS}`)), [
-    /^m\.yaml:9:25: error: \$\{GATEWAY_ADDRESS\} is a placeholder that nothing has filled in/,
+    /^m\.yaml:9:25: error: \$\{GATEWAY_ADDRESS\} is a placeholder that was not filled in/,
   ]);
   t.same(
     await problemsOf(

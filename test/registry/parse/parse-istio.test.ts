@@ -91,7 +91,7 @@ t.test('a name may end with the dot of the root, everywhere', (t) => {
   t.match(spec(drGroup('g', ['A.Example.'], 'sh-a', 'sh-b'), 'DrGroup'), { hosts: ['a.example'] });
   const at = (address: string) => workload('w', { address });
   t.match(spec(at('db.example.'), 'WorkloadEntry'), { address: 'db.example.' });
-  t.match(read(at('10.1.0.1.')).errors, [/is no IP address, and no name either/]);
+  t.match(read(at('10.1.0.1.')).errors, [/is not an IP address or a name/]);
   const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop', dependsOn: ['A.Example.', 'a.example'] };
   t.match(parseNodeScope({ isthmus: scope }), { dependsOn: ['a.example'] });
   t.end();

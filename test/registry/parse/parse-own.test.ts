@@ -190,16 +190,16 @@ const wrong: readonly [string, unknown, RegExp][] = [
   [
     'one port for two',
     withSpec(idc('a'), { ingress: [{ ...gateway, peerPort: 8080 }] }),
-    /peerPort: 10.0.0.1 port 8080 is taken by spec.ingress\[0\].edgePort/,
+    /peerPort: 10.0.0.1 port 8080 is used by spec.ingress\[0\].edgePort/,
   ],
   [
     'a gateway twice',
     withSpec(idc('a'), { ingress: [gateway, gateway] }),
-    /^spec.ingress\[1\].edgePort: .*is taken by spec.ingress\[0\]/,
+    /^spec.ingress\[1\].edgePort: .*is used by spec.ingress\[0\]/,
   ],
   ['no Groups', withSpec(group, { hosts: undefined }), /^spec: names no Groups/],
   ['no hosts', withSpec(group, { hosts: [] }), /^spec.hosts: is empty/],
-  ['a host twice', withSpec(group, { hosts: ['a.b', 'A.B'] }), /^spec.hosts\[1\]: 'A.B' stands here twice/],
+  ['a host twice', withSpec(group, { hosts: ['a.b', 'A.B'] }), /^spec.hosts\[1\]: 'A.B' is listed twice/],
   ['a host that is none', withSpec(group, { hosts: ['a b'] }), /^spec.hosts\[0\]: 'a b' is not a host/],
   [
     'an empty selector',
@@ -215,7 +215,7 @@ const wrong: readonly [string, unknown, RegExp][] = [
   [
     'an IDC twice',
     withSpec(group, { idcs: [{ name: 'a' }, { name: 'b' }, { name: 'a' }] }),
-    /^spec.idcs\[2\].name: 'a' stands in spec.idcs\[0\]/,
+    /^spec.idcs\[2\].name: 'a' is in spec.idcs\[0\]/,
   ],
   [
     'names instead of choices',
@@ -278,7 +278,7 @@ const wrong: readonly [string, unknown, RegExp][] = [
   [
     'health without path',
     withSpec(group, { traffic: { health: {} } }),
-    /^spec.traffic.health: asks for nothing: give `path: .healthz`/,
+    /^spec.traffic.health: declares no check: give `path: .healthz`/,
   ],
   [
     'a hasty interval',

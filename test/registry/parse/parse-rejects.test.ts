@@ -48,8 +48,12 @@ const wrong: readonly [string, unknown, RegExp][] = [
   ],
   ['a relative socket', workload('w', { address: 'unix://x/y' }), /^spec.address: must be absolute/],
   ['a folder as socket', workload('w', { address: 'unix:///x/' }), /^spec.address: names a folder/],
-  ['an IP out of range', workload('w', { address: '10.0.0.256' }), /^spec.address: '10.0.0.256' is no IP/],
-  ['an IP with zeros', workload('w', { address: '010.0.0.1' }), /^spec.address: .*without zeros/],
+  [
+    'an IP out of range',
+    workload('w', { address: '10.0.0.256' }),
+    /^spec.address: '10.0.0.256' is not an IP/,
+  ],
+  ['an IP with zeros', workload('w', { address: '010.0.0.1' }), /^spec.address: .*without leading zeros/],
   ['an IP that is short', workload('w', { address: '10.1' }), /^spec.address: .*four numbers/],
   ['a long socket', workload('w', { address: `unix:///${'x'.repeat(107)}` }), /^spec.address: .*107 bytes/],
   ['a socket with a bell', workload('w', { address: 'unix:///x\u0007' }), /^spec.address: .*not printable/],
@@ -161,7 +165,7 @@ const wrong: readonly [string, unknown, RegExp][] = [
   [
     'a wrong prefix',
     service('s', 'a', { addresses: ['10.0.0.0/33'] }),
-    /^spec.addresses\[0\]: '10.0.0.0\/33' is no IP/,
+    /^spec.addresses\[0\]: '10.0.0.0\/33' is not an IP/,
   ],
   [
     'a list as mapping',

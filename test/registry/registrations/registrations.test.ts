@@ -140,7 +140,7 @@ t.test('an unreadable row is reported, and left alone', async (t) => {
   const { seen, source } = await open(t, file);
   t.strictSame(seen.log(), ['synced']);
   t.match(seen.errors(), [
-    { where: 'registration shop/a', message: /no JSON/ },
+    { where: 'registration shop/a', message: /not JSON/ },
     { where: 'registration shop/b' },
   ]);
   await source.submit(register('a'));

@@ -271,7 +271,7 @@ const hosts = namesOf(50_000, 'h').map((name) => `${name}.x`);
 
 const longDependsOn: Attack = {
   name: 'dependsOn of 50,000 names',
-  endsWith: /status 3: .*it has more fields than are read/,
+  endsWith: /status 3: .*it has more fields than the limit/,
   run: (target) =>
     withConnections(8, target, async (connection, i) => {
       const node = nodeOf(`depends-${i}`, { ...target.scope, dependsOn: hosts });

@@ -111,7 +111,7 @@ export const nameAttacks: readonly Attack[] = [
   }),
   onCall({
     name: 'a node of another IDC',
-    endsWith: /status 3: .*stands in IDC/,
+    endsWith: /status 3: .*is in IDC/,
     send: (call, { scope }) =>
       call.send(deltaRequest({ node: nodeOf('lost', { ...scope, idc: 'sh-z' }), names: ['*'] })),
   }),

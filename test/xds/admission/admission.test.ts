@@ -60,10 +60,10 @@ t.test('total connections: one address cannot keep out another', async (t) => {
   const call = await served(works.call(methods.delta), taken);
   await until('all are in', async () => levels().connections === 6);
   const more = await connectRaw(at);
-  t.match(await more.ended, /GOAWAY 11: all connections are taken, and no address has more/);
+  t.match(await more.ended, /GOAWAY 11: all connections are in use, and no address has more/);
   const other = openHttp2(at, '127.0.0.2');
   await served(other.call(methods.delta), taken);
-  t.match(await idle[4]?.ended, /GOAWAY 11: all connections are taken, and this address has most of them/);
+  t.match(await idle[4]?.ended, /GOAWAY 11: all connections are in use, and this address has most of them/);
   t.notOk(call.hasEnded(), 'who works stays');
   t.equal(levels().connections, 6);
   t.same(
@@ -146,11 +146,11 @@ t.test('total streams: refused with a reason, and one address cannot keep out an
   grpc.send('CDS');
   const end: StatusObject = await grpc.ended;
   t.equal(end.code, status.RESOURCE_EXHAUSTED);
-  t.equal(end.details, 'all 4 streams are taken, and no address has more of them than this one');
+  t.equal(end.details, 'all 4 streams are in use, and no address has more of them than this one');
   grpc.close();
   const other = openHttp2(at, '127.0.0.2');
   await served(other.call(methods.delta), taken);
-  t.match(await idle[2]?.ended, /status 8: all 4 streams are taken, and they were taken by this address/);
+  t.match(await idle[2]?.ended, /status 8: all 4 streams are in use, and they are in use by this address/);
   t.notOk(call.hasEnded(), 'who is known stays');
   t.same(
     away.map(({ limit }) => limit),

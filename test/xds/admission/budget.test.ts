@@ -91,7 +91,7 @@ t.test('responses that nobody else was sent count until they are answered', asyn
   one.unanswered(-9);
   one.unanswered(9);
   two.unanswered(4);
-  t.match(ended, [/^10.0.0.1:1 exhausted: all clients have .* responses that are not answered: acknowledge/]);
+  t.match(ended, [/^10.0.0.1:1 exhausted: all clients have .* unacknowledged responses: acknowledge/]);
   t.equal(unanswered(), 4);
   two.unanswered(7);
   await Promise.resolve();

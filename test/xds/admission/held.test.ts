@@ -38,7 +38,7 @@ t.test('waiting whole messages are counted, and the largest is ended first', asy
   const third = await ask('third', 14_000);
   t.match(
     await second.ended,
-    /^status 8: too much is unfinished, or waits for its turn: all clients have more/,
+    /^status 8: too many bytes of messages are unfinished or wait for processing: all clients have more/,
   );
   await until('the third has come whole', () => heldBytes() >= first.bytes + third.bytes);
   t.notOk(first.hasEnded() || third.hasEnded());

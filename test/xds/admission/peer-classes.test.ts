@@ -7,7 +7,7 @@ t.test('a connection has nodes of so many classes, of each as many as it likes',
   const classes = new ClassesOfPeers();
   for (let i = 0; i < peerClassesMax; i++) classes.join(stream(`class-${i}`));
   for (let i = 0; i < 100; i++) classes.join(stream('class-0'));
-  const over = { code: 'exhausted', message: /more than 16 kinds/ };
+  const over = { code: 'exhausted', message: /more than 16 classes/ };
   t.throws(() => classes.join(stream('other')), over);
   classes.join(stream('other', 'a:2'));
   classes.leave(stream('class-0'));

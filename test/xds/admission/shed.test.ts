@@ -17,7 +17,7 @@ t.test(
     t.strictSame([small.refused, large.refused], [[], []], 'and nobody ended');
     t.notOk(shed(s.hub, 'full', false));
     t.ok(shed(s.hub, 'full', true));
-    t.match(large.refused, [/^full, and this stream subscribes to the most names that no other does/]);
+    t.match(large.refused, [/^full, and this stream has the most names that no other stream subscribes to/]);
     t.ok(shed(s.hub, 'full', true));
     t.equal(small.refused.length, 1);
     t.notOk(shed(s.hub, 'full', true));

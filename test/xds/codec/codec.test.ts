@@ -217,7 +217,7 @@ t.test('messages stand in each other no deeper than is read', (t) => {
   t.ok(decodeJson('envoy.config.core.v3.Node', nested(40)));
   t.throws(() => decodeJson('envoy.config.core.v3.Node', nested(1_000)), {
     code: 'invalid',
-    message: /messages stand in each other more than 100 levels deep/,
+    message: /messages are nested more than 100 levels deep/,
   });
   // A matcher of CSDS holds another one.
   let matcher: object = { null_match: {} };

@@ -85,7 +85,7 @@ t.test('waiting messages are counted, and their client is not late', async (t) =
   clock.pass(60_000);
   t.same(refused, {});
   open('b').held(101);
-  t.match(refused, { b: /^exhausted: .*or waits for its turn: all clients have more than 200 bytes/ });
+  t.match(refused, { b: /^exhausted: .*or wait for processing: all clients have more than 200 bytes/ });
   intake.waiting(1);
   clock.pass(6_000);
   t.match(refused, { a: /^late/ });

@@ -163,7 +163,7 @@ t.test('a dropped client that still reads gets the reason', async (t) => {
     clock.pass(1_000);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await until('it is told', () => heard.includes('nothing came from you for too long'));
+  await until('it is told', () => heard.includes('nothing was received from you for too long'));
 });
 
 async function listenOn(server: {

@@ -32,7 +32,7 @@ export function parseConsistentHash(fields: Fields | undefined): ConsistentHash 
   fields.checkKnown(hashFields);
   const given = keys.filter((key) => fields.has(key) && fields.raw[key] !== false);
   if (given.length !== 1) {
-    fields.error(`must say one thing that requests stick by: one of ${keys.join(', ')}.`);
+    fields.error(`must name one property for session affinity: one of ${keys.join(', ')}.`);
     return undefined;
   }
   const by = parseKey(fields);
@@ -62,7 +62,7 @@ function parseTable(fields: Fields): ConsistentHash['table'] {
     if (fields.has('ringHash')) fields.error('excludes `ringHash`: keep one of the two.', 'maglev');
     const size = maglev.integer('tableSize', 0, maglevSizeMax) || maglevSize;
     if (!isPrime(size))
-      maglev.error(`${size} is no prime, which Envoy's table needs: 65537 is one.`, 'tableSize');
+      maglev.error(`${size} is not a prime, which Envoy's table needs: 65537 is one.`, 'tableSize');
     return { kind: 'maglev', size };
   }
   return { kind: 'ring', size: ring || old || ringSize };

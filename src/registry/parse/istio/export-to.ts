@@ -15,7 +15,7 @@ export function parseExportTo(spec: Fields, meta: Meta): { readonly exportTo?: r
     else if (text === '~' && list.length > 1)
       spec.error("'~' is nobody, and stands alone: remove it, or the others.", 'exportTo', index);
     else if (text !== '*' && text !== '~')
-      spec.error(`${show(text)} is no namespace, nor '.', '*' or '~': correct it.`, 'exportTo', index);
+      spec.error(`${show(text)} is not a namespace, '.', '*' or '~': correct it.`, 'exportTo', index);
   }
   return list.length === 0 || list.some(({ text }) => text === '*') ? {} : { exportTo: [...names].sort() };
 }

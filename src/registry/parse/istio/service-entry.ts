@@ -144,7 +144,7 @@ function parseEndpoint(
     if (names?.has(name)) continue;
     const known = [...(names ?? [])];
     const hint = didYouMean(name, known) || ` The ServiceEntry has ${known.join(', ') || 'none'}.`;
-    fields.error(`no port of the ServiceEntry is called ${show(name)}: correct it.${hint}`, 'ports', name);
+    fields.error(`no port of the ServiceEntry is named ${show(name)}: correct it.${hint}`, 'ports', name);
   }
   const kind = addressKind(endpoint.address);
   if (kind === 'dns' && resolution === 'STATIC') {
@@ -170,7 +170,7 @@ function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly Se
     const cidr = single === undefined && isCidr(text);
     if (!cidr && single === undefined) {
       spec.error(
-        `${show(text)} is no IP address or prefix such as 10.0.0.0/8: correct it.`,
+        `${show(text)} is not an IP address or prefix such as 10.0.0.0/8: correct it.`,
         'addresses',
         index,
       );
@@ -187,7 +187,7 @@ function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly Se
         index,
       );
     } else if (single === undefined || /^(?:0\.0\.0\.0|[0:]+)$/.test(single)) {
-      spec.warn('is every address, and none of its own: it is left out.', 'addresses', index);
+      spec.warn('means every address, so it is left out.', 'addresses', index);
     } else addresses.add(single);
   }
   if (addresses.size > 0 && !ports.some(isTcp)) {
@@ -215,9 +215,12 @@ function checkByName(
   resolution: Resolution,
   ports: readonly ServicePort[],
 ): void {
-  const what = spec.has('resolution') ? resolution : 'NONE, which is what none given means';
+  const what = spec.has('resolution') ? resolution : 'NONE, which is the default';
   if (spec.has('workloadSelector')) {
-    spec.warn(`with ${what}, nobody is selected, and the hosts get no routes: choose STATIC.`, 'resolution');
+    spec.warn(
+      `with ${what}, no instance is selected, and the hosts get no routes: choose STATIC.`,
+      'resolution',
+    );
     return;
   }
   const tcp = ports.filter(isTcp).map(({ number }) => number);
@@ -225,7 +228,7 @@ function checkByName(
   const canListen = hosts.every((host) => !host.startsWith('*'));
   const remedy = canListen ? ' With DNS sidecars listen for them.' : '';
   spec.warn(
-    `with ${what}, no sidecar listens for TCP ports (${tcp.join(', ')}): where a connection was going to is not seen. They are reached by CONNECT alone, as clients with HTTPS_PROXY do.${remedy}`,
+    `with ${what}, no sidecar listens for TCP ports (${tcp.join(', ')}): a connection's original destination is not seen. They are reached by CONNECT only, as by clients with HTTPS_PROXY.${remedy}`,
     'resolution',
   );
 }

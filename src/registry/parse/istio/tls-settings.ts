@@ -13,7 +13,7 @@ const tlsFields: FieldTable = {
   subjectAltNames: '',
   insecureSkipVerify: '',
   credentialName: 'there are no Kubernetes Secrets here: name files of the machine where the proxy runs.',
-  caCrl: 'certificates that were revoked are taken.',
+  caCrl: 'revoked certificates are accepted.',
 };
 
 const modes = ['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'] as const;
@@ -32,7 +32,7 @@ export function parseClientTls(fields: Fields | undefined): ClientTls | undefine
     return undefined;
   }
   const sni = fields.string('sni');
-  if (sni && !isDnsName(sni)) fields.error(`${show(sni)} is no DNS name: correct it.`, 'sni');
+  if (sni && !isDnsName(sni)) fields.error(`${show(sni)} is not a DNS name: correct it.`, 'sni');
   const file = (key: 'caCertificates' | 'clientCertificate' | 'privateKey') =>
     fields.string(key) || undefined;
   const [caCertificates, clientCertificate, privateKey] = [
@@ -48,7 +48,7 @@ export function parseClientTls(fields: Fields | undefined): ClientTls | undefine
         fields.missing('is required for MUTUAL: give a file of the machine where the proxy runs.', key);
   } else if (clientCertificate !== undefined || privateKey !== undefined) {
     const key = clientCertificate === undefined ? 'privateKey' : 'clientCertificate';
-    fields.warn('is for MUTUAL: with SIMPLE the proxy shows no certificate.', key);
+    fields.warn('is for MUTUAL: with SIMPLE the proxy presents no certificate.', key);
   }
   return {
     mode,

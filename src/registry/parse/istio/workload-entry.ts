@@ -74,13 +74,13 @@ function parseAddress(fields: Fields): string {
     if (!isPlain(path)) fields.error('has characters that are not printable: remove them.', 'address');
   } else if (!isIpAddress(address) && /^[0-9]+$/.test(name.split('.').at(-1) ?? '')) {
     // Envoy would parse such a name as an IP, and reject all endpoints of the service.
-    const hint = 'give four numbers from 0 to 255, without zeros in front.';
-    fields.error(`${show(address)} is no IP address, and no name either: ${hint}`, 'address');
+    const hint = 'give four numbers from 0 to 255, without leading zeros.';
+    fields.error(`${show(address)} is not an IP address or a name: ${hint}`, 'address');
   } else if (!isIpAddress(address) && !isDnsName(name)) {
     const port = /^(.*):[0-9]+$/.exec(address);
     const hint = port && !address.includes('::') ? ' The port belongs in `ports`, not here.' : '';
     fields.error(
-      `${show(address)} is no IP address, DNS name or unix:///path: correct it.${hint}`,
+      `${show(address)} is not an IP address, DNS name or unix:///path: correct it.${hint}`,
       'address',
     );
   }
@@ -124,7 +124,7 @@ function parseWeight(fields: Fields): number | undefined {
   const weight = fields.integer('weight', 0, 4_294_967_295);
   if (weight === 0) {
     fields.warn(
-      '0 means "not set", as in Istio, so the instance counts like any other. To take it out, remove it.',
+      '0 means "not set", as in Istio, so the instance counts like any other. To stop its requests, remove it.',
       'weight',
     );
     return undefined;

@@ -24,7 +24,7 @@ export function parseHealth(spec: Fields, yaml: HealthYaml): GroupHealth {
   // A check declared with an error is declared.
   if (asksNothing(raw) && Object.values(isMap(raw.ports) ? raw.ports : {}).every(asksNothing)) {
     spec.error(
-      'asks for nothing: give `path: /healthz`, `grpc: true`, or one of them by port in `ports`.',
+      'declares no check: give `path: /healthz`, `grpc: true`, or one of them by port in `ports`.',
       'traffic',
       'health',
     );

@@ -62,7 +62,7 @@ function checkGateways(spec: Fields, key: 'ingress' | 'egress', ports: readonly 
     if (typeof gateway?.address !== 'string') continue;
     if (/^(?:0\.0\.0\.0|::|0:0:0:0:0:0:0:0)$/.test(gateway.address)) {
       spec.error(
-        'is where a gateway listens, not where it is reached: give its own IP address.',
+        'is an address to listen on, not to connect to: give its own IP address.',
         key,
         index,
         'address',
@@ -73,7 +73,7 @@ function checkGateways(spec: Fields, key: 'ingress' | 'egress', ports: readonly 
       const address = `${gateway.address} port ${gateway[port]}`;
       const first = taken.get(address);
       if (first !== undefined) {
-        spec.error(`${address} is taken by ${first}: give each listener its own.`, key, index, port);
+        spec.error(`${address} is used by ${first}: give each listener its own.`, key, index, port);
       } else taken.set(address, `spec.${key}[${index}].${port}`);
     }
   }
@@ -140,7 +140,7 @@ function checkHosts(spec: Fields): string[] {
     if (typeof text !== 'string' || text === '') continue;
     const host = canonicalHost(text);
     if (!isHost(host)) spec.error(`${show(text)} is not a host: give one of a ServiceEntry.`, 'hosts', index);
-    else if (hosts.has(host)) spec.error(`${show(text)} stands here twice: remove one.`, 'hosts', index);
+    else if (hosts.has(host)) spec.error(`${show(text)} is listed twice: remove one.`, 'hosts', index);
     hosts.add(host);
   }
   return [...hosts];
@@ -179,7 +179,7 @@ function checkIdcs(spec: Fields): void {
     if (first === undefined) seen.set(name, index);
     else
       spec.error(
-        `${show(name)} stands in spec.idcs[${first}] already: name each IDC once.`,
+        `${show(name)} is in spec.idcs[${first}] already: name each IDC once.`,
         'idcs',
         index,
         'name',
