@@ -26,6 +26,8 @@ export interface AdmissionRules {
 export function admitRequest(request: FastifyRequest, { gates, token }: AdmissionRules): void {
   if (request.is404) throw unknownPath(request);
   const { operationId: id, allow } = request.routeOptions.config;
+  // An empty part of a path is no name.
+  if (Object.values(request.params as object).includes('')) throw unknownPath(request);
   if (allow !== undefined)
     throw new Refusal('method-not-allowed', `${pathOf(request)} takes ${allow}`, { headers: { allow } });
   if (id === undefined) return;

@@ -130,7 +130,10 @@ function makePipeline(
     apply: (nodeClass, changes, cause) => xds.apply(nodeClass, changes, cause),
     heldShare: (group, evacuated) => failback.shareOf(group, evacuated),
     mirrored: (group) => failback.mirrorOf(group),
-    health: failback,
+    health: {
+      goodOf: (host) => failback.goodOf(host),
+      slotsBeforeOf: (host) => failback.slotsBeforeOf(host),
+    },
     onPlanned: (plans) => failback.planned(plans),
     onRefused: () => metrics.refused.inc(),
     onFilters: (areCurrent) => gate.filters(areCurrent),

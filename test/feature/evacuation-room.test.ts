@@ -71,7 +71,7 @@ t.test('requests beyond the capacity at home do not return at once', { timeout: 
   t.equal(refused.code, 1);
   t.match(
     refused.said,
-    /sh-a cannot take back the requests of .*web.test \(bears 10 of up to 20 requests at once/,
+    /sh-a cannot take back the requests of .*web.test \(serves 10 of up to 20 requests at once/,
   );
   t.match(refused.said, /return what fits with --percent 50, or continue all the same with --force/);
   t.strictSame(shares(), [100, 100]);

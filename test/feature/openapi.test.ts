@@ -97,8 +97,15 @@ t.test('every route of the router is documented, and nothing else', async (t) =>
   const documented = operations.map(
     ({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
   );
-  t.strictSame(routes.sort(), documented.sort());
-  t.equal(routes.length, Object.keys(served).length);
+  t.strictSame(routes.filter((route) => documented.includes(route)).sort(), documented.sort());
+  t.equal(documented.length, Object.keys(served).length);
+  const answers = new Set<number>();
+  for (const route of routes.filter((one) => !documented.includes(one))) {
+    const [method, url] = route.split(' ') as [string, string];
+    const answer = await app.inject({ method: method as 'GET', url: url.replaceAll(/:\w+/g, 'a') });
+    answers.add(answer.statusCode);
+  }
+  t.strictSame([...answers], [405], 'every other method at these paths');
 });
 
 t.test('the documented fields of a body are those that are read', async (t) => {

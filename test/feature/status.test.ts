@@ -207,7 +207,10 @@ t.test(
       out,
       /warning twin: 2 proxies have this node id, connected from 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+: /,
     );
-    t.match(out, /warning ingress-1: listens on 0\.0\.0\.0:9 for egress gateways.* says 127\.0\.0\.1:2, /);
+    t.match(
+      out,
+      /warning ingress-1: listens on 0\.0\.0\.0:9 for egress gateways.* declares 127\.0\.0\.1:2, /,
+    );
     t.notMatch(out, /ingress-1: listens on 0\.0\.0\.0:1 /);
   },
 );
