@@ -128,8 +128,10 @@ for (const [what, admission, words] of [
       await until('it serves', async () => (await says()) === 'old');
       await first.close();
       first = undefined;
+      // It stands still until others have all places.
+      process.kill(envoy.pid, 'SIGSTOP');
       const next = await full(t, xdsPort, admission, whole(listenPort, fresh.port));
-      await next.hold();
+      await next.hold().finally(() => process.kill(envoy.pid, 'SIGCONT'));
       await until('it was turned away thrice', async () => next.away.length >= 3, 60_000);
       t.match(next.away[0]?.words, words);
       for (let i = 0; i < 50; i++) t.equal(await says(), 'old', 'it keeps what it has');
