@@ -137,6 +137,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       missing: catalog.missing,
       inForce: catalog.size,
       found: catalog.found,
+      isFound: catalog.isFound,
       allInstances: losesAllInstances(catalog),
       replaced: root !== home,
       readable: folder.unreachable === undefined,

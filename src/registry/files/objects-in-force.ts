@@ -36,6 +36,8 @@ export interface ObjectsInForce {
   readonly size: number;
   /** The number of objects in files, including invalid ones. */
   readonly found: number;
+  /** Whether a file holds the object of a key. */
+  isFound(key: string): boolean;
   /** Deletes `gone`, a part of `missing`, and brings accepted versions into force. */
   settle(gone: Iterable<string>): Settled;
   /**
@@ -119,6 +121,7 @@ export function createObjectsInForce(): ObjectsInForce {
     get found() {
       return claims.found;
     },
+    isFound: (key) => claims.has(key),
     setFile(file, entries) {
       for (const key of claims.setFile(file, entries)) {
         if (claims.has(key)) missing.delete(key);

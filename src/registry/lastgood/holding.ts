@@ -63,8 +63,12 @@ export function createHolding(options: HoldingOptions): Holding {
   function state() {
     return {
       ...{ now: clock.now(), missing, inForce: inForce.size, found: upstream.size, replaced: false },
-      ...{ allInstances: losesAllInstances(), readable: reachable },
+      ...{ allInstances: losesAllInstances(), readable: reachable, isFound: isUpstream },
     };
+  }
+
+  function isUpstream(key: string): boolean {
+    return upstream.has(key);
   }
 
   function remove(key: string, at: number): Change[] {

@@ -35,6 +35,8 @@ export interface LossState {
   readonly inForce: number;
   /** The number of objects that files hold. */
   readonly found: number;
+  /** Whether files hold the object of a key. */
+  isFound(key: string): boolean;
   /** Whether more than one WorkloadEntry is missing, and no other is in force: a mesh without endpoints. */
   readonly allInstances: boolean;
   /** Whether the folder has been replaced since its objects were last read: unmounted, or mounted over. */
@@ -72,7 +74,8 @@ export function createLossGuard(rule: LossRule): LossGuard {
   let heldMost = 0;
   let heldSince = 0;
   let confirmed = false;
-  let recent: { at: number; count: number }[] = [];
+  // Objects deleted within the window, with the time.
+  const recent = new Map<string, number>();
 
   function note(missing: ReadonlySet<string>, now: number): void {
     if (missing.size === known.size && [...missing].every((key) => known.has(key))) return;
@@ -81,11 +84,19 @@ export function createLossGuard(rule: LossRule): LossGuard {
     known = new Set(missing);
   }
 
+  /** How many objects were deleted within the window, and have neither come back nor gone missing again. */
+  function goneLately({ now, missing, isFound }: LossState): number {
+    for (const [key, at] of recent)
+      if (now - at >= rule.windowMs || missing.has(key) || isFound(key)) recent.delete(key);
+    return recent.size;
+  }
+
   /** Whether the missing objects are a loss, rather than single deletions. */
-  function isLoss(state: LossState, lately: number): boolean {
+  function isLoss(state: LossState): boolean {
     const { missing, inForce, found, replaced, readable } = state;
     if (!readable || state.allInstances) return true;
     if (found === 0 && (missing.size > 1 || replaced)) return true;
+    const lately = goneLately(state);
     const lost = missing.size + lately;
     return lost >= rule.objectsMin && lost > (inForce + lately) * rule.shareMax;
   }
@@ -99,7 +110,6 @@ export function createLossGuard(rule: LossRule): LossGuard {
     decide(state) {
       const { now, missing } = state;
       note(missing, now);
-      recent = recent.filter(({ at }) => now - at < rule.windowMs);
       if (missing.size === 0) {
         held = false;
         confirmed = false;
@@ -108,15 +118,14 @@ export function createLossGuard(rule: LossRule): LossGuard {
       if (confirmed) {
         confirmed = false;
         held = false;
-        recent = [];
+        recent.clear();
         return { remove: new Set(missing), held, since: first };
       }
       const quietMs = now - changed;
       if (!held && quietMs < rule.settleMs && now - first < rule.settleMsMax) {
         return { remove: nothing, held, againMs: rule.settleMs - quietMs, since: first };
       }
-      const lately = recent.reduce((sum, { count }) => sum + count, 0);
-      if (isLoss(state, lately)) {
+      if (isLoss(state)) {
         heldMost = held ? Math.max(heldMost, missing.size) : missing.size;
         if (!held) heldSince = now;
         held = true;
@@ -125,7 +134,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
         const leftMs = heldSince + rule.heldMsMax - now;
         if (leftMs > 0) return { remove: nothing, held, againMs: leftMs, since: first };
         held = false;
-        recent = [];
+        recent.clear();
         return { remove: new Set(missing), held, since: first };
       }
       // The rest of a loss is deleted only when most has returned, and the rest has had time to: files return
@@ -135,7 +144,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
         return { remove: nothing, held, againMs: rule.windowMs - quietMs, since: first };
       }
       held = false;
-      recent.push({ at: now, count: missing.size });
+      for (const key of missing) recent.set(key, now);
       return { remove: new Set(missing), held, since: first };
     },
     confirm() {

@@ -9,6 +9,7 @@ function state(now: number, missing: number, inForce: number, rest: Partial<Loss
     missing: keys(missing),
     inForce,
     found: inForce - missing,
+    isFound: () => false,
     allInstances: false,
     replaced: false,
     readable: true,
@@ -52,19 +53,34 @@ t.test('a deletion waits until nothing more goes missing, but not for ever', asy
 
 t.test('deletions within the window count together', async (t) => {
   const guard = createLossGuard(lossRule);
-  const remove = (now: number, missing: number, inForce: number) => {
-    guard.decide(state(now, missing, inForce));
-    return guard.decide(state(now + lossRule.settleMs, missing, inForce));
+  const remove = (now: number, missing: number, inForce: number, rest: Partial<LossState> = {}) => {
+    guard.decide(state(now, missing, inForce, rest));
+    return guard.decide(state(now + lossRule.settleMs, missing, inForce, rest));
   };
   t.equal(remove(0, 9, 20).held, false);
   guard.decide(state(90, 0, 11));
-  t.equal(remove(100, 3, 11).held, true, '12 of 20 within the window');
+  const others = { missing: new Set(['l0', 'l1', 'l2']) };
+  t.equal(remove(100, 3, 11, others).held, true, '12 of 20 within the window');
   const later = createLossGuard(lossRule);
   later.decide(state(0, 9, 20));
   later.decide(state(50, 9, 20));
   later.decide(state(90, 0, 11));
   later.decide(state(90 + lossRule.windowMs, 3, 11));
   t.equal(later.decide(state(140 + lossRule.windowMs, 3, 11)).remove.size, 3, 'after it');
+});
+
+t.test('an object that comes and goes is not many', async (t) => {
+  const guard = createLossGuard(lossRule);
+  const goes = (now: number, key: string, rest: Partial<LossState> = {}) => {
+    guard.decide(state(now, 0, 6));
+    guard.decide(state(now + 10, 0, 6, { missing: new Set([key]), ...rest }));
+    return guard.decide(state(now + 10 + lossRule.settleMs, 0, 6, { missing: new Set([key]), ...rest }));
+  };
+  for (let i = 0; i < 30; i += 1) t.equal(goes(i * 100, 'flapping').remove.size, 1, `time ${i}`);
+  for (let i = 0; i < 30; i += 1)
+    t.equal(goes(4000 + i * 100, `k${i}`, { isFound: () => true }).remove.size, 1, `back ${i}`);
+  const held = Array.from({ length: 12 }, (_, i) => goes(20_000 + i * 100, `k${i}`).held);
+  t.strictSame(held.indexOf(true), 9, 'the tenth that does not come back');
 });
 
 t.test('a stray file in an emptied folder does not let the rest go', async (t) => {
