@@ -20,7 +20,7 @@ function distance(left: string, right: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The candidate closest to `word`; undefined if none is close. */
+/** The candidate closest to `word`, of equally close ones the first by name; undefined if none is close. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   // Slow to compare, and not typing errors.
   if (word.length > 64) return undefined;
@@ -28,7 +28,8 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const found = distance(word, candidate);
-    if (found < bestDistance) [best, bestDistance] = [candidate, found];
+    const isBefore = found === bestDistance && best !== undefined && candidate < best;
+    if (found < bestDistance || isBefore) [best, bestDistance] = [candidate, found];
   }
   return best;
 }
