@@ -10,10 +10,11 @@ export function shown(text: Buffer | string, bytesMax: number): string {
   const cut = bytes.length - bytesMax;
   // Drops a character split by the cut.
   const kept = cut > 0 ? bytes.toString('utf8', 0, bytesMax).replace(/\ufffd$/, '') : bytes.toString('utf8');
-  const line = kept.trim().replace(/\s*\n\s*/g, ' ');
-  const printable = line.replace(
-    unprintable,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
-  return cut > 0 ? `${printable}… (${cut} bytes more)` : printable;
+  const line = printable(kept.trim().replace(/\s*\n\s*/g, ' '));
+  return cut > 0 ? `${line}… (${cut} bytes more)` : line;
+}
+
+/** Text for one line of a terminal or a log: line breaks and invisible characters as `\u{...}`. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

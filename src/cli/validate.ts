@@ -1,5 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
+import { printable } from '../base/shown.ts';
 import type { Finding } from '../model/finding.ts';
 import { checkFolder, type FolderCheck } from '../registry/files/check-folder.ts';
 
@@ -22,7 +23,7 @@ export function validateFolder(dir: string): Promise<FolderCheck> {
  * there.
  */
 export function renderProblem({ code, severity, where, path, message }: Finding): string {
-  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message} [${code}]`;
+  return printable(`${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message} [${code}]`);
 }
 
 /** The result for people: a line for each problem, then totals. */

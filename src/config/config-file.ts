@@ -1,8 +1,10 @@
 import { dirname } from 'node:path';
 import { readBounded } from '../base/bounded-file.ts';
 import { MeshError } from '../base/error.ts';
+import { printable } from '../base/shown.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
 import { type PathPart, renderPath } from '../model/values/field-path.ts';
+import { type Decoded, decode } from '../registry/files/encoding.ts';
 import { loadDocument, locate, splitDocuments, YamlFault } from '../registry/files/yaml.ts';
 import { yamlLimits } from '../registry/files/yaml-limits.ts';
 import { type Fault, show } from '../registry/parse/fault.ts';
@@ -26,13 +28,15 @@ const fileBytesMax = yamlLimits.locatedMax;
 
 /** Reads and validates a file. Throws MeshError `unavailable` if it cannot be read. */
 export function readConfigFile(file: string): ConfigFile {
-  let text: string;
+  let decoded: Decoded;
   try {
-    text = readBounded(file, fileBytesMax).toString('utf8');
+    decoded = decode(readBounded(file, fileBytesMax));
   } catch (cause) {
     throw new MeshError('unavailable', `${file} cannot be read: ${wordsOfFailure(cause)}`, { cause });
   }
-  return parseConfigFile(text, file);
+  if ('text' in decoded) return parseConfigFile(decoded.text, file);
+  const message = `the encoding is ${decoded.encoding}: save it as UTF-8.`;
+  return { values: new Map(), faults: [`${file}:1:1: error: ${message}`] };
 }
 
 /**
@@ -75,7 +79,7 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
     ),
     faults: told
       .sort((a, b) => a.line - b.line || a.column - b.column)
-      .map(({ line, column, words }) => `${file}:${line}:${column}: ${words}`),
+      .map(({ line, column, words }) => printable(`${file}:${line}:${column}: ${words}`)),
   };
 }
 
@@ -87,7 +91,7 @@ function headFaults(raw: unknown): readonly Fault[] {
   if (kind === undefined) return error(`is required: write kind: ${configKind}.`, 'kind');
   if (kind !== configKind)
     return error(
-      `${show(kind)} is not a configuration: write ${configKind} here. Registry objects belong into the folder of registry.folder.`,
+      `${show(kind)} is not a configuration: write ${configKind} here. Registry objects belong in the folder of registry.folder.`,
       'kind',
     );
   if (apiVersion === undefined)

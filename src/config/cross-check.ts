@@ -1,3 +1,4 @@
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { optionList } from './options.ts';
 import type { Setting } from './setting.ts';
 
@@ -31,11 +32,27 @@ export function crossFaults(
   settings: readonly Setting[],
 ): readonly { readonly about: Setting; readonly message: string }[] {
   const byName = new Map(settings.map((setting) => [setting.name, setting]));
-  return needs.flatMap(({ of, needs, why }) => {
+  const faults = needs.flatMap(({ of, needs, why }) => {
     const about = byName.get(of);
     if (about?.value === undefined || byName.get(needs)?.value !== undefined) return [];
     return [{ about, message: `needs ${flagOf(needs)} (${needs}): ${why}` }];
   });
+  return [...faults, ...sharedAddress(byName.get('xds.listen'), byName.get('admin.listen'))];
+}
+
+/** One address for both servers: the second could not be bound. */
+function sharedAddress(xds: Setting | undefined, admin: Setting | undefined) {
+  const [one, other] = [xds?.value, admin?.value] as (ListenAddress | undefined)[];
+  if (!one || !other || !admin || !xds || one.port !== other.port || one.port === 0) return [];
+  const isShared = one.address === other.address || [one, other].some(({ address }) => isAny(address));
+  if (!isShared) return [];
+  const [about, beside] = admin.origin.from === 'default' ? [xds, admin] : [admin, xds];
+  const address = showAddress(beside.value as ListenAddress);
+  return [{ about, message: `clashes with ${beside.name} (${address}): give one of them another port` }];
+}
+
+function isAny(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
 }
 
 function flagOf(name: string): string {

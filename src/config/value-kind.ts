@@ -156,6 +156,7 @@ export function path(placeholder: '<file>' | '<dir>'): ValueKind<string> {
   const what = placeholder === '<file>' ? 'the path of a file' : 'the path of a folder';
   const read = (text: string): string => {
     if (text === '') throw fault('is empty: give a path, or leave it out.');
+    if (/\p{Cc}/u.test(text)) throw fault('has a control character: correct it.');
     return text;
   };
   return {

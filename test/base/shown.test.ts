@@ -1,5 +1,5 @@
 import t from 'tap';
-import { shown } from '../../src/base/shown.ts';
+import { printable, shown } from '../../src/base/shown.ts';
 
 t.test('short printable text is unchanged', async (t) => {
   for (const text of ['', 'egress-1', 'Ωmega 日本', "it's \\u{41}"]) t.equal(shown(text, 64), text);
@@ -8,6 +8,7 @@ t.test('short printable text is unchanged', async (t) => {
 t.test('control characters and line breaks are escaped', async (t) => {
   t.equal(shown('a\u001b[31mb', 64), 'a\\u{1b}[31mb');
   t.equal(shown('one\n  two\n', 64), 'one two');
+  t.equal(printable('a\nb\u001b[2J\u00e9'), 'a\\u{a}b\\u{1b}[2J\u00e9');
   t.equal(shown('a\rb\u2028c\u202ed', 64), 'a\\u{d}b\\u{2028}c\\u{202e}d');
 });
 

@@ -34,7 +34,7 @@ const wrong: readonly [string, string, readonly string[]][] = [
     'an object of the registry',
     'apiVersion: isthmus.dev/v1alpha1\nkind: Idc\n',
     [
-      "2:1: error: kind: 'Idc' is not a configuration: write ControlPlaneConfig here. Registry objects belong into the folder of registry.folder.",
+      "2:1: error: kind: 'Idc' is not a configuration: write ControlPlaneConfig here. Registry objects belong in the folder of registry.folder.",
     ],
   ],
   [
@@ -92,6 +92,15 @@ deletions:
       "12:7: error: log.level: must be one of debug, info, warn, error. It is 'loud'.",
       '13:9: error: state.folder: is empty: give a path, or leave it out.',
       '14:1: error: deletions: must be a mapping of options: give it some, or leave it out.',
+    ],
+  ],
+  [
+    'control characters, which a terminal would obey',
+    `${head}log: {level: "a\\nb\\e[31m"}\nidc: "\\e[2J"\nregistry: {folder: "a\\0b"}\n`,
+    [
+      "3:7: error: log.level: must be one of debug, info, warn, error. It is 'a\\u{a}b\\u{1b}[31m'.",
+      "4:1: error: idc: '\\u{1b}[2J' is not an IDC name: a-z, 0-9 and -, at most 32, not - at an end.",
+      '5:12: error: registry.folder: has a control character: correct it.',
     ],
   ],
   [
@@ -155,6 +164,23 @@ t.test('the reader never throws', async (t) => {
     '{'.repeat(50_000),
   ];
   for (const text of texts) t.ok(faultsOf(text).length > 0, JSON.stringify(text.slice(0, 90)));
+});
+
+t.test('a file of another encoding', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-config-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'f.yaml');
+  const faults = (bytes: Uint8Array | string) => {
+    writeFileSync(file, bytes);
+    return readConfigFile(file).faults;
+  };
+  const text = `${head}registry: {folder: caf\u00e9}\n`;
+  t.match(faults(Buffer.from(text, 'latin1')), [
+    /f\.yaml:1:1: error: the encoding is not UTF-8 .*save it as/,
+  ]);
+  t.match(faults(Buffer.from(text, 'utf16le')), [/:1:1: error: the encoding is UTF-16 .*: save it as UTF-8/]);
+  t.strictSame(faults(text), []);
+  t.strictSame(faults(`\ufeff${text}`), [], 'with a byte order mark');
 });
 
 t.test('a file that cannot be read, or is no configuration by its size', async (t) => {

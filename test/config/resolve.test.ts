@@ -128,3 +128,23 @@ t.test('a file may leave required options to flags, which is noted', async (t) =
     /f\.yaml:4: registry\.registrations: needs --admin-token-file/,
   ]);
 });
+
+t.test('both servers on one address are reported, whatever gave the address', async (t) => {
+  const clash = (more: Readonly<Record<string, string>>) => () =>
+    resolveConfig({ environment: more, flags }).config;
+  const listen = (xds: string, admin: string) =>
+    clash({ ISTHMUS_SERVE_XDS_LISTEN: xds, ISTHMUS_SERVE_ADMIN_LISTEN: admin });
+  const message =
+    'ISTHMUS_SERVE_ADMIN_LISTEN: admin.listen: clashes with xds.listen (127.0.0.1:15010): give one of them another port';
+  t.throws(clash({ ISTHMUS_SERVE_ADMIN_LISTEN: ':15010' }), { message });
+  t.throws(clash({ ISTHMUS_SERVE_XDS_LISTEN: '0.0.0.0:15014' }), {
+    message: /^ISTHMUS_SERVE_XDS_LISTEN: xds.listen: clashes with admin.listen \(127.0.0.1:15014\)/,
+  });
+  t.throws(listen('10.0.0.1:1', '[::]:1'), { message: /clashes/ });
+  for (const [xds, admin] of [
+    ['10.0.0.1:1', '10.0.0.2:1'],
+    ['10.0.0.1:1', '0.0.0.0:2'],
+    ['127.0.0.1:0', '127.0.0.1:0'],
+  ] as const)
+    t.doesNotThrow(listen(xds, admin), `${xds} ${admin}`);
+});

@@ -1,3 +1,4 @@
+import { printable } from '../../base/shown.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind, Ref } from '../../model/object.ts';
@@ -35,11 +36,11 @@ export function hasErrors(faults: readonly Fault[]): boolean {
   return faults.some((fault) => fault.severity === 'error');
 }
 
-/** A value for a message: short, on one line. */
+/** A value for a message: short, on one line, printable. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'a mapping';
-  const text = typeof value === 'string' ? `'${value}'` : String(value);
+  const text = typeof value === 'string' ? `'${printable(value)}'` : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
