@@ -57,9 +57,15 @@ export async function serveAdmin(
       serverFactory(handler) {
         const { connectionsMax, headersMsMax, requestMsMax } = limits;
         const times = { headersTimeout: headersMsMax, requestTimeout: requestMsMax };
-        const server = createServer({ ...times, connectionsCheckingInterval: headersMsMax / 4 }, handler);
+        const server = createServer(
+          { ...times, connectionsCheckingInterval: headersMsMax / 4, requireHostHeader: false },
+          handler,
+        );
         keepPlaces(server, connectionsMax);
         server.on('request', unreadable.note);
+        // An unknown expectation may be ignored (RFC 9110, 10.1.1).
+        server.on('checkExpectation', handler);
+        server.on('connect', unreadable.refuseTunnel);
         return server;
       },
       clientErrorHandler: unreadable.answer,

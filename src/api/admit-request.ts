@@ -24,6 +24,9 @@ export interface AdmissionRules {
 
 /** Admits a request before its body is read. Throws `Refusal` or MeshError. */
 export function admitRequest(request: FastifyRequest, { gates, token }: AdmissionRules): void {
+  // Node's own refusal would have no body.
+  if (request.raw.httpVersion === '1.1' && request.headers.host === undefined)
+    throw new Refusal('invalid', 'the request has no Host header, which HTTP/1.1 requires: send one');
   if (request.is404) throw unknownPath(request);
   const { operationId: id, allow } = request.routeOptions.config;
   // An empty part of a path is no name.
@@ -48,8 +51,9 @@ function pathOf({ url }: FastifyRequest): string {
 
 function isAllowed(request: FastifyRequest, token: string | undefined): boolean {
   if (token === undefined) return false;
-  const given = Buffer.from(request.headers.authorization ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
+  // The name of the scheme is of any case (RFC 9110, 11.1).
+  const given = Buffer.from(/^bearer +(.*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '');
+  const wanted = Buffer.from(token);
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 

@@ -61,6 +61,8 @@ function nodeStreams(plane: ControlPlane, id: string) {
   }
   const names = proxies.slice(0, 10).map((proxy) => proxy.id);
   const known =
-    names.length === 0 ? 'none is' : `connected are ${names.join(', ')}${proxies.length > 10 ? ', …' : ''}`;
+    names.length === 0
+      ? 'no proxy is connected'
+      : `connected are ${names.join(', ')}${proxies.length > 10 ? ', …' : ''}`;
   throw new MeshError('not-found', `no node '${id}' is connected, nor was in the last hour; ${known}`);
 }

@@ -1,5 +1,6 @@
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ProblemKind } from '../contract/problem.ts';
 import type { AdminLimits } from './admin-places.ts';
 import { rawRefusal } from './refusal.ts';
@@ -10,6 +11,8 @@ interface Unreadable {
   note(request: IncomingMessage, response: ServerResponse): void;
   /** Reports the error if no answer has begun, and closes the connection. */
   answer(error: NodeJS.ErrnoException, socket: Socket): void;
+  /** Refuses CONNECT, and closes the connection. */
+  refuseTunnel(request: IncomingMessage, socket: Duplex): void;
 }
 
 type Words = readonly [kind: ProblemKind, phrase: string, detail: string];
@@ -44,6 +47,10 @@ export function createUnreadable({ headersMsMax, requestMsMax }: AdminLimits): U
       if (error.code !== 'ECONNRESET' && socket.writable && isFree)
         socket.write(rawRefusal(...(words[error.code ?? ''] ?? noHttp)));
       socket.destroy();
+    },
+    refuseTunnel(_, socket) {
+      socket.on('error', () => socket.destroy());
+      socket.end(rawRefusal('method-not-allowed', 'Method Not Allowed', 'no path takes CONNECT'));
     },
   };
 }

@@ -229,8 +229,8 @@ export const statusContract = {
   },
   confirmDeletes: {
     ...{ tag, needsToken: true, ...anyQuery },
-    summary: 'Confirm the deletions that the shrink guard holds',
-    help: 'confirm the deletions that the shrink guard holds (needs the token)',
+    summary: 'Confirm the deletions that are held (`docs/files-source.md`)',
+    help: 'confirm the deletions that are held (needs the token)',
     answers: {
       200: {
         description: 'Number of confirmed deletions.',

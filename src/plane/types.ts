@@ -67,7 +67,7 @@ export interface ControlPlane extends StatusReader {
   problems(): readonly Finding[];
   /** Disagreements between a WorkloadEntry and its selectors. */
   disagreementsOf(ref: Ref): readonly Disagreement[];
-  /** Confirms the deletions that the sources' shrink guards hold; returns how many. */
+  /** Confirms the deletions that sources hold; returns how many. */
   confirmDeletes(): number;
   /** Deleted instances that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;

@@ -151,6 +151,8 @@ t.test('an invalid or late request is refused in the same form', async (t) => {
     ],
     ['GET /livez HTTP/1.1\r\nhost: a\r\n', 408, /its headers within 0\.3 s/],
     [`${put}content-length: 9\r\n\r\n{`, 408, /all of it within 0\.6 s/],
+    ['GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n', 400, /no Host header/],
+    ['CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n', 405, /no path takes CONNECT/],
     [`${put}transfer-encoding: chunked\r\n\r\n20000\r\n${'x'.repeat(131_072)}\r\n`, 413, /65536 bytes/],
   ] as const) {
     const [head = '', text = ''] = (await exchange(port, bytes)).split('\r\n\r\n');
@@ -159,6 +161,17 @@ t.test('an invalid or late request is refused in the same form', async (t) => {
     t.strictSame(problemFaults({ status, type: problemType, text }), []);
     t.match(JSON.parse(text).detail, words);
   }
+});
+
+t.test('requests that are odd and allowed', async (t) => {
+  const port = await startQuick(t, quick);
+  const end = 'connection: close\r\n';
+  t.match(await exchange(port, `GET /livez HTTP/1.0\r\n${end}\r\n`), /^HTTP\/1\.1 200 /, 'no Host in 1.0');
+  const expecting = `GET /livez HTTP/1.1\r\nhost: a\r\nexpect: magic\r\n${end}\r\n`;
+  t.match(await exchange(port, expecting), /^HTTP\/1\.1 200 /, 'an unknown expectation');
+  const lower = `POST /v1/evacuations/e/renew HTTP/1.1\r\nhost: a\r\nauthorization: bearer ${token}\r\n${end}\r\n`;
+  t.notMatch(await exchange(port, lower), /^HTTP\/1\.1 403 /, 'a scheme of another case');
+  t.match(await exchange(port, lower.replace(token, `${token}x`)), /^HTTP\/1\.1 403 /, 'another token');
 });
 
 t.test('the control: with time enough a slow request is waited for', async (t) => {

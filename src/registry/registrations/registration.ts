@@ -60,7 +60,7 @@ export interface ParsedRegistration {
 /** Parses the body of a registration; never throws. An instance's fields are a WorkloadEntry's. */
 export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedRegistration {
   if (!isMap(raw)) {
-    const message = `must be a JSON object with at least address and ports, not ${show(raw)}.`;
+    const message = `must be a JSON object with at least address, not ${show(raw)}.`;
     return { faults: [{ code: 'NotAnObject', severity: 'error', path: [], message }] };
   }
   const spec = Object.fromEntries(
