@@ -35,6 +35,72 @@ t.test(
   },
 );
 
+t.test('a client that passes over a response and asks only once (grpc-java 11232)', async (t) => {
+  const s = story();
+  await s.apply([eds('a'), eds('b')]);
+  const client = s.connect('sotw');
+  client.ask('EDS', 'a');
+  client.got();
+  client.ack('EDS');
+  const before = client.nonce('EDS') as string;
+  await s.apply([eds('a', 'v2')]);
+  t.same(client.got(), ['EDS a']);
+  client.send('EDS', { resource_names: [], response_nonce: before });
+  client.send('EDS', { resource_names: ['a', 'b'], response_nonce: before });
+  t.ok(s.hub.budget.levels().saidBytes > 0);
+  s.pass(1_000);
+  t.same(client.got(), [], 'the answer may be under way');
+  s.pass(5_000);
+  t.same(client.got(), ['EDS a b'], 'its request counts, though it sent no other');
+  client.ask('EDS', 'a', 'b');
+  await s.apply([eds('b', 'v2')]);
+  t.same(client.got(), ['EDS b'], 'all goes on');
+});
+
+t.test('a client that is slow to answer is sent its resources again once, not ever more', async (t) => {
+  const s = story();
+  await s.apply([eds('a'), eds('b')]);
+  const client = s.connect('sotw');
+  client.ask('EDS', 'a');
+  client.got();
+  client.ack('EDS');
+  const first = client.nonce('EDS') as string;
+  await s.apply([eds('a', 'v2')]);
+  client.got();
+  const second = client.nonce('EDS') as string;
+  client.send('EDS', { resource_names: ['a', 'b'], response_nonce: first });
+  s.pass(6_000);
+  t.same(client.got(), ['EDS a b'], 'the answer is overdue');
+  // It answers the one before only now: that is no request of its own.
+  client.send('EDS', { resource_names: ['a', 'b'], response_nonce: second });
+  for (let second = 0; second < 20; second += 1) s.pass(1_000);
+  t.same(client.got(), []);
+  client.ask('EDS', 'a', 'b');
+  t.equal(client.state('EDS')?.state, 'SYNCED');
+});
+
+t.test('an answer makes ignored requests void, and names that are kept count', async (t) => {
+  const s = story();
+  await s.apply([eds('a'), eds('b')]);
+  const client = s.connect('sotw');
+  client.ask('EDS', 'a');
+  client.got();
+  client.ack('EDS');
+  const before = client.nonce('EDS') as string;
+  await s.apply([eds('a', 'v2')]);
+  client.got();
+  const { saidBytes } = s.hub.budget.levels();
+  client.send('EDS', { resource_names: ['a', 'b', 'x'.repeat(10_000)], response_nonce: before });
+  t.ok(s.hub.budget.levels().saidBytes >= saidBytes + 10_000);
+  client.send('EDS', { resource_names: ['x'.repeat(100_000)], response_nonce: before });
+  t.equal(s.hub.budget.levels().saidBytes, saidBytes, 'too long a list is not kept');
+  client.send('EDS', { resource_names: ['a', 'b'], response_nonce: before });
+  client.ack('EDS');
+  t.equal(s.hub.budget.levels().saidBytes, saidBytes);
+  s.pass(6_000);
+  t.same(client.got(), []);
+});
+
 t.test('a client that unsubscribes from all with the previous nonce gets nothing', async (t) => {
   const s = story();
   await s.apply([eds('a')]);

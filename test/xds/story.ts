@@ -143,7 +143,10 @@ function client(hub: Hub, info: Session['info'], inSlices: boolean) {
   };
   const receive = (bytes: Buffer) => {
     if (delta) session.receiveDelta(parseDeltaRequest(bytes));
-    else session.receiveSotw(parseSotwRequest(bytes, session.lastNames()));
+    else {
+      const lastNames = session.subscriptions.map(({ sub }) => sub.lastNames);
+      session.receiveSotw(parseSotwRequest(bytes, lastNames));
+    }
   };
   const answer = (short: string, error: object) => {
     const { nonce, names } = last.get(short) ?? { nonce: '', names: [] };

@@ -91,9 +91,10 @@ class DiscoveryStream implements StreamHandler {
   receive(bytes: Buffer<ArrayBufferLike>): void {
     this.#hub.stats.requests += 1;
     try {
-      if (this.#protocol === 'sotw')
-        this.#take(readSotwRequest(bytes, this.#session?.lastNames()), this.#receiveSotw);
-      else this.#take(readDeltaRequest(bytes), this.#receiveDelta);
+      if (this.#protocol === 'sotw') {
+        const lastNames = this.#session?.subscriptions.map(({ sub }) => sub.lastNames);
+        this.#take(readSotwRequest(bytes, lastNames), this.#receiveSotw);
+      } else this.#take(readDeltaRequest(bytes), this.#receiveDelta);
     } catch (reason) {
       this.#stream.refuse(refusal(reason));
     }

@@ -9,6 +9,7 @@ import type { Group } from '../state/snapshot.ts';
 import type { DeltaRequest, SotwRequest } from '../wire/discovery-messages.ts';
 import { ackOf } from './ack.ts';
 import { differencesOf } from './differences.ts';
+import { PassedOver } from './passed-over.ts';
 import { mustHold, nextTurn, stateOf, turnsOf } from './push-order.ts';
 import { ReadGate } from './read-gate.ts';
 import { Referred } from './referred.ts';
@@ -61,7 +62,7 @@ export class Session {
   readonly #gate: ReadGate;
   readonly #byType = new Map<string, Member>();
   readonly #referred = new Referred();
-  // The node's share of the memory account, and the account.
+  readonly #passedOver = new PassedOver();
   #nodeBytes = 0;
   #account: Account | undefined;
   readonly #resuming = new Resuming<Member>();
@@ -90,11 +91,6 @@ export class Session {
     this.#countSaid();
   }
 
-  /** The raw name lists of each type's last request, for `parseSotwRequest`. */
-  lastNames(): Buffer[] {
-    return this.#members.map((member) => member.sub.lastNames);
-  }
-
   /** Number of subscribed names, each set divided by the streams that share it. */
   readonly ownNames = (): number =>
     this.#members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
@@ -108,9 +104,11 @@ export class Session {
       known?.sub ?? newSubscription(ruleOf(request.typeUrl), this.#host.sets.empty, !request.hasVersion);
     const sent = sub.inFlight;
     const judged = this.#judge(sub, request);
-    const isAnew = judged === 'stale' && this.#giveUp(sub);
+    const noted = judged !== 'stale' ? 'valid' : this.#giveUp(sub) ? 'taken' : 'ignored';
+    if (this.#passedOver.note(request, noted)) this.#countSaid();
     // "the server should not respond to requests with a stale nonce": the client repeats what matters.
-    if (judged === 'stale' && !isAnew) return;
+    if (noted === 'ignored') return;
+    const isAnew = noted === 'taken';
     const verdict = isAnew ? 'none' : judged;
     const context = { first: known === undefined, verdict, error: request.error !== undefined };
     const refusal = verdict === 'nack' ? this.#takeRefusal(sub, sent, request.error ?? '') : undefined;
@@ -150,16 +148,16 @@ export class Session {
 
   /** Gives up an overdue answer; returns whether it was. grpc-java ignores what it no longer wants. */
   #giveUp(sub: Subscription): boolean {
-    const sent = sub.inFlight;
-    if (sent === undefined || !this.#isOverdue(sent)) return false;
+    if (!this.#isOverdue(sub.inFlight)) return false;
+    this.#account?.unanswered(-(sub.inFlight?.own ?? 0));
     sub.inFlight = undefined;
-    if (sent.own > 0) this.#account?.unanswered(-sent.own);
     return true;
   }
 
   /** A client that does not read cannot be late with an answer. */
-  #isOverdue({ sentAt }: Sent): boolean {
-    return this.#host.now() - sentAt >= this.#host.answerWaitMsMax && this.stream.unreadBytes() === 0;
+  #isOverdue(sent: Sent | undefined): boolean {
+    const overdueAt = (sent?.sentAt ?? Number.POSITIVE_INFINITY) + this.#host.answerWaitMsMax;
+    return this.#host.now() >= overdueAt && this.stream.unreadBytes() === 0;
   }
 
   /** Processes a Delta request, and writes what is due. */
@@ -230,7 +228,7 @@ export class Session {
   /** Updates the memory account of everything but subscribed names: node, refusals, versions. */
   #countSaid(): void {
     const subs = this.#members.map(({ sub }) => sub);
-    this.#account?.said(this.#nodeBytes + saidBytes(subs) + this.#resuming.bytes);
+    this.#account?.said(this.#nodeBytes + saidBytes(subs) + this.#resuming.bytes + this.#passedOver.bytes);
   }
 
   /** Moves the subscription to the group of its names. */
@@ -260,6 +258,9 @@ export class Session {
   /** Writes all that may be written now, then reports what was confirmed. */
   advance(): void {
     if (this.isAtWork) return;
+    const late = this.#passedOver.next((type) => this.#isOverdue(this.#byType.get(type)?.sub.inFlight));
+    if (late !== undefined) this.receiveSotw(late);
+    if (late !== undefined) return;
     const alone = this.#quiet ? this.#changed : undefined;
     this.#changed = undefined;
     this.#quiet = false;
@@ -326,9 +327,8 @@ export class Session {
     const { sub, group, snapshot } = member;
     if (sub.rejected.size > 0 && group.changedAt > sub.revision)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
-    const { protocol } = this.info;
-    const made = this.#long.take(member, removals) ?? knownAnswer(sub, group, protocol, removals);
-    const response = made ?? finish(respond(sub, member, protocol, this.#host, removals));
+    const made = this.#long.take(member, removals) ?? knownAnswer(sub, group, this.info.protocol, removals);
+    const response = made ?? finish(respond(sub, member, this.info.protocol, this.#host, removals));
     const released = releasedBy(sub, response.held);
     const hadWords = sub.gone.size > 0 || sub.leftNames > 0;
     noteSaid(sub, response.held);

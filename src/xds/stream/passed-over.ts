@@ -1,0 +1,47 @@
+import { ownBytes } from '../codec/own-bytes.ts';
+import type { SotwRequest } from '../wire/discovery-messages.ts';
+
+// Some thousand names. A client with more is served when it repeats its request.
+const keptBytesMax = 64 * 1024;
+
+/**
+ * Requests of a State of the World stream that were ignored for their stale nonce: the last one of each type.
+ * A client normally answers the response under way, and repeats its names with the answer. One that does not
+ * (grpc-java before 1.65, of a type from which it had just unsubscribed) never asks again: its request counts
+ * once the answer is overdue. This happens once until the client answers, so that a client which is only slow
+ * is not sent more and more.
+ */
+export class PassedOver {
+  /** By type URL; undefined: one has been taken, and none is kept until the client answers. */
+  readonly #kept = new Map<string, SotwRequest | undefined>();
+
+  /** Memory of the kept requests, in bytes. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const request of this.#kept.values())
+      bytes += request === undefined ? 0 : request.names.length + 2 * (request.error?.length ?? 0);
+    return bytes;
+  }
+
+  /**
+   * Notes a request: one that was ignored is kept instead of an earlier one; one that was 'taken' despite its
+   * nonce, or is valid, makes earlier ones void. Returns whether `bytes` may have changed.
+   */
+  note(request: SotwRequest, as: 'ignored' | 'taken' | 'valid'): boolean {
+    const { typeUrl, names } = request;
+    const before = this.#kept.get(typeUrl);
+    if (as === 'valid') this.#kept.delete(typeUrl);
+    else if (as === 'taken') this.#kept.set(typeUrl, undefined);
+    else if (before === undefined && this.#kept.has(typeUrl)) return false;
+    else if (names.length > keptBytesMax) this.#kept.delete(typeUrl);
+    else this.#kept.set(typeUrl, { ...request, node: undefined, names: ownBytes(names) });
+    return before !== this.#kept.get(typeUrl);
+  }
+
+  /** The next kept request whose type `isOverdue`; undefined: there is none. It is to be noted as 'taken'. */
+  next(isOverdue: (typeUrl: string) => boolean): SotwRequest | undefined {
+    for (const [typeUrl, request] of this.#kept)
+      if (request !== undefined && isOverdue(typeUrl)) return request;
+    return undefined;
+  }
+}
