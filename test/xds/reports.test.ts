@@ -101,6 +101,32 @@ t.test('an answer makes ignored requests void, and names that are kept count', a
   t.same(client.got(), []);
 });
 
+t.test('a nonce of a server before a restart, or of another one, is no answer (envoy 30155)', async (t) => {
+  for (const protocol of ['sotw', 'delta'] as const) {
+    const [before, after] = [story({}, true, 0.3), story({}, true, 0.6)];
+    const nonces = new Set<string>();
+    for (let times = 0; times < 100; times += 1) {
+      await before.apply([cds('a', `v${times}`)]);
+      const client = before.connect(protocol);
+      client.send('CDS', {});
+      client.got();
+      nonces.add(client.nonce('CDS') as string);
+    }
+    t.equal(nonces.size, 100);
+    await after.apply([cds('a')]);
+    const client = after.connect(protocol);
+    const [response_nonce] = nonces;
+    // Before it has read the response its next request has the nonce that it knows.
+    client.send('CDS', { response_nonce });
+    client.got();
+    for (const one of nonces) client.send('CDS', { response_nonce: one });
+    t.match(client.state('CDS'), { state: 'STALE' });
+    t.same(after.acks, []);
+    client.ack('CDS');
+    t.equal(after.acks.length, 1);
+  }
+});
+
 t.test('a client that unsubscribes from all with the previous nonce gets nothing', async (t) => {
   const s = story();
   await s.apply([eds('a')]);

@@ -41,8 +41,8 @@ function manager(route: string) {
   return { name: 'http', typed_config: { '@type': `type.googleapis.com/${type}`, rds } };
 }
 
-/** A server without a network, whose time stands still until it is moved. */
-export function story(hooks: Hooks = {}, ready = true) {
+/** A server without a network, whose time stands still until it is moved; `random` is all that it draws. */
+export function story(hooks: Hooks = {}, ready = true, random = 0.5) {
   let time = 0;
   const timers: { at: number; fn: () => void }[] = [];
   const clock: Clock = {
@@ -58,7 +58,7 @@ export function story(hooks: Hooks = {}, ready = true) {
   const nacks: Nack[] = [];
   const hub = new Hub({
     clock,
-    random: () => 0.5,
+    random: () => random,
     log: silentLogger,
     hooks: { onAck: (ack) => void acks.push(ack), onNack: (nack) => void nacks.push(nack), ...hooks },
     ready,

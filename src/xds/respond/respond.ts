@@ -1,3 +1,4 @@
+import type { Random } from '../../base/random.ts';
 import type { Slices } from '../slices.ts';
 import type { Answers } from '../state/answers.ts';
 import { type Group, type Snapshot, versionText } from '../state/snapshot.ts';
@@ -35,6 +36,14 @@ const comparedNamesMax = 2_000;
 /** Numbers responses; `nextSequence` is called once for each response built. */
 export interface Sequence {
   nextSequence(): number;
+}
+
+/**
+ * The number before a server's first response, random: some clients continue with the nonce of their previous
+ * stream, to this server before a restart or to another one, and it must not be the nonce of a response here.
+ */
+export function firstSequence(random: Random): number {
+  return Math.floor(random() * 2 ** 48);
 }
 
 /**
