@@ -37,7 +37,7 @@ export function settingsJson(settings: readonly Setting[]): string {
 
 /**
  * The settings as an equivalent file, with the origin of each value as a comment; options without a value are
- * commented out. Relative paths are resolved from the working directory.
+ * commented out. Paths are absolute, so that the file means the same wherever it is saved.
  */
 export function settingsYaml(settings: readonly Setting[]): string {
   const lines = [`apiVersion: ${ownApiVersion}`, `kind: ${configKind}`];

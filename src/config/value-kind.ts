@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { idcNamePattern, readIdcName } from '../model/idc.ts';
 import { durationPattern } from '../model/values/duration.ts';
@@ -162,9 +162,19 @@ export function path(placeholder: '<file>' | '<dir>'): ValueKind<string> {
   return {
     ...textKind({ placeholder, what, range: what, read, show: same }),
     fromFile: (raw, folder) => {
-      // A scheme such as `files:` stays a prefix.
-      const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+-]+:)?(.*)$/s.exec(read(String(raw))) ?? [];
+      const [scheme, rest] = schemeAndPath(read(String(raw)));
       return `${scheme}${isAbsolute(rest) ? rest : join(folder, rest)}`;
     },
+    // Absolute: it means the same in a file of any folder.
+    toFile: (value) => {
+      const [scheme, rest] = schemeAndPath(value);
+      return `${scheme}${resolve(rest)}`;
+    },
   };
+}
+
+/** A scheme such as `files:`, which stays a prefix, and the path after it. */
+function schemeAndPath(text: string): [scheme: string, path: string] {
+  const [, scheme = '', path = ''] = /^([a-z][a-z0-9+-]+:)?(.*)$/s.exec(text) ?? [];
+  return [scheme, path];
 }

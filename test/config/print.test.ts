@@ -9,8 +9,9 @@ import type { Given, Setting } from '../../src/config/setting.ts';
 
 const golden = (name: string) => new URL(`./golden/${name}`, import.meta.url);
 
-/** Compares with a golden file, or writes it. */
-function compare(name: string, text: string): void {
+/** Compares with a golden file, or writes it; the working directory is `CWD` in it. */
+function compare(name: string, printed: string): void {
+  const text = printed.replaceAll(process.cwd(), 'CWD');
   if (process.env.UPDATE_GOLDEN === '1') writeFileSync(golden(name), text);
   t.equal(text, readFileSync(golden(name), 'utf8'), name);
 }
@@ -23,6 +24,24 @@ t.test('the values in force and their origins', async () => {
   });
   compare('print.yaml', settingsYaml(settings));
   compare('print.json', settingsJson(settings));
+});
+
+t.test('the output means the same in any folder (docker/compose 8760)', async (t) => {
+  const text = `apiVersion: isthmus.dev/v1alpha1
+kind: ControlPlaneConfig
+idc: sh-a
+registry: {folder: 'files:../objects', registrations: r.db}
+admin: {tokenFile: /etc/token}
+`;
+  const flags = new Map<string, unknown>([['state.folder', 'state']]);
+  const file = parseConfigFile(text, 'etc/f.yaml');
+  const printed = settingsYaml(resolveConfig({ file, environment: {}, flags }).settings);
+  const elsewhere = parseConfigFile(printed, '/elsewhere/f.yaml');
+  const { config } = resolveConfig({ file: elsewhere, environment: {}, flags: new Map() });
+  const here = process.cwd();
+  t.strictSame(config.registry, { folder: `files:${here}/objects`, registrations: `${here}/etc/r.db` });
+  t.equal(config.state.folder, `${here}/state`);
+  t.equal(config.admin.tokenFile, '/etc/token');
 });
 
 /** An option's value by its kind, from what a file may have. */

@@ -82,6 +82,6 @@ t.test('a fault in the file prevents the start', async (t) => {
   t.match(run(`${head}idc: sh-a\n`, 'config', 'print', '--file', file, '--config', 'o', '--xds', ':7'), {
     status: 0,
     stdout:
-      /^idc: sh-a # .*isthmus\.yaml:3\nregistry:\n {2}folder: o # --config\n(?:.*\n)*.*listen: 127\.0\.0\.1:7 # --xds\n/m,
+      /^idc: sh-a # .*isthmus\.yaml:3\nregistry:\n {2}folder: \/.*\/o # --config\n(?:.*\n)*.*listen: 127\.0\.0\.1:7 # --xds\n/m,
   });
 });
