@@ -77,6 +77,18 @@ t.test('a fault in the file prevents the start', async (t) => {
     status: 0,
     stdout: /registry\.folder is required.*\n.*: valid\n$/,
   });
+  // consul 23820: a check that passes, and a start that fails.
+  const typo = `${head}idc: sh-a\nregistry: {folder: .}\nadmin: {tokenFile: tokenn}\n`;
+  t.match(run(typo, 'config', 'check', file), {
+    status: 0,
+    stdout: /^\S*isthmus\.yaml:5: note: admin\.tokenFile: \S*tokenn does not exist.*\n\S*: valid\n$/,
+  });
+  t.match(run(typo, ...serve), { status: 2, stderr: /tokenn cannot be read/ });
+  t.match(run(`${head}idc: sh-a\nregistry: {folder: 'none'}\n`, 'config', 'check', file), {
+    stdout: /registry\.folder: \S*none does not exist/,
+  });
+  const kept = `${head}idc: sh-a\nregistry: {folder: 'none'}\nstate: {folder: s}\n`;
+  t.notMatch(run(kept, 'config', 'check', file).stdout, /note/, 'it starts from its last good state');
   t.match(run('', 'serve', '--file', file, '--file', file), { status: 2, stderr: /give one file/ });
   t.match(run('', 'config', 'check', join(dir, 'none')), { status: 2, stderr: /none cannot be read/ });
   t.match(run(`${head}idc: sh-a\n`, 'config', 'print', '--file', file, '--config', 'o', '--xds', ':7'), {

@@ -47,7 +47,7 @@ function checkCommand(): Command {
   return new Command('check')
     .summary('check a file for `isthmus serve --file`')
     .description(
-      'Check a file for `isthmus serve --file`: all errors at once, with line, place and what to do. Required options that it leaves to flags are noted.',
+      'Check a file for `isthmus serve --file`: all errors at once, with line, place and what to do. Required options that it leaves to flags are noted, and files that this machine lacks.',
     )
     .argument('<file>', 'the file')
     .addHelpText(
@@ -60,9 +60,11 @@ function checkCommand(): Command {
     .action(async (file: string) => {
       const { readConfigFile } = await import('../../config/config-file.ts');
       const { neededBeside } = await import('../../config/resolve.ts');
+      const { notesOnMissing } = await import('../../config/notes-on-missing.ts');
       const read = readConfigFile(file);
       const { faults } = read;
-      const notes = faults.length > 0 ? [] : neededBeside(read).map((words) => `${file}: note: ${words}`);
+      const beside = neededBeside(read).map((words) => `${file}: note: ${words}`);
+      const notes = faults.length > 0 ? [] : [...beside, ...notesOnMissing(read)];
       const sum = `${file}: ${faults.length === 0 ? 'valid' : 'invalid'}`;
       process.stdout.write([...faults, ...notes, sum].map((line) => `${line}\n`).join(''));
       process.exitCode = faults.length === 0 ? exitCode.ok : exitCode.failed;
