@@ -71,6 +71,13 @@ t.test('objects without a fault of their own that disagree in many ways', async 
     t.ok(codes.has(code), code);
 });
 
+t.test('an empty folder, until it has a file', async (t) => {
+  const folder = new TestFolder(t);
+  t.match(await compare(t, folder.path), [{ code: 'FolderEmpty', severity: 'warning', where: folder.path }]);
+  folder.write('mesh.yaml', toYaml(idc('sh-a')));
+  t.same(await compare(t, folder.path), []);
+});
+
 t.test('objects in any order', async (t) => {
   const folder = new TestFolder(t);
   for (const [i, object] of whole.entries()) folder.write(`${String(99 - i)}.yaml`, toYaml(object));

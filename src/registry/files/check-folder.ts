@@ -34,6 +34,7 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
     unreachable: undefined,
     unwatched: undefined,
     unreadable: folder.scan.unreadable,
+    isEmpty: folder.scan.files.size === 0,
     files: folder.files,
     troubled: folder.troubled,
     faults: folder.catalog.faults(),
@@ -45,10 +46,6 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
   const drafts = draftsOf(folder.files.values(), objects);
   const lints = checkAgreement({ objects, drafts, doubtful: doubtfulKinds(input), wallMs });
   problems.push(...lintProblems(path, folder, lints));
-  if (folder.scan.files.size === 0) {
-    const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
-    problems.push({ code: 'FolderEmpty', severity: 'warning', where: path, path: '', message });
-  }
   return { problems: sorted(problems, path), objects };
 }
 

@@ -165,6 +165,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       unreachable: folder.unreachable,
       unwatched: watchers.problem,
       unreadable: folder.scan.unreadable,
+      isEmpty: folder.unreachable === undefined && folder.scan.files.size === 0,
       files: folder.files,
       troubled: folder.troubled,
       faults: catalog.faults(verdict.held ? undefined : catalog.missing),

@@ -22,6 +22,8 @@ export interface ReportInput {
   /** Why changes are noticed late. */
   readonly unwatched: string | undefined;
   readonly unreadable: ReadonlyMap<string, string>;
+  /** Whether the folder can be read and holds no file that is read. */
+  readonly isEmpty: boolean;
   readonly files: ReadonlyMap<string, FileState>;
   /** Paths of files with something to report. */
   readonly troubled: ReadonlySet<string>;
@@ -50,6 +52,13 @@ export function report(input: ReportInput): Finding[] {
       `the folder cannot be read: ${why}. All objects stay in force as they are. Bring it back.`,
     );
   }
+  if (input.isEmpty)
+    add(
+      'FolderEmpty',
+      'warning',
+      folder,
+      'the folder holds no .yaml, .yml or .json file: is it the right one?',
+    );
   if (input.held > 0) add('DeletionsHeld', 'error', folder, heldMessage(input.held, input.inForce));
   if (input.unwatched !== undefined) {
     const why =
