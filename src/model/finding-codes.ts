@@ -29,7 +29,7 @@ export const findingCodes = {
   PeerAway: 'Another control plane of the IDC does not answer.',
   PeerNotNamed: 'Another control plane asks here, and is not asked itself.',
   // Objects beside each other.
-  DuplicateName: 'Two objects of a kind have one name; the first counts.',
+  DuplicateName: 'Two objects of a kind have one name; the one in force counts, otherwise the first by file.',
   OtherSourceCounts: 'Two sources have an object of one name; the first source counts.',
   UnknownIdc: 'An object names an IDC that no Idc defines.',
   UnknownHost: 'An object names a host that no ServiceEntry declares.',
