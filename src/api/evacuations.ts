@@ -5,9 +5,10 @@ import type { evacuationContract } from '../contract/evacuations.ts';
 import type { OperationId } from '../contract/operations.ts';
 import { type Evacuation, evacuationLimits } from '../model/evacuation.ts';
 import type { ControlPlane } from '../plane/types.ts';
-import { evacuationOf } from '../registry/evacuations/evacuation-record.ts';
+import { evacuationWords, parseEvacuationSpec } from '../registry/evacuations/evacuation-record.ts';
 import type { EvacuationsSource } from '../registry/evacuations/evacuations-source.ts';
 import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
+import { Refusal, toldFaults } from './refusal.ts';
 import { settled } from './registrations.ts';
 
 /** What the operations need. */
@@ -47,7 +48,7 @@ async function put(
 ): Promise<ApiAnswer<'evacuate'>> {
   const { plane, evacuations, clock } = context;
   const asked = withEnd(body, query, clock.wall());
-  const object = evacuationOf(name, asked);
+  const object = evacuationFrom(name, asked);
   const { idc, expiresAt } = object.spec;
   const leftMs = expiresAt - clock.wall();
   if (leftMs <= 0) throw new MeshError('invalid', `evacuation ${name}: spec.expires has passed`);
@@ -67,6 +68,15 @@ async function put(
   if (query.check !== undefined) return { status: 200, body: { name, own: known.idc, ...effect } };
   await evacuations.put(name, asked, query.only !== undefined);
   return confirmed(context, query, signal, () => ({ name, own: known.idc, ...effect }));
+}
+
+/** The evacuation of a request. Throws `Refusal` with all faults of the body. */
+function evacuationFrom(name: string, spec: unknown): Evacuation {
+  const parsed = parseEvacuationSpec(name, spec);
+  if ('kind' in parsed) return parsed;
+  // In the body the fields of `spec` are at the top, and the name is in the path.
+  const faults = parsed.map((fault) => ({ ...fault, path: fault.path.slice(1) }));
+  throw new Refusal('invalid', evacuationWords(name, parsed), { faults: toldFaults(faults) });
 }
 
 /** Throws MeshError `invalid` for a start implausibly far in the future. */

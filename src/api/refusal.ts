@@ -1,5 +1,7 @@
 import { MeshError, type MeshErrorCode } from '../base/error.ts';
 import { type ProblemDetails, type ProblemKind, problemOf, problemType } from '../contract/problem.ts';
+import { renderPath } from '../model/values/field-path.ts';
+import { codeOf, type Fault } from '../registry/parse/fault.ts';
 
 /** Details of a refusal besides kind and message. */
 type More = Pick<ProblemDetails, 'faults' | 'generation'>;
@@ -21,6 +23,14 @@ export class Refusal extends Error {
     this.more = more;
     this.headers = headers;
   }
+}
+
+/** Faults of a body, whose paths begin in it, as clients get them. */
+export function toldFaults(faults: readonly Fault[]): NonNullable<ProblemDetails['faults']> {
+  return faults.map((fault) => ({
+    ...{ code: codeOf(fault), severity: fault.severity },
+    ...{ path: renderPath(fault.path), message: fault.message },
+  }));
 }
 
 /** Largest request body, in bytes. */

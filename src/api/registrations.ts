@@ -9,7 +9,6 @@ import type { WorkloadSpec } from '../model/service.ts';
 import { renderPath } from '../model/values/field-path.ts';
 import { splitLocality } from '../model/values/locality.ts';
 import type { ControlPlane } from '../plane/types.ts';
-import { codeOf } from '../registry/parse/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registrations/registration.ts';
 import type {
   ClientOp,
@@ -17,7 +16,7 @@ import type {
   RegistrationsSource,
 } from '../registry/registrations/registrations-source.ts';
 import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, toldFaults } from './refusal.ts';
 
 /** What the operations need. */
 export interface RegistrationContext {
@@ -69,10 +68,7 @@ async function register(
   context: RegistrationContext,
 ): Promise<ApiAnswer<'register'>> {
   const { input, faults } = parseRegistration(key, body ?? {});
-  const told = faults.map((fault) => ({
-    ...{ code: codeOf(fault), severity: fault.severity },
-    ...{ path: renderPath(fault.path), message: fault.message },
-  }));
+  const told = toldFaults(faults);
   if (input === undefined) throw refusal(key, told);
   const done = await submit(context, { type: 'register', key, input });
   const acked = await settled(context, context.plane.deletions.barrier(false), query, signal);

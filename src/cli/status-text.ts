@@ -1,3 +1,4 @@
+import { printable } from '../base/shown.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { ShownFinding } from '../contract/status.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
@@ -77,12 +78,12 @@ function overviewText(
   ]);
 }
 
-/** Blocks of lines, separated; empty ones are left out. */
+/** Blocks of lines, separated and printable; empty ones are left out. */
 function paragraphs(blocks: readonly (readonly string[])[]): string {
   return blocks
     .map((lines) => lines.filter((line) => line !== ''))
     .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join('\n')}\n`)
+    .map((lines) => `${lines.map(printable).join('\n')}\n`)
     .join('\n');
 }
 

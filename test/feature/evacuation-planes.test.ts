@@ -96,7 +96,16 @@ t.test('unauthorized writes and invalid requests are refused', async (t) => {
     status: 400,
     body: { message: /no Idc is named 'sh-x'/ },
   });
-  t.match(await put(one, { ...spec(1), percent: 0 }), { status: 400, body: { message: /spec.percent/ } });
+  t.match(await put(one, { ...spec(1), percent: 0, why: '' }), {
+    status: 400,
+    body: {
+      message: /spec.percent/,
+      faults: [
+        { code: 'InvalidField', severity: 'error', path: 'percent' },
+        { code: 'UnknownField', severity: 'error', path: 'why' },
+      ],
+    },
+  });
   t.match(await one.api('POST', '/../evacuations/e'), { status: 405 });
   await one.kill('SIGTERM');
   one.start();

@@ -274,3 +274,16 @@ t.test('--watch shows it again, also over a control plane that is away, until it
   await once(child, 'close');
   await second.close();
 });
+
+t.test('text of objects cannot command the terminal', async (t) => {
+  const { mesh, status } = await world(t);
+  const spec = {
+    idc: 'sh-a',
+    expires: new Date(Date.now() + 3_600_000).toISOString(),
+    reason: 'a\u001b[2J\nb',
+  };
+  const metadata = { name: 'e' };
+  mesh.save('e.yaml', toYaml({ apiVersion: idc.apiVersion, kind: 'Evacuation', metadata, spec }));
+  await until('it is in force', () => mesh.plane.evacuations.list().items.length > 0);
+  t.match((await status()).out, /^Evacuation e: .*\(a\\u\{1b\}\[2J\\u\{a\}b\)\.$/m);
+});

@@ -1,6 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import type { Evacuation } from '../../model/evacuation.ts';
 import { renderPath } from '../../model/values/field-path.ts';
+import type { Fault } from '../parse/fault.ts';
 import { parseObject } from '../parse/object.ts';
 import { ownApiVersion } from '../parse/own/schema.ts';
 
@@ -24,13 +25,24 @@ export function originOf(name: string): string {
   return `evacuation ${name}`;
 }
 
-/** The object of a name and a spec. Throws MeshError `invalid` with all errors. */
-export function evacuationOf(name: string, spec: unknown): Evacuation {
+/** The object of a name and a spec, or all errors; never throws. */
+export function parseEvacuationSpec(name: string, spec: unknown): Evacuation | readonly Fault[] {
   const raw = { apiVersion: ownApiVersion, kind: 'Evacuation', metadata: { name }, spec };
   const { object, faults } = parseObject(raw, originOf(name));
-  if (object?.kind === 'Evacuation') return object;
+  return object?.kind === 'Evacuation' ? object : faults;
+}
+
+/** All errors of an evacuation, as text. */
+export function evacuationWords(name: string, faults: readonly Fault[]): string {
   const words = faults.map(({ path, message }) => `${renderPath(path)}: ${message}`).join(' ');
-  throw new MeshError('invalid', `${originOf(name)}: ${words}`);
+  return `${originOf(name)}: ${words}`;
+}
+
+/** The object of a name and a spec. Throws MeshError `invalid` with all errors. */
+export function evacuationOf(name: string, spec: unknown): Evacuation {
+  const parsed = parseEvacuationSpec(name, spec);
+  if ('kind' in parsed) return parsed;
+  throw new MeshError('invalid', evacuationWords(name, parsed));
 }
 
 /** A record as sent to a peer: its times are of the sender's clock. */
