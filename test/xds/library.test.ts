@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { createXdsServer } from '../../src/xds/xds.ts';
 
 const library = fileURLToPath(new URL('../../src/xds/xds.ts', import.meta.url));
 
@@ -81,3 +82,12 @@ t.test(
     );
   },
 );
+
+t.test('an address without a host or a port is refused, and not listened on nowhere', async (t) => {
+  const server = createXdsServer();
+  t.teardown(() => server.close(0));
+  for (const address of ['', '18000', ':18000', '127.0.0.1', '127.0.0.1:', '127.0.0.1:65536', '[::1]'])
+    await t.rejects(server.listen(address), { code: 'invalid', message: /write HOST:PORT/ }, address);
+  for (const address of ['127.0.0.1:0', '[::1]:0', 'localhost:0'])
+    t.ok((await server.listen(address)) > 0, address);
+});

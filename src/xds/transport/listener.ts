@@ -39,13 +39,15 @@ interface ListenerOptions extends Pick<AdmissionOptions, 'clock' | 'limits' | 't
 
 /**
  * Listens for HTTP/2, with TLS if given, on `address` (`host:port`; a name stands for all its addresses).
- * Throws MeshError 'unavailable' if one cannot be bound, 'invalid' if the certificates are not valid.
+ * Throws MeshError 'unavailable' if one cannot be bound, 'invalid' if the address or the certificates
+ * are not valid.
  */
 export async function openListener(
   tls: TlsOptions | undefined,
   address: string,
   options: ListenerOptions,
 ): Promise<Listener> {
+  const [host, port] = splitAddress(address);
   const server = http2Server(tls, options.limits.connectionStreamsMax);
   const admission = new Admission({
     ...options,
@@ -65,14 +67,13 @@ export async function openListener(
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     if (admission.opened(stream)) options.opened(stream, headers);
   });
-  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
+  let bound = port;
   const listening: NetServer[] = [];
   const stop = () => {
     for (const one of listening) one.close();
   };
-  let bound = Number(port);
   try {
-    for (const one of await lookup(host.replace(/^\[(.*)\]$/, '$1'), { all: true })) {
+    for (const one of await lookup(host, { all: true })) {
       const made = createServer({ pauseOnConnect: true, noDelay: true }, (socket) =>
         admission.connected(socket),
       );
@@ -88,6 +89,14 @@ export async function openListener(
     );
   }
   return { port: bound, admission, sessions, stop };
+}
+
+/** Host and port of an address. Throws MeshError `invalid`. */
+function splitAddress(address: string): readonly [host: string, port: number] {
+  const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
+  if (host !== '' && Number(port) <= 65_535) return [host.replace(/^\[(.*)\]$/, '$1'), Number(port)];
+  const message = `'${address}' is not an address to listen on: write HOST:PORT, such as 127.0.0.1:18000`;
+  throw new MeshError('invalid', message, { ref: address });
 }
 
 function bind(server: NetServer, host: string, port: number): Promise<number> {
