@@ -39,7 +39,7 @@ t.test('killed between two steps it stays, and another takes it over or ends it'
     if (!isUndone) {
       const next = await run(t, 'sh-a', '--steps', '60,100', '--step-wait', '1s', '--for', '5m');
       t.equal(next.code, 0);
-      t.match(next.said, /evacuation sh-a stands: 50 % leave sh-a, for (4|5) min more; this takes it over/);
+      t.match(next.said, /evacuation sh-a exists: 50 % leave sh-a, for (4|5) min more; this takes it over/);
       t.strictSame(shares(), [100, 100]);
       t.strictSame(await world.where(), { 'sh-b': 40 });
     }

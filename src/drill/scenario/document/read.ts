@@ -42,7 +42,7 @@ export function parseScenario(
   } catch (reason) {
     if (!(reason instanceof YamlFault)) throw reason;
     const { line, column } = reason.position;
-    return whole(`is no YAML: ${reason.message}`, line + document.line - 1, column);
+    return whole(`is not YAML: ${reason.message}`, line + document.line - 1, column);
   }
   const faults: Fault[] = [];
   const parsed = parseStrict(scenarioSchema, raw, [], faults);
