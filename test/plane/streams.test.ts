@@ -25,7 +25,7 @@ t.test('what a proxy says of itself is read once, whoever asks', async (t) => {
   });
   t.equal(JSON.stringify(scopeOf(node)), nodeClass);
   t.equal(reads(), once);
-  t.throws(() => classOf(node, 'sh-b'), { code: 'invalid', message: /stands in IDC 'sh-a'/ });
+  t.throws(() => classOf(node, 'sh-b'), { code: 'invalid', message: /is in IDC 'sh-a'/ });
 });
 
 t.test('what is no scope is refused each time', async (t) => {
