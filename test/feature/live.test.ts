@@ -79,7 +79,7 @@ t.test('under load', async (t) => {
       said(),
       /10 %: every proxy has confirmed after \d+ ms\n(?:.*\n)*.*50 %: every proxy has confirmed/,
     );
-    t.match(said(), /ended: every proxy has confirmed(?:.*\n)*.*run through; all requests return\n/);
+    t.match(said(), /ended: every proxy has confirmed(?:.*\n)*.*run through; all requests have returned\n/);
     await isHome(t);
     t.match(record(), {
       ...{ idc: 'sh-a', steps: [10, 50], holdSeconds: [3, 5], reason: 'a test', who: /@/ },
