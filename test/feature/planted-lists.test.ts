@@ -48,7 +48,7 @@ export function createPlantedSource(name: string): Source {
     },
     {
       file: 'src/registry/open.ts',
-      before: '/** What every source gets. */',
+      before: "import type { Source } from './source.ts';",
       text: "import { createPlantedSource } from './planted-source.ts';\n",
     },
     {

@@ -79,5 +79,5 @@ t.test('without them nobody knows the type', async (t) => {
   const client = connectXds(`127.0.0.1:${plane.xds.port}`, 'delta', node);
   t.teardown(() => client.close());
   client.send(url);
-  t.match(await client.ended, { details: /is no type of resources/ });
+  t.match(await client.ended, { details: /is not a resource type/ });
 });
