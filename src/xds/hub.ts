@@ -18,7 +18,7 @@ import {
 import { createFlushQueue } from './flush-queue.ts';
 import { ruleOf } from './resource-types.ts';
 import { firstSequence } from './respond/respond.ts';
-import { SparseLog } from './sparse-log.ts';
+import { SparseLog, shortList } from './sparse-log.ts';
 import type { AnswerBytes } from './state/answers.ts';
 import { NameSets } from './state/name-sets.ts';
 import { type Group, levelsOf, removedMax, Snapshot } from './state/snapshot.ts';
@@ -82,11 +82,13 @@ export class Hub implements SessionHost<Session, Member> {
   readonly #classes = new Map<string, NodeClass>();
   readonly #push;
   #ready: boolean;
-  #lastRevision = 1;
+  #lastRevision: number;
   #lastSequence: number;
   #sweeper: Timer | undefined;
 
-  constructor(options: HubOptions) {
+  /** `revision` is a seam: the changes that it has counted, as if it had run for years. */
+  constructor(options: HubOptions, revision = 1) {
+    this.#lastRevision = revision;
     const { clock, log, holdoffMsMax, answerWaitMsMax, ready } = options;
     this.#options = options;
     this.budget = new Budget(options.budget);
@@ -392,9 +394,4 @@ function streamsOf(groups: readonly Group<Member>[]): number {
   // A stream is at most once in a group.
   if (first === undefined || groups.length === 1) return first?.members.size ?? 0;
   return new Set(groups.flatMap((group) => Array.from(group.members, (member) => member.session))).size;
-}
-
-/** The first of many names, and how many more there are. */
-function shortList(names: readonly string[]): readonly string[] {
-  return names.length > 20 ? [...names.slice(0, 20), `and ${names.length - 20} more`] : names;
 }

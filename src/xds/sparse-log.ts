@@ -35,3 +35,8 @@ export class SparseLog {
     this.#log.warn(message, left === 0 ? fields : { ...fields, notLogged: left });
   }
 }
+
+/** The first of many names, and how many more there are. */
+export function shortList(names: readonly string[]): readonly string[] {
+  return names.length > 20 ? [...names.slice(0, 20), `and ${names.length - 20} more`] : names;
+}

@@ -41,8 +41,11 @@ function manager(route: string) {
   return { name: 'http', typed_config: { '@type': `type.googleapis.com/${type}`, rds } };
 }
 
-/** A server without a network, whose time stands still until it is moved; `random` is all that it draws. */
-export function story(hooks: Hooks = {}, ready = true, random = 0.5) {
+/**
+ * A server without a network, whose time stands still until it is moved. `random` is all that it draws;
+ * `revision` counts the changes of its past.
+ */
+export function story(hooks: Hooks = {}, ready = true, random = 0.5, revision = 1) {
   let time = 0;
   const timers: { at: number; fn: () => void }[] = [];
   const clock: Clock = {
@@ -56,7 +59,7 @@ export function story(hooks: Hooks = {}, ready = true, random = 0.5) {
   };
   const acks: Ack[] = [];
   const nacks: Nack[] = [];
-  const hub = new Hub({
+  const options: ConstructorParameters<typeof Hub>[0] = {
     clock,
     random: () => random,
     log: silentLogger,
@@ -64,7 +67,8 @@ export function story(hooks: Hooks = {}, ready = true, random = 0.5) {
     ready,
     holdoffMsMax: 50,
     answerWaitMsMax: 5_000,
-  });
+  };
+  const hub = new Hub(options, revision);
   let ids = 0;
   return {
     hub,

@@ -6,6 +6,11 @@ import { addFresh, type Subscription } from './subscription.ts';
 export class Referred {
   readonly #byType = new Map<string, Set<string>>();
 
+  /** How many names it holds. */
+  get size(): number {
+    return [...this.#byType.values()].reduce((sum, names) => sum + names.size, 0);
+  }
+
   /**
    * A stream was sent resources that refer to others: these are sent again, at once or when it requests their
    * type.
