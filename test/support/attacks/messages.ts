@@ -49,7 +49,7 @@ export function createMessages(random: Random): () => RandomMessage {
   const chance = (part: number) => random() < part;
   const name = () => (chance(0.5) ? pick(words) : `${pick(words)}${below(1_000)}`.slice(0, 200));
   const names = () => Array.from({ length: below(chance(0.02) ? 300 : 6) }, name);
-  // Nonces are numbers in base 36: some of those that are guessed are true.
+  // Nonces are numbers in base 36, of the fuzz's server from 1 on: some of those that are guessed are true.
   const nonce = () => (chance(0.3) ? '' : below(5_000).toString(36));
 
   function legal(variant: RandomMessage['variant'], first: boolean): Buffer {
