@@ -54,7 +54,7 @@ t.test('it is registered at each, and taken out at each', async (t) => {
 
 t.test('a single named control plane names the others', async (t) => {
   const run = await start([first.admin.port]);
-  await run.said(new RegExp(`registering at ${name(second)}, too`));
+  await run.said(new RegExp(`also registering at ${name(second)}, another`));
   await run.said(new RegExp(`registered shop/echo\\S+ generation \\d+ at ${name(second)}`));
   t.strictSame(await state(second), ['ready']);
   run.child.kill('SIGTERM');
