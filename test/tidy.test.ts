@@ -13,7 +13,7 @@ import {
   checkRegistryHosts,
   checkSyntax,
 } from './support/tidy/tidy.ts';
-import { checkExportedNames } from './support/tidy/tidy-exports.ts';
+import { checkExportedNames, checkUnusedExports } from './support/tidy/tidy-exports.ts';
 import { checkFaces } from './support/tidy/tidy-faces.ts';
 import { checkFunctions } from './support/tidy/tidy-functions.ts';
 import { checkPaths } from './support/tidy/tidy-paths.ts';
@@ -299,6 +299,38 @@ t.test('exported names are unique', async (t) => {
   });
   t.same(checkExportedNames(clean, { gone: 'r' }), []);
   t.match(checkExportedNames(clean, { f: 'r' }), [/^f: is exempt in tidy-table\.ts/]);
+});
+
+t.test('whatever is exported is named elsewhere', async (t) => {
+  const clean = {
+    'src/plan/a.ts': `export const f = 1;\nexport interface Way {}\nexport type Of = 1;\nconst own = 1;`,
+    'src/plan/b.ts': `import { f as g, type Way } from './a.ts';\nexport class Group {}`,
+    'src/plan/c.ts': `export const [x] = [await import('./b.ts')];\nexport { y } from './d.ts';`,
+    'src/plan/d.ts': 'export const y = 1;\nexport const kept = 1;',
+    'src/plan/e.ts': `export const z = 1;\nlet all: typeof import('./f.ts').w;`,
+    'src/plan/f.ts': 'export const w = 1;',
+    'src/xds/xds.ts': 'export const forUsers = 1;',
+    'test/plan/a.test.ts': `import type { Of } from '../../src/plan/a.ts';`,
+    'bench/b.ts': `import * as e from '../src/plan/e.ts';\nexport const bench = 1;`,
+  };
+  const kept = { 'src/plan/d.ts kept': 'reason' };
+  t.same(checkUnusedExports(tree), [], 'in this tree');
+  t.same(checkUnusedExports(files(clean), kept), []);
+  const faulty = {
+    // Neither its own file nor a comment, a string or a name of another file is a use.
+    'src/plan/g.ts': `export function alone() {}\nalone();\n// import { alone } from './g.ts';`,
+    'src/plan/h.ts': `\nexport type Twin = 1;`,
+    'src/plan/i.ts': `export type Named = 1;\nconst text = 'Twin Named alone';`,
+    'test/plan/j.ts': `import type { Twin } from '../../src/plan/i.ts';`,
+  };
+  t.match(checkUnusedExports(files({ ...clean, ...faulty }), kept), [
+    /^src\/plan\/g\.ts:1: alone: no other file names it/,
+    /^src\/plan\/h\.ts:2: Twin: no other file/,
+    /^src\/plan\/i\.ts:1: Named: no other file/,
+  ]);
+  t.match(checkUnusedExports(files(clean), { ...kept, 'src/plan/f.ts w': 'reason' }), [
+    /^src\/plan\/f\.ts w: is exempt/,
+  ]);
 });
 
 t.test('folders are small', async (t) => {

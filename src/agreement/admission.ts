@@ -57,7 +57,7 @@ export function resolveNames(
 }
 
 /** Why an object may not come into force beside the others. */
-export interface Objection {
+interface Objection {
   readonly path: readonly PathPart[];
   readonly message: string;
 }

@@ -9,7 +9,7 @@ type ControlPlaneStatus = Exclude<Answer<'getStatus'>['body'], readonly unknown[
 export const envoyMinors = { madeFor: '1.40', oldest: '1.36' };
 
 /** A control plane and what it runs. */
-export interface PlaneVersion {
+interface PlaneVersion {
   readonly admin: string;
   readonly idc: string;
   /** Of Isthmus; undefined: it is too old to say. */
@@ -17,7 +17,7 @@ export interface PlaneVersion {
 }
 
 /** A program of connected proxies and clients. */
-export interface ClientProgram {
+interface ClientProgram {
   /** Such as `envoy`. */
   readonly name: string;
   readonly version: string;

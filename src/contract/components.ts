@@ -34,7 +34,7 @@ export const waited = {
 };
 
 /** The code of a finding: `docs/findings.md` has them all. */
-export const findingCode = component(
+const findingCode = component(
   'FindingCode',
   said('The kind of finding; later versions may know more of them.', z.string().regex(/^[A-Z][A-Za-z]*$/)),
 );

@@ -2,7 +2,7 @@ import type { MeshObject } from '../model/object.ts';
 import { sameObject } from './equal.ts';
 
 /** Objects of a kind without namespaces, by name. */
-export interface ByName<T extends MeshObject> {
+interface ByName<T extends MeshObject> {
   set(object: T): void;
   delete(name: string): void;
   get(name: string): T | undefined;

@@ -8,13 +8,13 @@ import { createLabelMatcher, type Selection } from './selector.ts';
 import type { IndexWork } from './view.ts';
 
 /** The effect of a changed DrGroup: hosts that it names, ServiceEntries that it selects. */
-export interface Touched {
+interface Touched {
   readonly hosts: ReadonlySet<string>;
   readonly entries: ReadonlySet<string>;
 }
 
 /** DrGroups, and the Groups that they claim. */
-export interface DrGroups {
+interface DrGroups {
   set(group: DrGroup): void;
   delete(ref: Ref): void;
   get(ref: Ref): DrGroup | undefined;

@@ -11,7 +11,7 @@ import type { IndexWork, Instance } from './view.ts';
 export type WorkloadSelection<O> = Selection<Instance, O>;
 
 /** WorkloadEntries by namespace, and which of them each selector selects. */
-export interface Instances<O> {
+interface Instances<O> {
   set(entry: WorkloadEntry): void;
   delete(namespace: string, name: string): void;
   /** Whether this entry is there, with exactly this content. */

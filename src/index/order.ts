@@ -1,7 +1,7 @@
 import type { MeshObject } from '../model/object.ts';
 
 /** Compares by code units: the same on every machine, whatever its locale. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -28,7 +28,7 @@ export function lowerBound<T>(
 }
 
 /** Objects in order of precedence under a key; empty keys are dropped. */
-export interface Contest<T> {
+interface Contest<T> {
   add(key: string, contender: T): void;
   remove(key: string, contender: T): void;
   /** The contenders for `key`, the winner first; empty if there are none. */

@@ -1,7 +1,7 @@
 import type { Labels } from '../model/meta.ts';
 
 /** Values by label pair: `key=value` → set. Nested maps, so that a lookup creates no string. */
-export interface PairIndex<T> {
+interface PairIndex<T> {
   add(key: string, value: string, item: T): void;
   remove(key: string, value: string, item: T): void;
   /** All values of the pair; undefined if there are none. */

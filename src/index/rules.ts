@@ -4,7 +4,7 @@ import { isWildcard, meaningsOf, patternsOf } from '../model/values/hostname.ts'
 import { compareObjects, createContest } from './order.ts';
 
 /** DestinationRules by host. */
-export interface Rules {
+interface Rules {
   /** Adds or replaces a rule and returns the host patterns that may be affected. */
   set(rule: DestinationRule): readonly string[];
   delete(ref: Ref): readonly string[];

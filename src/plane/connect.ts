@@ -10,7 +10,7 @@ import { answerOf, rosterStream, scopeOf, xdsLevels } from './streams.ts';
 import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
 /** The result of connecting the parts. */
-export interface Connected {
+interface Connected {
   /** Has to be started: it reads the sources. */
   readonly feed: SourceFeed;
   readonly status: StatusReader;

@@ -1,14 +1,14 @@
 import type { Finding } from '../model/finding.ts';
 
 /** A client's refusal, with its message; `lacking`: names of which it has no earlier version. */
-export interface RefusedNames {
+interface RefusedNames {
   readonly message: string;
   readonly names: readonly string[];
   readonly lacking: readonly string[];
 }
 
 /** The relevant status of one type of a stream. */
-export interface RefusedType {
+interface RefusedType {
   readonly type: string;
   readonly nack: RefusedNames | undefined;
 }

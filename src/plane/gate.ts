@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { Readiness } from '../rollout/readiness.ts';
 
 /** What a gate needs. */
-export interface GateOptions {
+interface GateOptions {
   readonly idc: string;
   /** Names of the sources. */
   readonly sources: readonly string[];

@@ -17,7 +17,7 @@ export interface Heap {
 }
 
 /** Parts of the limit from which new streams are refused, and from which streams are ended. */
-export const memoryParts = { refuse: 0.85, end: 0.92 };
+const memoryParts = { refuse: 0.85, end: 0.92 };
 
 // So full, garbage included, the heap is looked at often; and, with nothing known but that, a collection is
 // not waited for.
@@ -33,7 +33,7 @@ const times = { look: 250, close: 25, collect: 30_000, wait: 500 };
 const collectShare = 0.1;
 
 /** The parts of a memory guard. */
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly heap: Heap;

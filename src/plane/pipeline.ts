@@ -35,7 +35,7 @@ import type { Applied, Cause, ResourceChange } from '../xds/xds.ts';
 import { applySalvaging } from './apply-salvaging.ts';
 
 /** What the path from event to push needs. */
-export interface PipelineOptions {
+interface PipelineOptions {
   readonly idc: string;
   readonly hopLimit: number;
   readonly loopPrevention: LoopPrevention;

@@ -14,7 +14,7 @@ import { createSourceStatuses } from './findings/source-statuses.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** What a feed needs. */
-export interface SourceFeedOptions {
+interface SourceFeedOptions {
   /** In order of precedence. */
   readonly sources: readonly Source[];
   readonly pipeline: Pick<Pipeline, 'apply' | 'index'>;

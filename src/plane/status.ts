@@ -40,7 +40,7 @@ export const unprotected: Finding = {
 };
 
 /** The state of one resource type at a proxy. Ages in milliseconds. */
-export interface TypeReport {
+interface TypeReport {
   /** STALE: newer state waits for its turn, or for the ACK. */
   readonly state: TypeStatus['state'];
   /** The last version that it ACKed. */
@@ -63,7 +63,7 @@ export interface TypeReport {
 }
 
 /** A connected proxy in `/status`. Times in milliseconds. */
-export interface ProxyStatus {
+interface ProxyStatus {
   readonly id: string;
   readonly role: NodeRole;
   readonly idc: string;
@@ -79,16 +79,16 @@ export interface ProxyStatus {
 }
 
 /** A proxy in full. */
-export interface NodeStatus extends ProxyStatus {
+interface NodeStatus extends ProxyStatus {
   /** Resources that it has not accepted in their current version. */
   readonly differences: readonly ResourceDifference[];
 }
 
 /** A source, and whether its objects come from it or from the last good state on disk. */
-export type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
+type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
 
 /** Whether proxies are answered, and from which state. */
-export interface ReadinessStatus {
+interface ReadinessStatus {
   /** New proxies are welcome, and answered. */
   readonly ready: boolean;
   readonly waitingFor: readonly string[];
@@ -100,7 +100,7 @@ export interface ReadinessStatus {
 }
 
 /** The status of a control plane. */
-export interface ControlPlaneStatus extends ReadinessStatus {
+interface ControlPlaneStatus extends ReadinessStatus {
   /** The version of Isthmus that it runs. */
   readonly version: string;
   readonly idc: string;
@@ -126,7 +126,7 @@ export interface ControlPlaneStatus extends ReadinessStatus {
 }
 
 /** The inputs of a status. */
-export interface StatusOptions {
+interface StatusOptions {
   readonly idc: string;
   readonly clock: Clock;
   readonly sources: readonly Source[];

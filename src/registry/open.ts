@@ -7,7 +7,7 @@ import { createRegistrationsSource } from './registrations/registrations-source.
 import type { Source } from './source.ts';
 
 /** Options of every source. */
-export interface SourceOptions {
+interface SourceOptions {
   readonly clock: Clock;
   readonly logger?: Logger;
 }

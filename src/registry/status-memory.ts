@@ -2,7 +2,7 @@ import { type Ref, refKey } from '../model/object.ts';
 import type { ObjectStatus, StatusSink } from './source.ts';
 
 /** What became of a source's objects, as it was told last, for those who ask the source. */
-export interface StatusMemory extends StatusSink {
+interface StatusMemory extends StatusSink {
   /** Undefined: the object is in force and without a finding, or unknown. */
   of(ref: Ref): ObjectStatus | undefined;
 }

@@ -113,7 +113,7 @@ export function isTrafficAnnotation(key: string): boolean {
 }
 
 /** What annotations say of traffic. */
-export interface TrafficAnnotations {
+interface TrafficAnnotations {
   readonly traffic: GroupTraffic;
   readonly faults: readonly AnnotationFault[];
 }

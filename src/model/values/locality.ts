@@ -1,5 +1,5 @@
 /** The place of an instance: `IDC/zone/subzone`, Istio's `locality`. What is not given is ''. */
-export interface Locality {
+interface Locality {
   readonly idc: string;
   readonly zone: string;
   readonly subzone: string;

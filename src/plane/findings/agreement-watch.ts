@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { ObjectFinding } from '../../model/finding.ts';
 
 /** What a watch needs. */
-export interface AgreementWatchOptions {
+interface AgreementWatchOptions {
   readonly clock: Clock;
   /** What there is now to be looked at. */
   looked(): Looked;

@@ -4,7 +4,7 @@ import type { Overruled } from '../../registry/merge/precedence.ts';
 import type { ObjectStatus, Source } from '../../registry/source.ts';
 
 /** Tells each source that asked for it what became of its objects, where that has changed. */
-export interface SourceStatuses {
+interface SourceStatuses {
   /** `findings`: of objects, in force or faulty. `overruled`: objects of which another source's counts. */
   tell(findings: readonly ObjectFinding[], overruled: readonly Overruled[]): void;
 }

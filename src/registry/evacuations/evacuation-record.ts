@@ -21,7 +21,7 @@ export interface EvacuationRecord {
 }
 
 /** The location of an evacuation from the API, for messages. */
-export function originOf(name: string): string {
+function originOf(name: string): string {
   return `evacuation ${name}`;
 }
 

@@ -46,7 +46,7 @@ export interface EvacuationsSource extends Source {
 }
 
 /** What the source needs. */
-export interface EvacuationsOptions {
+interface EvacuationsOptions {
   /** A JSON file, created if missing. */
   readonly file: string;
   readonly clock: Clock;

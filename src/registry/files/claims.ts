@@ -9,7 +9,7 @@ export interface Claim {
 }
 
 /** Which files have which object: normally one; several are duplicates. */
-export interface Claims {
+interface Claims {
   /** Replaces the claims of a file; returns the keys that gained or lost one. */
   setFile(file: string, entries: readonly Entry[]): Set<string>;
   /** The number of claims. */

@@ -24,7 +24,7 @@ export interface FileState {
 }
 
 /** The result of reading a file. `doubtful`: read again soon. */
-export type Look = 'same' | 'changed' | 'doubtful' | 'gone' | 'folder';
+type Look = 'same' | 'changed' | 'doubtful' | 'gone' | 'folder';
 
 /** How long a possibly half-written file must stay unchanged to be accepted, in milliseconds. */
 export interface DoubtRule {
@@ -34,7 +34,7 @@ export interface DoubtRule {
 }
 
 /** The files of a folder, as last read. */
-export interface Reader {
+interface Reader {
   readonly files: ReadonlyMap<string, FileState>;
   /** Paths of files that were doubtful when last read. */
   readonly doubtful: ReadonlySet<string>;

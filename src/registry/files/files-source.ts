@@ -40,7 +40,7 @@ export interface FilesSource extends Source {
 }
 
 /** What a files source needs. */
-export interface FilesOptions {
+interface FilesOptions {
   /** The folder, as messages name it. */
   readonly folder: string;
   readonly clock: Clock;

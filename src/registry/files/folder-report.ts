@@ -14,7 +14,7 @@ import type { FileState } from './file-reader.ts';
 import { type CrossFault, labelOf } from './objects-in-force.ts';
 
 /** The input of a report. Paths are below the root. */
-export interface ReportInput {
+interface ReportInput {
   /** The folder, as messages name it. */
   readonly folder: string;
   /** Why the folder cannot be read. */

@@ -21,7 +21,7 @@ export interface CrossFault {
 }
 
 /** The changes of a settlement. */
-export interface Settled {
+interface Settled {
   readonly deletes: readonly Ref[];
   readonly upserts: readonly MeshObject[];
 }
@@ -188,7 +188,7 @@ export function createObjectsInForce(): ObjectsInForce {
 }
 
 /** An object as messages name it. */
-export function label({ kind, meta }: MeshObject): string {
+function label({ kind, meta }: MeshObject): string {
   return labelOf({ kind, namespace: meta.namespace, name: meta.name });
 }
 

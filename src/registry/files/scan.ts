@@ -31,7 +31,7 @@ export function signatureOf(stats: Stats): string {
 }
 
 /** The identity of a folder: changes when another is mounted or linked there. */
-export function identityOf(stats: Stats): string {
+function identityOf(stats: Stats): string {
   return `${stats.dev}:${stats.ino}`;
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemErrorCode } from '../../base/system-error.ts';
 
 /** Watches folders for changes of what is directly in them. */
-export interface Watchers {
+interface Watchers {
   /**
    * Watches exactly these folders: path below the root → identity. A folder with a changed identity is
    * watched again. Returns whether a watch was added.

@@ -4,7 +4,7 @@ import type { PathPart } from '../../model/values/field-path.ts';
 import { excessOfText, excessOfValue, yamlLimits } from './yaml-limits.ts';
 
 /** One YAML document of a file, as text. */
-export interface YamlText {
+interface YamlText {
   readonly text: string;
   /** Line of the file where it begins, from 1. */
   readonly line: number;

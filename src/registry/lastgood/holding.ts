@@ -3,7 +3,7 @@ import { type Change, type MeshObject, refKey, refOf } from '../../model/object.
 import { createLossGuard, type LossRule } from './loss-guard.ts';
 
 /** What a holding needs. */
-export interface HoldingOptions {
+interface HoldingOptions {
   readonly clock: Clock;
   readonly rule: LossRule;
   /** Whether large deletions of the source are held; else only objects of a snapshot. */
@@ -13,7 +13,7 @@ export interface HoldingOptions {
 }
 
 /** A source's objects, and those kept in force although the source no longer has them. */
-export interface Holding {
+interface Holding {
   /** All objects in force, and those of them that the source does not have. */
   readonly inForce: ReadonlyMap<string, MeshObject>;
   readonly missing: ReadonlySet<string>;

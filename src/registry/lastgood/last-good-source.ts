@@ -26,7 +26,7 @@ import {
 } from './snapshot-file.ts';
 
 /** A source that survives the loss of its input. */
-export interface LastGoodSource extends Source {
+interface LastGoodSource extends Source {
   readonly facets: SourceFacets & {
     readonly deletionGuard: DeletionGuard;
     readonly lastGood: { status(): LastGoodStatus };
@@ -34,7 +34,7 @@ export interface LastGoodSource extends Source {
 }
 
 /** What it needs. */
-export interface LastGoodOptions {
+interface LastGoodOptions {
   /** Opens the source; called again for each attempt while it cannot be reached. */
   readonly open: () => Source;
   /** The folder of snapshots, created if missing. Absent: nothing is stored. */

@@ -58,7 +58,7 @@ export interface LossVerdict {
 }
 
 /** Prevents that a source which loses its objects becomes a mesh without endpoints. */
-export interface LossGuard {
+interface LossGuard {
   decide(state: LossState): LossVerdict;
   /** The operator confirms that what is missing now is meant to be deleted: the next decision releases it. */
   confirm(): void;

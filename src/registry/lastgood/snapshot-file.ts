@@ -7,7 +7,7 @@ import { MeshError } from '../../base/error.ts';
 import type { MeshObject } from '../../model/object.ts';
 
 /** The first line of a snapshot. */
-export interface SnapshotHeader {
+interface SnapshotHeader {
   readonly format: 'isthmus registry snapshot';
   /** Of the rest; other versions are not read. Increment it when an object of `model/` changes its fields. */
   readonly version: 1;

@@ -5,7 +5,7 @@ import { type Change, type MeshObject, type Ref, refKey, refOf } from '../../mod
 import type { Source } from '../source.ts';
 
 /** What a comparison needs. */
-export interface ReconcileOptions {
+interface ReconcileOptions {
   /** By rank: if two have an object of one name, the first one's applies. */
   readonly sources: readonly Pick<Source, 'objects'>[];
   /** Whether the index has exactly this object. */
@@ -20,10 +20,10 @@ export interface ReconcileOptions {
 }
 
 /** Repairs of missed events, by the rank of the source. */
-export type Repairs = ReadonlyMap<number, readonly Change[]>;
+type Repairs = ReadonlyMap<number, readonly Change[]>;
 
 /** Compares the sources with the index. */
-export interface Reconciler {
+interface Reconciler {
   /**
    * One full comparison, in slices that yield to other work. Resolves to changes that repair differences
    * found in this comparison and, identically, in the previous one: events in progress differ only once.

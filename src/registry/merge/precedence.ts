@@ -9,7 +9,7 @@ export interface Overruled {
 }
 
 /** Merges changes of several sources into one stream. */
-export interface Precedence {
+interface Precedence {
   /** The changes that apply. `rank`: the source's; the lowest wins. */
   admit(rank: number, batch: readonly Change[]): readonly Change[];
   /** The rank of the source whose object of this key applies; undefined if none has it. */

@@ -32,10 +32,10 @@ const metadataFields: FieldTable = {
 };
 
 /** Kinds that have no namespace. */
-export const clusterKinds: ReadonlySet<Kind> = new Set(['Idc', 'DrGroup', 'Evacuation']);
+const clusterKinds: ReadonlySet<Kind> = new Set(['Idc', 'DrGroup', 'Evacuation']);
 
 /** The namespace of an object that names none. */
-export const defaultNamespace = 'default';
+const defaultNamespace = 'default';
 
 const labelKey =
   /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;

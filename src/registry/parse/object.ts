@@ -16,7 +16,7 @@ import { parseDrGroup, parseIdc } from './own/idc-and-dr-group.ts';
 import { configKind, ownApiVersion } from './own/schema.ts';
 
 /** The result of parsing a document. */
-export interface Parsed {
+interface Parsed {
   /** Its identity; absent if kind, namespace or name is invalid. */
   readonly ref?: Ref;
   /** The object; absent if there is an error, or if the kind is not for Isthmus. */

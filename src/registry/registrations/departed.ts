@@ -10,7 +10,7 @@ export const departedLimits = { keptMs: 600_000, beyondLeaseMs: 60_000, most: 50
 const lookMs = 10_000;
 
 /** Names whose last generation has deregistered, until they may be forgotten. */
-export interface Departed {
+interface Departed {
   /** How many there are. */
   readonly size: number;
   /**

@@ -7,7 +7,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 export const spareMax = 1_000;
 
 /** Which keys changed after which revision, to send only the changes. */
-export interface Journal {
+interface Journal {
   /** Counts the changes. */
   readonly revision: number;
   /** A key's value changed, or was removed. `standing`: number of keys with a value. */

@@ -22,7 +22,7 @@ export interface LeaseClock {
 }
 
 /** Observer of leases. */
-export interface LeaseListener {
+interface LeaseListener {
   /** These expired; called once. */
   expired(keys: readonly string[]): void;
   /** Its state changed; not called when it expires. */

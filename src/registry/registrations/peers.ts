@@ -35,7 +35,7 @@ export interface PeerWait {
 }
 
 /** What the peers need from the registrations. */
-export interface PeersOptions {
+interface PeersOptions {
   readonly links: readonly PeerLink[];
   readonly idc: string;
   readonly clock: Clock;
@@ -52,7 +52,7 @@ export interface PeersOptions {
 }
 
 /** This control plane, as the others see it. */
-export interface Self {
+interface Self {
   readonly id: string;
   readonly epoch: string;
   readonly isComplete: boolean;

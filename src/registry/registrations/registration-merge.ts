@@ -15,7 +15,7 @@ export interface MergeContext {
 }
 
 /** Whether a generation has deregistered: it may not register again. */
-export function hasDeregistered({ state, expired }: Registration): boolean {
+function hasDeregistered({ state, expired }: Registration): boolean {
   return state === 'gone' || (state === 'leaving' && !expired);
 }
 

@@ -43,14 +43,14 @@ export interface RegistrationInput {
 }
 
 /** Bounds of a lease, in milliseconds. */
-export const ttlMsRange = { min: 1_000, max: 3_600_000, default: 15_000 } as const;
+const ttlMsRange = { min: 1_000, max: 3_600_000, default: 15_000 } as const;
 
 const workloadFields = ['address', 'ports', 'labels', 'locality', 'weight', 'network'] as const;
 const ownFields = ['ttl', 'generation'] as const;
 const known: readonly string[] = [...workloadFields, ...ownFields];
 
 /** A parsed registration. All errors are found at once. */
-export interface ParsedRegistration {
+interface ParsedRegistration {
   /** Absent if there is an error. */
   readonly input?: RegistrationInput;
   /** Paths are those of the request's body; `name` and `namespace` are from its path. */

@@ -79,7 +79,7 @@ export interface RegistrationsSource extends Source {
 export type ClientOp = Extract<RegistrationOp, { type: 'register' | 'drain' | 'resume' | 'deregister' }>;
 
 /** What the source needs. */
-export interface RegistrationsOptions {
+interface RegistrationsOptions {
   /** The SQLite file, created if missing. */
   readonly file: string;
   readonly clock: Clock;

@@ -17,7 +17,7 @@ export interface ReplicationSettings {
 }
 
 /** What the replication needs from the registrations. */
-export interface ReplicationOptions extends ReplicationSettings {
+interface ReplicationOptions extends ReplicationSettings {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Current registrations by key, and those drained and at no proxy. */
@@ -34,7 +34,7 @@ export interface ReplicationOptions extends ReplicationSettings {
 }
 
 /** Leases of instances, some of which peers hold, and the answers to peers. */
-export interface Replication {
+interface Replication {
   readonly leases: Pick<LeaseClock, 'remainingMs' | 'close'>;
   readonly peers: Pick<Peers, 'statuses' | 'waiting'>;
   /** Number of changes remembered for peers. */
@@ -62,7 +62,7 @@ export interface Replication {
 }
 
 /** Shortest lease without a renewal: clients pause between attempts. Milliseconds. */
-export const freshLeaseMsMin = 15_000;
+const freshLeaseMsMin = 15_000;
 /** Interval of checking leases that peers hold. Milliseconds. */
 const keptLookMs = 1_000;
 

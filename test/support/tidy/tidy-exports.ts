@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { blank, lineAt, type SourceFile } from './tidy-source.ts';
-import { publicModules, sharedNames } from './tidy-table.ts';
+import { publicModules, sharedNames, unusedExports } from './tidy-table.ts';
 
 interface Export {
   readonly path: string;
@@ -36,13 +36,29 @@ export function checkExportedNames(
   ];
 }
 
-/** What a file of `src/` exports, some other file names, but for what the package exports. */
-export function checkUnusedExports(files: readonly SourceFile[]): string[] {
+/**
+ * Whatever a file of `src/` exports is named in another file, of `src/` or beside it, but for what the
+ * package exports and the table in tidy-table.ts.
+ */
+export function checkUnusedExports(
+  files: readonly SourceFile[],
+  exempt: Readonly<Record<string, string>> = unusedExports,
+): string[] {
   const used = usedNames(files);
-  return exportsOf(files)
-    .filter(({ path }) => !publicModules.includes(path))
-    .filter(({ path, name }) => !used.has(`${path} ${name}`) && !used.has(`${path} *`))
-    .map(({ path, line, name }) => `${path}:${line}: ${name}: no other file names it: do not export it`);
+  const isUsed = ({ path, name }: Export) => used.has(`${path} ${name}`) || used.has(`${path} *`);
+  const all = exportsOf(files).filter(({ path }) => !publicModules.includes(path));
+  const unused = all.filter((one) => !isUsed(one));
+  const needed = new Set(unused.map(({ path, name }) => `${path} ${name}`));
+  const paths = new Set(files.map(({ path }) => path));
+  const stale = Object.keys(exempt).filter(
+    (key) => paths.has(key.split(' ', 1)[0] as string) && !needed.has(key),
+  );
+  return [
+    ...unused
+      .filter(({ path, name }) => !Object.hasOwn(exempt, `${path} ${name}`))
+      .map(({ path, line, name }) => `${path}:${line}: ${name}: no other file names it: do not export it`),
+    ...stale.map((key) => `${key}: is exempt in tidy-table.ts and need not be`),
+  ];
 }
 
 /** Declarations that are exported where they stand: nothing in `src/` exports a list. */
