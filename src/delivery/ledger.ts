@@ -188,9 +188,10 @@ export class Ledger {
     if (late.length === 0 && push.lastAckedAt > 0)
       metrics.eventToLastAck.series('all', push.source).record(totalMs);
     if (late.length > 0) metrics.latePushes.inc({ source: push.source });
+    this.#tell(push, totalMs, late);
     if (late.length === 0 && (totalMs < ledgerLimits.slowMs || push.lastAckedAt === 0)) return;
     const { source, events, what, lastNode, nacks } = push;
-    const subscriptions = [...push.types.values()].reduce((sum, { expected }) => sum + expected, 0);
+    const subscriptions = subscriptionsOf(push);
     this.#slow = [
       ...this.#slow.slice(1 - slowMax),
       {
@@ -204,6 +205,17 @@ export class Ledger {
         ...{ totalMs, subscriptions, lastNode, nacks, late: late.slice(0, namesMax), ...stagesOf(push) },
       },
     ];
+  }
+
+  /** One line for each push, once its wait is over. */
+  #tell(push: Push, totalMs: number, late: readonly string[]): void {
+    const { source, events, what, lastNode, lastAckedAt, nacks, revision, types } = push;
+    const ended = late.length > 0 ? { late: late.slice(0, namesMax) } : { lastNode };
+    this.#options.logger.info(late.length > 0 ? 'push not ACKed in time' : 'push ACKed', {
+      ...{ source, what, events, revision, types: [...types.keys()], subscriptions: subscriptionsOf(push) },
+      // Without an answer its streams have ended, or got newer state.
+      ...(lastAckedAt > 0 || late.length > 0 ? { ms: Math.round(10 * totalMs) / 10, nacks, ...ended } : {}),
+    });
   }
 
   /** Closes pushes that need no more answers, reports late ones. Runs each second while any is open. */
@@ -298,4 +310,8 @@ export class Ledger {
   close(): void {
     this.#sweeper?.cancel();
   }
+}
+
+function subscriptionsOf({ types }: Push): number {
+  return [...types.values()].reduce((sum, { expected }) => sum + expected, 0);
 }

@@ -30,3 +30,8 @@ export function refKey(ref: Ref): string {
 export function refOf(object: MeshObject): Ref {
   return { kind: object.kind, namespace: object.meta.namespace, name: object.meta.name };
 }
+
+/** An object in words, for logs: `WorkloadEntry shop/cart-1`, `Idc sh-a`. */
+export function showRef({ kind, namespace, name }: Ref): string {
+  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+}

@@ -10,7 +10,7 @@ import type { MeshIndex, MeshView } from '../index/view.ts';
 import type { Evacuation, EvacuationStatus } from '../model/evacuation.ts';
 import type { Finding } from '../model/finding.ts';
 import type { NodeScope } from '../model/node.ts';
-import { type Change, refOf } from '../model/object.ts';
+import { type Change, refOf, showRef } from '../model/object.ts';
 import { allReached, type Reach } from '../model/reach.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { evacuationsAt, evacuationsChangeAt } from '../plan/evacuation/evacuation.ts';
@@ -373,6 +373,5 @@ function keyOf({ kind, name }: Pick<Built, 'kind' | 'name'>): string {
 function nameOf(change: Change | undefined): string {
   if (change === undefined) return 'nothing';
   if (change.type === 'synced') return `${change.source} synced`;
-  const { kind, namespace, name } = change.type === 'upsert' ? refOf(change.object) : change.ref;
-  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+  return showRef(change.type === 'upsert' ? refOf(change.object) : change.ref);
 }

@@ -1,6 +1,7 @@
 import type { Looked } from '../agreement/agreement.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { createChangeLog } from '../delivery/change-log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import { createProblemLog } from '../delivery/problems/problem-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -60,6 +61,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const problemsBySource = new Map<string, readonly Finding[]>();
   const doubts = new Map<string, Doubt | undefined>();
   const logProblems = createProblemLog(logger);
+  const logChanges = createChangeLog(logger);
   const precedence = createPrecedence(sources.map((source) => source.name));
   const statuses = createSourceStatuses(sources, precedence.rankOf);
   const { index } = pipeline;
@@ -80,6 +82,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
       if (finalizers !== 'none') await finalizers.release(ref);
     });
     options.onApplied(source, batch);
+    logChanges(source.name, batch);
   }
 
   function repair(batch: readonly Change[], rank: number): void {

@@ -20,6 +20,7 @@ import { type LeaseStore, openLeaseStore } from './lease-store.ts';
 import { waitWords } from './peer-words.ts';
 import type { Peers } from './peers.ts';
 import { keyOfText, keyText, type Registration, type RegistrationKey, workloadOf } from './registration.ts';
+import { logRegistration } from './registration-log.ts';
 import { decodeRow, encodeRow } from './registration-row.ts';
 import { type Decision, decide, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
 import type { ReplicaAnswer, ReplicaAsk } from './replica.ts';
@@ -230,6 +231,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     }
     if (is?.state !== 'gone') departed.drop(key);
     else if (changed) departed.note(key, is.ttlMs);
+    if (changed) logRegistration(logger, op, is);
     resolve(is === undefined ? undefined : { ...shown(is), changed });
   }
 

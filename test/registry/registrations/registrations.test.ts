@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
+import { type Logger, silentLogger } from '../../../src/base/log.ts';
 import {
   type ClientOp,
   createRegistrationsSource,
@@ -19,8 +20,8 @@ function newFile(t: Test): string {
   return join(folder, 'registrations.db');
 }
 
-async function open(t: Test, file: string) {
-  const source = createRegistrationsSource({ file, clock: systemClock });
+async function open(t: Test, file: string, logger: Logger = silentLogger) {
+  const source = createRegistrationsSource({ file, clock: systemClock, logger });
   const seen = new Recorder();
   const stop = new AbortController();
   t.teardown(() => stop.abort());
@@ -45,6 +46,26 @@ t.test('before it is open it does not report an empty list', async (t) => {
   t.throws(() => source.get(key('a')), unavailable);
   t.throws(() => source.renew(key('a'), undefined), unavailable);
   await t.rejects(source.submit(register('a')), unavailable);
+});
+
+t.test('each operation that changes something is a line of the log, and no other', async (t) => {
+  const lines: object[] = [];
+  const { source } = await open(t, newFile(t), {
+    ...silentLogger,
+    info: (msg, fields) => void lines.push({ msg, ...fields }),
+  });
+  for (let i = 0; i < 3; i += 1) await source.submit(register('a', { generation: 1 }));
+  source.renew(key('a'), 1);
+  await source.submit({ type: 'drain', key: key('a') });
+  await source.submit(deregister('a'));
+  await source.facets.finalizers.release({ kind: 'WorkloadEntry', ...key('a') });
+  const of = { msg: 'registration', registration: 'shop/a', generation: 1, address: '10.0.0.1' };
+  t.match(lines, [
+    { ...of, op: 'register', state: 'ready' },
+    { ...of, op: 'drain', state: 'draining' },
+    { ...of, op: 'deregister', state: 'leaving' },
+  ]);
+  t.equal(lines.length, 3);
 });
 
 t.test('acknowledged registrations survive a restart, and leaving ones are deleted again', async (t) => {
