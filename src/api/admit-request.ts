@@ -36,7 +36,7 @@ export function admitRequest(request: FastifyRequest, { gates, token }: Admissio
   if (id === undefined) return;
   const operation: Operation = contract[id];
   gates[operation.tag]?.();
-  if (operation.needsToken && !isAllowed(request, token)) throw new Refusal('forbidden', whyNot(token));
+  if (operation.needsToken) failWithoutToken(request, token);
   if (operation.body !== undefined) failOnOtherType(request.headers['content-type']);
 }
 
@@ -49,19 +49,25 @@ function pathOf({ url }: FastifyRequest): string {
   return url.split('?', 1)[0] as string;
 }
 
-function isAllowed(request: FastifyRequest, token: string | undefined): boolean {
-  if (token === undefined) return false;
+/**
+ * 403 while writes are off, else 401 with the challenge of RFC 6750, 3, which tells a wrong token from none.
+ */
+function failWithoutToken(request: FastifyRequest, token: string | undefined): void {
+  if (token === undefined)
+    throw new Refusal('forbidden', 'writes are off: start isthmus serve with --admin-token-file');
   // The name of the scheme is of any case (RFC 9110, 11.1).
-  const given = Buffer.from(/^bearer +(.*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '');
+  const [, text] = /^bearer +(.*)$/i.exec(request.headers.authorization ?? '') ?? [];
+  const given = Buffer.from(text ?? '');
   const wanted = Buffer.from(token);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
+  const [what, error] = text === undefined ? ['missing', ''] : ['wrong', ', error="invalid_token"'];
+  throw new Refusal('unauthorized', `the token is ${what}: ${tokenWords}`, {
+    headers: { 'www-authenticate': `Bearer realm="isthmus"${error}` },
+  });
 }
 
-function whyNot(token: string | undefined): string {
-  return token === undefined
-    ? 'writes are off: start isthmus serve with --admin-token-file'
-    : 'the token is missing or wrong: send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
-}
+const tokenWords =
+  'send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
 
 /**
  * Accepted types of a JSON body: also the defaults of clients without an explicit type, curl's form and plain

@@ -16,7 +16,7 @@ const description = [
 ].join('\n\n');
 
 const refusals =
-  '400 an invalid request; 403 no token, or a wrong one; 404 no such page or resource, or one that is off; 405 another method; 409 it contradicts the current state; 413 the body has more than 64 KiB; 415 the body is not JSON; 429 a limit is reached; 501 it is not stored here (`--state`); 503 the disk fails, or the control plane is starting or closing: nothing was done, try again.';
+  '400 an invalid request; 401 no token, or a wrong one; 403 writes are off, as no token is configured; 404 no such page or resource, or one that is off; 405 another method; 409 it contradicts the current state; 413 the body has more than 64 KiB; 415 the body is not JSON; 429 a limit is reached; 501 it is not stored here (`--state`); 503 the disk fails, or the control plane is starting or closing: nothing was done, try again.';
 
 const schemaAt = (id: string) => `#/components/schemas/${id}`;
 const refusal = { $ref: '#/components/responses/Problem' };

@@ -6,7 +6,6 @@ import {
   type FastifyServerOptions,
   fastify,
 } from 'fastify';
-import { MeshError } from '../base/error.ts';
 import { peerOf } from '../base/slots.ts';
 import { contract } from '../contract/contract.ts';
 import type { Operation } from '../contract/operation.ts';
@@ -16,6 +15,7 @@ import { type AdmissionRules, admitRequest, unknownPath } from './admit-request.
 import type { ApiRequest, Handlers } from './handlers.ts';
 import type { PageTurns } from './page-turns.ts';
 import { type RawQuery, readQuery, splitQuery } from './query.ts';
+import { readJson } from './read-json.ts';
 import { bodyBytesMax, printJson, problemFrom, refusalFrom } from './refusal.ts';
 
 /** Options of the router. */
@@ -32,7 +32,7 @@ const parameterCharactersMax = 16_384;
 
 /**
  * The router of the admin API: a route for each operation of the contract. Refusals in order: 404 and 405,
- * operations that are off, 403, content type, body, query; all before the handler, as problem details.
+ * operations that are off, 401, 403, content type, body, query; all before the handler, as problem details.
  */
 export function createRouter(options: RouterOptions, server: ServerParts): FastifyInstance {
   const app = fastify({
@@ -131,14 +131,6 @@ function addRoute<Id extends OperationId>(app: FastifyInstance, id: Id, options:
 function takesBody(request: FastifyRequest): boolean {
   const id = request.routeOptions.config.operationId;
   return id !== undefined && (contract[id] as Operation).body !== undefined;
-}
-
-function readJson(text: string): unknown {
-  try {
-    return text === '' ? undefined : JSON.parse(text);
-  } catch (cause) {
-    throw new MeshError('invalid', `the body is not JSON: ${(cause as Error).message}`, { cause });
-  }
 }
 
 function refuse(reason: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

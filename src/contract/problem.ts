@@ -7,7 +7,8 @@ export const problemType = 'application/problem+json';
 /** Kinds of refusals: the HTTP status (RFC 9110) and the title of each. */
 const problemKinds = {
   invalid: { status: 400, title: 'The request is not valid' },
-  forbidden: { status: 403, title: 'The request needs the token' },
+  unauthorized: { status: 401, title: 'The request needs the token' },
+  forbidden: { status: 403, title: 'Writes are off' },
   'not-found': { status: 404, title: 'There is no such resource' },
   'method-not-allowed': { status: 405, title: 'The path does not take this method' },
   late: { status: 408, title: 'It did not happen in time' },
@@ -58,6 +59,8 @@ export function problemOf(
   more: Pick<ProblemDetails, 'faults' | 'generation'> = {},
 ): ProblemDetails {
   const { status, title } = problemKinds[kind];
-  const error = codes.find((code) => code === kind) ?? 'invalid';
+  // Version 0.1.0 had one code for both.
+  const before = kind === 'unauthorized' ? 'forbidden' : kind;
+  const error = codes.find((code) => code === before) ?? 'invalid';
   return { type: `tag:isthmus.dev,2026:${kind}`, title, status, detail, ...more, error, message: detail };
 }

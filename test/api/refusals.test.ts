@@ -23,14 +23,14 @@ const refused: [what: string, path: string, init: RequestInit, status: number, w
   ['another method of a page', '/livez', { method: 'POST' }, 405, /^\/livez takes GET, HEAD$/],
   ['another method of the API', one, { method: 'POST', headers: json }, 405, /takes GET, HEAD, PUT, DELETE$/],
   ['a method that few know', '/status', { method: 'PROPFIND' }, 405, /takes GET, HEAD$/],
-  ['no token', one, { method: 'DELETE' }, 403, /send Authorization: Bearer TOKEN/],
-  ['no token for a page', '/confirm-deletes', { method: 'POST' }, 403, /--token-file/],
+  ['no token', one, { method: 'DELETE' }, 401, /is missing: send Authorization: Bearer TOKEN/],
+  ['no token for a page', '/confirm-deletes', { method: 'POST' }, 401, /--token-file/],
   [
     'another token',
     one,
     { method: 'DELETE', headers: { authorization: 'Bearer x' } },
-    403,
-    /missing or wrong/,
+    401,
+    /^the token is wrong: send/,
   ],
   ['an unknown parameter', `${one}?x=1`, {}, 400, /^no parameter is named 'x': there are none\.$/],
   ['a misspelt one', `${one}?generaton=1`, { method: 'DELETE', headers: json }, 400, /'generation'\?$/],
@@ -57,6 +57,13 @@ const refused: [what: string, path: string, init: RequestInit, status: number, w
     /two hex digits/,
   ],
   ['malformed JSON', one, { method: 'PUT', headers: json, body: '{"a":' }, 400, /^the body is not JSON: /],
+  [
+    'a key twice',
+    one,
+    { method: 'PUT', headers: json, body: '{"address":"10.0.0.1","labels":{"a":"1","\\u0061":"2"}}' },
+    400,
+    /^the body has 'a' twice: give it once$/,
+  ],
   ['JSON of another kind', one, { method: 'PUT', headers: json, body: '[]' }, 400, /must be a JSON object/],
   ['a field too many', one, { method: 'PUT', headers: json, body: '{"a":1}' }, 400, /unknown field/],
   ['a long body', one, { method: 'PUT', headers: json, body: long }, 413, /more than 65536 bytes: send less/],
@@ -91,6 +98,11 @@ t.test('every refusal has one form', async (t) => {
     t.match(detail, words, what);
     // Commands of version 0.1.0 show this member.
     t.equal(message, detail);
+    // RFC 9110, 11.6.1; RFC 6750, 3.1.
+    const challenge = /wrong/.test(detail)
+      ? 'Bearer realm="isthmus", error="invalid_token"'
+      : 'Bearer realm="isthmus"';
+    t.equal(answer.headers.get('www-authenticate'), status === 401 ? challenge : null, what);
     t.equal(answer.headers.get('allow'), status === 405 ? detail.replace(/^.* takes /, '') : null, what);
   }
   const head = await fetch(`http://127.0.0.1:${mesh.adminPort}/nope`, { method: 'HEAD' });
@@ -170,8 +182,8 @@ t.test('requests that are odd and allowed', async (t) => {
   const expecting = `GET /livez HTTP/1.1\r\nhost: a\r\nexpect: magic\r\n${end}\r\n`;
   t.match(await exchange(port, expecting), /^HTTP\/1\.1 200 /, 'an unknown expectation');
   const lower = `POST /v1/evacuations/e/renew HTTP/1.1\r\nhost: a\r\nauthorization: bearer ${token}\r\n${end}\r\n`;
-  t.notMatch(await exchange(port, lower), /^HTTP\/1\.1 403 /, 'a scheme of another case');
-  t.match(await exchange(port, lower.replace(token, `${token}x`)), /^HTTP\/1\.1 403 /, 'another token');
+  t.notMatch(await exchange(port, lower), /^HTTP\/1\.1 401 /, 'a scheme of another case');
+  t.match(await exchange(port, lower.replace(token, `${token}x`)), /^HTTP\/1\.1 401 /, 'another token');
 });
 
 t.test('the control: with time enough a slow request is waited for', async (t) => {

@@ -282,7 +282,7 @@ t.test('answers are as documented', async (t) => {
   const refused = await fetch(`http://127.0.0.1:${mesh.adminPort}/v1/registrations/shop/x`, {
     method: 'DELETE',
   });
-  t.equal(refused.status, 403);
+  t.equal(refused.status, 401);
   t.strictSame(faultsOf(await refused.json(), { $ref: '#/components/schemas/Problem' }), []);
   const open = await fetch(`http://127.0.0.1:${mesh.adminPort}/v1/registrations`);
   t.equal(open.status, 200, 'reading needs no token');

@@ -175,7 +175,7 @@ t.test('a wrong token is reported, and nothing else', async (t) => {
   t.equal(await one.ended, 2);
   const lines = one.err().trim().split('\n');
   t.equal(lines.length, 1, one.err());
-  t.match(lines[0], /isthmus run: the token is missing or wrong: .* \(HTTP 403\): CMD is ended/);
+  t.match(lines[0], /isthmus run: the token is wrong: .* \(HTTP 401\): CMD is ended/);
 });
 
 t.test('a refused registration reports every fault, and CMD is ended', async (t) => {
