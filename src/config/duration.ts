@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { parseDurationMs } from '../model/values/duration.ts';
+import { durationMeant, parseDurationMs } from '../model/values/duration.ts';
 
 /** The range of a duration, in milliseconds. */
 export interface DurationRange {
@@ -11,7 +11,10 @@ export interface DurationRange {
 export function readDuration(text: string, range?: DurationRange): number {
   const ms = parseDurationMs(text);
   if (ms === undefined)
-    throw new MeshError('invalid', `'${text}' is not a duration: write it as 500ms, 15s, 10m, 4h or 1h30m.`);
+    throw new MeshError(
+      'invalid',
+      `'${text}' is not a duration: write it as 500ms, 15s, 10m, 4h or 1h30m.${durationMeant(text)}`,
+    );
   if (range !== undefined && (ms < range.minMs || ms > range.maxMs))
     throw new MeshError(
       'invalid',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseDurationMs } from '../model/values/duration.ts';
+import { durationMeant, parseDurationMs } from '../model/values/duration.ts';
 
 /**
  * A duration parameter, such as `30s`, of more than `minMs` and at most `maxMs`; the result is in
@@ -9,7 +9,8 @@ export function durationQuery(minMs: number, maxMs: number, words: string) {
   return z.string({ error: words }).transform((text, context) => {
     const ms = parseDurationMs(text);
     if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
-    context.addIssue({ code: 'custom', message: words });
+    const meant = ms === undefined ? durationMeant(text) : '';
+    context.addIssue({ code: 'custom', message: meant === '' ? words : `${words}.${meant}` });
     return z.NEVER;
   });
 }

@@ -85,7 +85,7 @@ deletions:
       "4:21: error: xds.tools: must be true or false. It is 'on'.",
       "6:3: error: admin.listen: '127.0.0.1' has no port: write 127.0.0.1:PORT.",
       "8:3: error: peers.admin: must be a list of addresses. It is '10.0.0.1:15014'.",
-      "9:3: error: peers.startLimit: must be a duration such as '15s'. It is 15.",
+      "9:3: error: peers.startLimit: must be a duration such as '15s'. It is 15. Did you mean '15s'?",
       "10:3: error: peers.keepLimit: give 1s to 1h, not '2h'.",
       '11:11: error: routing.hopLimit: must be a whole number from 0 to 4. It is 5.',
       "11:24: error: routing.loopPrevention: must be true or false. It is 'false'.",

@@ -9,7 +9,7 @@ import { mergeHealth } from '../health.ts';
 import { type GroupTraffic, roundTripLimits } from '../idc.ts';
 import type { Labels } from '../meta.ts';
 import type { ServiceEntry } from '../service.ts';
-import { parseDurationMs } from '../values/duration.ts';
+import { durationMeant, parseDurationMs } from '../values/duration.ts';
 import { parseSizeBytes } from '../values/size.ts';
 import { createHealthReader, healthAnnotations, splitHealthKey } from './health-annotations.ts';
 
@@ -196,7 +196,8 @@ type DurationField = 'timeoutMs' | 'idleTimeoutMs' | 'perTryTimeoutMs';
 function duration(field: DurationField, msMin: number): Reader {
   return (value, traffic) => {
     const ms = parseDurationMs(value);
-    if (ms === undefined) return `'${value}' is not a duration: give one like '1.5s' or '250ms'.`;
+    if (ms === undefined)
+      return `'${value}' is not a duration: give one like '1.5s' or '250ms'.${durationMeant(value)}`;
     if (ms < msMin) return `${value} is too short: give at least ${msMin}ms.`;
     traffic[field] = ms;
     return undefined;

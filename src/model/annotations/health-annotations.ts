@@ -6,7 +6,7 @@ import {
   healthPathPattern,
   parseStatuses,
 } from '../health.ts';
-import { parseDurationMs } from '../values/duration.ts';
+import { durationMeant, parseDurationMs } from '../values/duration.ts';
 
 type Writable = { -readonly [K in keyof HealthSettings]: HealthSettings[K] };
 /** Reads a value into `settings`; returns the error, or undefined. */
@@ -40,7 +40,8 @@ const readers: Readonly<Record<string, Reader>> = {
   },
   'isthmus.dev/health-interval': (value, settings) => {
     const ms = parseDurationMs(value);
-    if (ms === undefined) return `'${value}' is not a duration: give one like '1.5s' or '250ms'.`;
+    if (ms === undefined)
+      return `'${value}' is not a duration: give one like '1.5s' or '250ms'.${durationMeant(value)}`;
     if (ms < healthLimits.intervalMsMin) {
       return `${value} is too short: give at least ${healthLimits.intervalMsMin}ms.`;
     }

@@ -28,6 +28,30 @@ export function parseDurationMs(text: string): number | undefined {
   return rounded <= durationMsMax ? rounded : undefined;
 }
 
+const numberAndUnit = /^ *([0-9]+(?:\.[0-9]+)?) *([a-z]*)$/i;
+
+/** How people write units, and the unit of ours with its factor. */
+const unitsMeant: readonly (readonly [words: RegExp, unit: string, times: number])[] = [
+  [/^(?:s|secs?|seconds?|)$/i, 's', 1],
+  [/^(?:m|mins?|minutes?)$/i, 'm', 1],
+  [/^(?:h|hrs?|hours?)$/i, 'h', 1],
+  [/^(?:d|days?)$/i, 'h', 24],
+  [/^(?:ms|msecs?|millis|milliseconds?)$/i, 'ms', 1],
+];
+
+/**
+ * A hint for a value that is no duration, with a leading space: ` Did you mean '15s'?` for 15, `15 s` and `15
+ * sec`. A number alone means seconds. '' if nothing is close.
+ */
+export function durationMeant(value: unknown): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return '';
+  const [, amount = '', written = ''] = numberAndUnit.exec(String(value)) ?? [];
+  const [, unit, times = 1] = unitsMeant.find(([words]) => words.test(written)) ?? [];
+  if (amount === '' || unit === undefined) return '';
+  const meant = `${Number(amount) * times}${unit}`;
+  return parseDurationMs(meant) === undefined ? '' : ` Did you mean '${meant}'?`;
+}
+
 /** A short time span: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
 export function span(ms: number): string {
   if (ms < 9.95) return `${Math.round(ms * 10) / 10} ms`;

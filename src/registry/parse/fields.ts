@@ -1,7 +1,7 @@
 import { didYouMean } from '../../base/suggest.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Labels } from '../../model/meta.ts';
-import { parseDurationMs } from '../../model/values/duration.ts';
+import { durationMeant, parseDurationMs } from '../../model/values/duration.ts';
 import type { PathPart } from '../../model/values/field-path.ts';
 import { type Fault, show } from './fault.ts';
 
@@ -104,7 +104,10 @@ export class Fields {
     if (text === undefined || text === null) return undefined;
     const ms = typeof text === 'string' ? parseDurationMs(text) : undefined;
     if (ms === undefined) {
-      this.error(`${show(text)} is not a duration: give one like '1.5s', '250ms' or '1h5m'.`, key);
+      this.error(
+        `${show(text)} is not a duration: give one like '1.5s', '250ms' or '1h5m'.${durationMeant(text)}`,
+        key,
+      );
       return undefined;
     }
     if (ms >= msMin) return ms;

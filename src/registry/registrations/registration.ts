@@ -1,6 +1,6 @@
 import { didYouMean } from '../../base/suggest.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../../model/service.ts';
-import { parseDurationMs } from '../../model/values/duration.ts';
+import { durationMeant, parseDurationMs } from '../../model/values/duration.ts';
 import { type Fault, hasErrors, show } from '../parse/fault.ts';
 import { Fields, isMap } from '../parse/fields.ts';
 import { parseObject } from '../parse/object.ts';
@@ -85,10 +85,11 @@ export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedReg
 }
 
 function parseTtl(fields: Fields): number {
-  const text = fields.string('ttl');
-  if (text === undefined) return ttlMsRange.default;
-  const ttlMs = parseDurationMs(text);
-  if (ttlMs === undefined) fields.error(`${show(text)} is not a duration: write it as 15s.`, 'ttl');
+  if (!fields.has('ttl')) return ttlMsRange.default;
+  const { ttl: text } = fields.raw;
+  const ttlMs = typeof text === 'string' ? parseDurationMs(text) : undefined;
+  if (ttlMs === undefined)
+    fields.error(`${show(text)} is not a duration: write it as '15s'.${durationMeant(text)}`, 'ttl');
   else if (ttlMs < ttlMsRange.min || ttlMs > ttlMsRange.max)
     fields.error(`${show(text)} is out of range: give 1s to 1h.`, 'ttl');
   return ttlMs ?? ttlMsRange.default;

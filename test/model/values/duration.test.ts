@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseDurationMs } from '../../../src/model/values/duration.ts';
+import { durationMeant, parseDurationMs } from '../../../src/model/values/duration.ts';
 
 t.test('durations as Istio writes them', async (t) => {
   const good: readonly [string, number][] = [
@@ -22,4 +22,21 @@ t.test('invalid durations', async (t) => {
   for (const text of ['', '3', '-1s', '1 s', 's', '1d', '1S', '1e3s', '87601h', '1s ', 'Infinity']) {
     t.equal(parseDurationMs(text), undefined, text);
   }
+});
+
+t.test('what was probably meant', async (t) => {
+  const meant: [unknown, string][] = [
+    [15, '15s'],
+    ['15', '15s'],
+    ['1.5', '1.5s'],
+    ['3 s', '3s'],
+    ['15sec', '15s'],
+    ['10 min', '10m'],
+    ['4d', '96h'],
+    ['2 Hours', '2h'],
+    ['250 ms', '250ms'],
+  ];
+  for (const [text, words] of meant) t.equal(durationMeant(text), ` Did you mean '${words}'?`, `${text}`);
+  for (const text of ['', 'never', '-1', -1, '999999999', true, null, [15]])
+    t.equal(durationMeant(text), '', `${text}`);
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { closest, didYouMean } from '../../../base/suggest.ts';
 import type { FindingCode } from '../../../model/finding-codes.ts';
+import { durationMeant } from '../../../model/values/duration.ts';
 import type { PathPart } from '../../../model/values/field-path.ts';
 import { type Fault, show } from '../fault.ts';
 import { isMap } from '../fields.ts';
@@ -42,9 +43,12 @@ export function parseStrict<T>(
       );
     } else {
       const value = valueAt(raw, path);
+      const meant = issue.message.startsWith('must be a duration') ? durationMeant(value) : '';
       add(
         'InvalidField',
-        typeof value === 'object' || value === '' ? issue.message : `${issue.message} It is ${show(value)}.`,
+        typeof value === 'object' || value === ''
+          ? issue.message
+          : `${issue.message} It is ${show(value)}.${meant}`,
       );
     }
   }
