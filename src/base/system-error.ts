@@ -10,6 +10,7 @@ export function systemErrorCode(reason: unknown): string {
 const words: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
   ENOTDIR: 'it is not a folder',
+  EEXIST: 'there is a file of this name',
   EACCES: 'no permission',
   EPERM: 'no permission',
   ELOOP: 'symbolic links form a circle',

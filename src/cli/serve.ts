@@ -32,6 +32,16 @@ export async function serve(config: ControlPlaneConfig): Promise<void> {
 }
 
 async function serveUntilTold(config: ControlPlaneConfig, logger: ClosableLogger): Promise<void> {
+  const { folder } = config.state;
+  if (folder === undefined) return serveLocked(config, logger);
+  // Loaded on demand: SQLite is needed for it alone.
+  const { claimStateFolder } = await import('./process/state-folder.ts');
+  const claim = await claimStateFolder(folder, { clock: systemClock, logger });
+  await serveLocked(config, logger).finally(claim.release);
+}
+
+/** Serves; no other control plane has the folder of state. */
+async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): Promise<void> {
   const clock = systemClock;
   const { idc } = config;
   const { tokenFile, listen } = config.admin;
