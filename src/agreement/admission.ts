@@ -1,4 +1,4 @@
-import { didYouMean } from '../base/suggest.ts';
+import { didYouMean } from '../base/text/suggest.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { PathPart } from '../model/values/field-path.ts';
 

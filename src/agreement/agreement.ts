@@ -1,4 +1,4 @@
-import { didYouMean } from '../base/suggest.ts';
+import { didYouMean } from '../base/text/suggest.ts';
 import type { DrGroup } from '../model/idc.ts';
 import type { Kind, MeshObject } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';

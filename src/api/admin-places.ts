@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { filesMax } from '../base/files.ts';
+import { filesMax } from '../base/files/open-files.ts';
 import { type Holder, peerOf, Slots } from '../base/slots.ts';
 import { rawRefusal } from './refusal.ts';
 

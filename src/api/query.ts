@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { MeshError } from '../base/error.ts';
-import { didYouMean } from '../base/suggest.ts';
+import { didYouMean } from '../base/text/suggest.ts';
 import type { Operation } from '../contract/operation.ts';
 
 /** Parameters of a query by name, each with its values in order. */

@@ -1,4 +1,5 @@
-import { printable } from '../base/shown.ts';
+import { printable } from '../base/text/shown.ts';
+import { table } from '../base/text/text-table.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { ShownFinding } from '../contract/status.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
@@ -6,7 +7,6 @@ import { span } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import { pushOrder } from '../xds/resource-types.ts';
-import { table } from './table.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
 type ControlPlaneStatus = Exclude<StatusBody, readonly unknown[]>;

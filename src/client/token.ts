@@ -1,5 +1,5 @@
-import { readBounded } from '../base/bounded-file.ts';
 import { MeshError } from '../base/error.ts';
+import { readBounded } from '../base/files/bounded-file.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
 
 /** Far above the size of a header. */

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
-import { readBounded } from '../base/bounded-file.ts';
 import { MeshError } from '../base/error.ts';
-import { printable } from '../base/shown.ts';
+import { readBounded } from '../base/files/bounded-file.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
+import { printable } from '../base/text/shown.ts';
 import { type PathPart, renderPath } from '../model/values/field-path.ts';
 import { type Decoded, decode } from '../registry/files/encoding.ts';
 import { loadDocument, locate, splitDocuments, YamlFault } from '../registry/files/yaml.ts';

@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { didYouMean } from '../base/suggest.ts';
+import { didYouMean } from '../base/text/suggest.ts';
 import type { ConfigFile } from './config-file.ts';
 import { crossFaults } from './cross-check.ts';
 import { type PlacedOption, variableOf, variablePrefix } from './option.ts';

@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readBounded } from '../base/bounded-file.ts';
+import { readBounded } from '../base/files/bounded-file.ts';
 import type { Logger } from '../base/log.ts';
 import type { SavedStates } from './keeper.ts';
 

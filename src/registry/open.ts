@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
-import { didYouMean } from '../base/suggest.ts';
+import { didYouMean } from '../base/text/suggest.ts';
 import { createFilesSource } from './files/files-source.ts';
 import { createRegistrationsSource } from './registrations/registrations-source.ts';
 import type { Source } from './source.ts';

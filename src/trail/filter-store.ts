@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { openRegular, readOpened } from '../base/bounded-file.ts';
+import { openRegular, readOpened } from '../base/files/bounded-file.ts';
 
 /** Stored filters, a few KiB each: the four listeners of 32 policies. */
 const filesMax = 128;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { openRegular, readBounded, readOpened } from '../../src/base/bounded-file.ts';
+import { openRegular, readBounded, readOpened } from '../../src/base/files/bounded-file.ts';
 
 t.test('a file is read whole, or not at all', async (t) => {
   const dir = t.testdir({ empty: '', small: 'token\n' });

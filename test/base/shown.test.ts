@@ -1,5 +1,5 @@
 import t from 'tap';
-import { printable, shown } from '../../src/base/shown.ts';
+import { printable, shown } from '../../src/base/text/shown.ts';
 
 t.test('short printable text is unchanged', async (t) => {
   for (const text of ['', 'egress-1', 'Ωmega 日本', "it's \\u{41}"]) t.equal(shown(text, 64), text);

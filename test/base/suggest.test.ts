@@ -1,5 +1,5 @@
 import t from 'tap';
-import { closest, didYouMean } from '../../src/base/suggest.ts';
+import { closest, didYouMean } from '../../src/base/text/suggest.ts';
 
 t.test('the closest candidate, if one is close', async (t) => {
   t.equal(closest('adress', ['name', 'address']), 'address');

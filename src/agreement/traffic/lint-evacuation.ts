@@ -1,4 +1,4 @@
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import { beginsAt, type Evacuation, evacuationLimits, isFor, stepsInVain } from '../../model/evacuation.ts';
 import type { DrGroup } from '../../model/idc.ts';
 import type { ServiceEntry } from '../../model/service.ts';

@@ -1,4 +1,4 @@
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import { trafficFromAnnotations } from '../../model/annotations/annotations.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import { type GroupHealth, type HealthSettings, healthOfPort } from '../../model/health.ts';

@@ -3,7 +3,7 @@ import { keepProcess, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { seededRandom } from '../../base/random.ts';
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import { type NamedClient, deregister as takeOut } from '../../client/deregistration.ts';
 import { helpEnd } from '../help-end.ts';
 import { durationOption } from '../options/duration.ts';

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
+import { table } from '../../base/text/text-table.ts';
 import { refusalOf } from '../../client/api-client.ts';
 import type { NamedClient } from '../../client/deregistration.ts';
 import type { Answer } from '../../contract/contract.ts';
@@ -8,7 +9,6 @@ import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
 import { clientsAt } from '../options/instance.ts';
-import { table } from '../table.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];

@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
 import { exitCode } from '../../base/exit.ts';
 import { packageVersion } from '../../base/package/version.ts';
+import { table } from '../../base/text/text-table.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { askEach } from '../ask-each.ts';
 import { helpEnd } from '../help-end.ts';
 import { optionalAdminOption } from '../options/admin.ts';
-import { table } from '../table.ts';
 import { type Versions, versionsOf } from '../version-skew.ts';
 
 interface Flags {

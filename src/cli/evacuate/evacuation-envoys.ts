@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import { proxiesAt } from '../../client/evacuation-planes.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import { envoyMsMax } from '../envoys/fleet-watch.ts';

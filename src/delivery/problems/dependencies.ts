@@ -1,4 +1,4 @@
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import { callsNobody, isCaller, type NodeScope } from '../../model/node.ts';

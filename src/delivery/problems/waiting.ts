@@ -1,4 +1,4 @@
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 
 /** A source, and the peer control planes that it may wait for. */
 interface WaitingSource {

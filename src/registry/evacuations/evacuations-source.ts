@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { openRegular, readOpened } from '../../base/bounded-file.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { openRegular, readOpened } from '../../base/files/bounded-file.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Evacuation } from '../../model/evacuation.ts';
 import type { Change } from '../../model/object.ts';

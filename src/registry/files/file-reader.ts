@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openRegular, readOpened } from '../../base/bounded-file.ts';
+import { openRegular, readOpened } from '../../base/files/bounded-file.ts';
 import { systemErrorCode } from '../../base/system-error.ts';
 import { type Content, type Entry, misencodedContent, readContent } from './documents.ts';
 import { decode } from './encoding.ts';

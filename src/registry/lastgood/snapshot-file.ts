@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { openRegular } from '../../base/bounded-file.ts';
 import { breathe } from '../../base/breathe.ts';
 import { MeshError } from '../../base/error.ts';
+import { openRegular } from '../../base/files/bounded-file.ts';
 import type { MeshObject } from '../../model/object.ts';
 
 /** The first line of a snapshot. */

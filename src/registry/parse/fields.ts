@@ -1,4 +1,4 @@
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Labels } from '../../model/meta.ts';
 import { durationMeant, parseDurationMs } from '../../model/values/duration.ts';

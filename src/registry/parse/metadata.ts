@@ -1,4 +1,4 @@
-import { closest, didYouMean } from '../../base/suggest.ts';
+import { closest, didYouMean } from '../../base/text/suggest.ts';
 import {
   annotationPrefix,
   isTrafficAnnotation,

@@ -1,5 +1,5 @@
 import type { NamedIdc } from '../../agreement/admission.ts';
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import { idcNamePattern } from '../../model/idc.ts';
 import type { Meta } from '../../model/meta.ts';
 import type { Kind, MeshObject, Ref } from '../../model/object.ts';

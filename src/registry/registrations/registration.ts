@@ -1,4 +1,4 @@
-import { didYouMean } from '../../base/suggest.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../../model/service.ts';
 import { durationMeant, parseDurationMs } from '../../model/values/duration.ts';
 import { type Fault, hasErrors, show } from '../parse/fault.ts';

@@ -1,5 +1,5 @@
 import type { MeshError } from '../../base/error.ts';
-import { filesMax } from '../../base/files.ts';
+import { filesMax } from '../../base/files/open-files.ts';
 
 /** Limits on connections and streams. */
 export interface AdmissionLimits {

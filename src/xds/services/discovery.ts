@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/shown.ts';
+import { shown } from '../../base/text/shown.ts';
 import { decodeJson } from '../codec/codec.ts';
 import { typePrefix } from '../codec/encode.ts';
 import type { Node, Peer, StreamInfo } from '../events.ts';

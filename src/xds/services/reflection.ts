@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Descriptors } from '../../../protos/descriptors.ts';
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/shown.ts';
+import { shown } from '../../base/text/shown.ts';
 import type { Services } from '../transport/grpc-server.ts';
 import { eachChunk, field, numberField, readChunk, readText } from '../wire/varint.ts';
 import type { Answering } from './tool-calls.ts';

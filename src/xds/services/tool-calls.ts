@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/shown.ts';
+import { shown } from '../../base/text/shown.ts';
 import type { Stream, StreamHandler } from '../transport/grpc-server.ts';
 
 const refusalBytesMax = 1_024;

@@ -1,7 +1,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import type { MeshError, MeshErrorCode } from '../../base/error.ts';
-import { shown } from '../../base/shown.ts';
+import { shown } from '../../base/text/shown.ts';
 import type { Admission } from '../admission/admission.ts';
 import {
   type AdmissionLevels,

@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/shown.ts';
+import { shown } from '../../base/text/shown.ts';
 import type { EncodedResource } from '../codec/codec.ts';
 import { ownBytes } from '../codec/own-bytes.ts';
 import type { Slices } from '../slices.ts';

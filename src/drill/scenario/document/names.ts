@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../base/suggest.ts';
+import { didYouMean } from '../../../base/text/suggest.ts';
 import type { PathPart } from '../../../model/values/field-path.ts';
 
 /** Tells a fault of a scenario; the path is from its `spec`. */

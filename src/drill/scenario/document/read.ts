@@ -1,5 +1,5 @@
-import { readBounded } from '../../../base/bounded-file.ts';
 import { MeshError } from '../../../base/error.ts';
+import { readBounded } from '../../../base/files/bounded-file.ts';
 import { wordsOfFailure } from '../../../base/system-error.ts';
 import { renderPath } from '../../../model/values/field-path.ts';
 import { loadDocument, locate, splitDocuments, YamlFault } from '../../../registry/files/yaml.ts';

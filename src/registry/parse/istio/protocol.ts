@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../base/suggest.ts';
+import { didYouMean } from '../../../base/text/suggest.ts';
 import type { Protocol } from '../../../model/service.ts';
 import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';

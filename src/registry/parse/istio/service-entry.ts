@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../base/suggest.ts';
+import { didYouMean } from '../../../base/text/suggest.ts';
 import type { Labels, Meta } from '../../../model/meta.ts';
 import type { ServiceEntry, ServicePort, WorkloadSpec } from '../../../model/service.ts';
 import { addressKind } from '../../../model/values/address.ts';

@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../base/suggest.ts';
+import { didYouMean } from '../../../base/text/suggest.ts';
 import { type GroupSpill, groupClasses, parseSharePercent } from '../../../model/capacity.ts';
 import { type Fields, isMap } from '../fields.ts';
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { closest } from '../../../base/suggest.ts';
+import { closest } from '../../../base/text/suggest.ts';
 import { hedgeWithoutTime, roundTripFault, trafficLimits } from '../../../model/annotations/annotations.ts';
 import { parseSharePercent } from '../../../model/capacity.ts';
 import {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { closest, didYouMean } from '../../../base/suggest.ts';
+import { closest, didYouMean } from '../../../base/text/suggest.ts';
 import type { FindingCode } from '../../../model/finding-codes.ts';
 import { durationMeant } from '../../../model/values/duration.ts';
 import type { PathPart } from '../../../model/values/field-path.ts';

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { noFile } from './system-error.ts';
+import { noFile } from '../system-error.ts';
 
 /** Bytes per read. */
 const pieceBytes = 64 * 1024;
