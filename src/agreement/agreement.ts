@@ -1,3 +1,4 @@
+import { compareText } from '../base/text/compare-text.ts';
 import { didYouMean } from '../base/text/suggest.ts';
 import type { DrGroup } from '../model/idc.ts';
 import type { Kind, MeshObject } from '../model/object.ts';
@@ -119,7 +120,7 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
   const hosts = new Set(entries.flatMap(({ spec }) => spec.hosts));
   const lints: Lint[] = [];
   const selected = new Map<ServiceEntry, DrGroup>();
-  const byName = [...groups].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1));
+  const byName = [...groups].sort((a, b) => compareText(a.meta.name, b.meta.name));
   for (const group of byName) {
     for (const [index, host] of group.spec.hosts.entries()) {
       if (isWildcard(host) ? [...hosts].some((one) => covers(host, one)) : hosts.has(host)) continue;

@@ -1,3 +1,4 @@
+import { compareText } from '../base/text/compare-text.ts';
 import { type MeshObject, refKey, refOf } from '../model/object.ts';
 import type { DestinationRule } from '../model/service.ts';
 import { meaningsOf } from '../model/values/hostname.ts';
@@ -57,7 +58,7 @@ function contested<O extends MeshObject>(
     for (const name of namesOf(object)) byName.set(name, (byName.get(name) ?? new Set()).add(object));
   return [...byName].flatMap(([name, owners]) => {
     if (owners.size < 2) return [];
-    const [winner, ...losers] = [...owners].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1));
+    const [winner, ...losers] = [...owners].sort((a, b) => compareText(a.meta.name, b.meta.name));
     return winner === undefined ? [] : losers.map((loser): [string, O, O] => [name, loser, winner]);
   });
 }

@@ -1,3 +1,4 @@
+import { compareText } from '../base/text/compare-text.ts';
 import type { Evacuation } from '../model/evacuation.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
@@ -66,8 +67,7 @@ function once<T>(make: () => T): () => T {
 }
 
 function compareNames({ meta: a }: MeshObject, { meta: b }: MeshObject): number {
-  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
-  return a.name === b.name ? 0 : a.name < b.name ? -1 : 1;
+  return compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
 }
 
 /** Whether all labels of a selector are among these. */

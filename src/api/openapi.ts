@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compareText } from '../base/text/compare-text.ts';
 import { components } from '../contract/components.ts';
 import { contract } from '../contract/contract.ts';
 import type { AnswerSchema, Operation } from '../contract/operation.ts';
@@ -103,7 +104,7 @@ function jsonOf(schema: z.ZodType): JsonObject {
 
 function componentSchemas(): JsonObject {
   const { schemas } = z.toJSONSchema(components, { uri: schemaAt, io: 'input' });
-  const sorted = Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = Object.entries(schemas).sort(([a], [b]) => compareText(a, b));
   return Object.fromEntries(sorted.map(([id, schema]) => [id, tidy(schema)]));
 }
 

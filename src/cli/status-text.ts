@@ -1,5 +1,5 @@
 import { printable } from '../base/text/shown.ts';
-import { table } from '../base/text/text-table.ts';
+import { textTable } from '../base/text/text-table.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { ShownFinding } from '../contract/status.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
@@ -173,7 +173,7 @@ function proxyTable(proxies: readonly ProxyStatus[], nowWallMs: number, width: W
   const shown = pushOrder
     .map(({ short }) => short)
     .filter((type) => proxies.some(({ types }) => types[type] !== undefined));
-  return table([
+  return textTable([
     ['NODE', 'ROLE', 'IDC', width === 'wide' ? 'CONNECTED SINCE' : 'CONNECTED', ...shown, 'LAST EVENT → ACK'],
     ...proxies.map(({ id, role, idc, connectedForMs, types, lastEvent }) => [
       ...[id, role, idc, width === 'wide' ? iso(nowWallMs - connectedForMs) : span(connectedForMs)],
@@ -311,7 +311,7 @@ function streamText(node: NodeStatus, nowWallMs: number): string {
     ],
     rows.length === 0
       ? ['It has requested nothing yet.']
-      : table([['TYPE', 'STATE', 'ACKED', 'SENT', 'ANSWERED', 'NAMES'], ...rows]),
+      : textTable([['TYPE', 'STATE', 'ACKED', 'SENT', 'ANSWERED', 'NAMES'], ...rows]),
     nackText(node).filter((line) => !line.includes('isthmus status')),
     differencesText(differences),
   ];
@@ -332,7 +332,7 @@ function differencesText(differences: NodeStatus['differences']): string[] {
     differences.length > differencesMax ? [`and ${differences.length - differencesMax} more: -o json`] : [];
   return [
     `${differences.length} resource${differences.length === 1 ? ' differs' : 's differ'} from its configuration:`,
-    ...table([
+    ...textTable([
       ['TYPE', 'NAME', 'ACKED', 'SENT', 'TO HAVE', 'STATE'],
       ...differences
         .slice(0, differencesMax)

@@ -1,3 +1,4 @@
+import { compareText } from '../base/text/compare-text.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { Told } from './ask-each.ts';
 
@@ -54,7 +55,7 @@ function clientsOf(statuses: readonly ControlPlaneStatus[]): readonly ClientProg
     }
   }
   return [...found]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a], [b]) => compareText(a, b))
     .map(([, entry]) => ({ ...entry, nodes: [...entry.nodes].sort() }));
 }
 

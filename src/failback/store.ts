@@ -1,6 +1,7 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBounded } from '../base/files/bounded-file.ts';
+import { replaceFile } from '../base/files/replace-file.ts';
 import type { Logger } from '../base/log.ts';
 import type { SavedStates } from './keeper.ts';
 
@@ -24,8 +25,7 @@ export function openFailbackStore(folder: string, logger: Logger): FailbackStore
       waiting = undefined;
       try {
         await mkdir(folder, { recursive: true });
-        await writeFile(`${file}.new`, text, { mode: 0o600 });
-        await rename(`${file}.new`, file);
+        await replaceFile(file, text);
       } catch (reason) {
         const { message } = reason as Error;
         logger.warn('failback: states not stored, a control plane that starts would begin anew', { message });

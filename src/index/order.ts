@@ -1,9 +1,5 @@
+import { compareText } from '../base/text/compare-text.ts';
 import type { MeshObject } from '../model/object.ts';
-
-/** Compares by code units: the same on every machine, whatever its locale. */
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
 
 /** The order of precedence of objects: by namespace, then by name. */
 export function compareObjects(a: MeshObject, b: MeshObject): number {

@@ -1,3 +1,4 @@
+import { compareText } from '../base/text/compare-text.ts';
 import { trafficFromAnnotations } from './annotations/annotations.ts';
 import { viewsOf } from './audience.ts';
 import type { Protocol, ServiceEntry, ServicePort } from './service.ts';
@@ -200,8 +201,4 @@ function hiddenPorts(host: string, ranked: readonly ServiceEntry[]): Declaration
 
 function nameOf({ meta }: ServiceEntry): string {
   return `${meta.namespace}/${meta.name} (${meta.origin})`;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,3 +1,4 @@
+import { compareText } from '../base/text/compare-text.ts';
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
 import { mergeTraffic, trafficFromAnnotations } from '../model/annotations/annotations.ts';
 import { type GroupTraffic, roundTripLimits } from '../model/idc.ts';
@@ -266,7 +267,7 @@ function byLocality(instances: readonly Instance[], port: ServicePort): readonly
     if (endpoints === undefined) found.set(instance.locality, [endpoint]);
     else endpoints.push(endpoint);
   }
-  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, endpoints]) => ({ name, endpoints }));
+  return [...found].sort(([a], [b]) => compareText(a, b)).map(([name, endpoints]) => ({ name, endpoints }));
 }
 
 /** The instance's own port of that name, else the service's. Own keys only: a name may be `constructor`. */

@@ -1,3 +1,4 @@
+import { compareText } from '../base/text/compare-text.ts';
 import type { Idc } from '../model/idc.ts';
 import type { SidecarScope } from '../model/node.ts';
 import { addressKind } from '../model/values/address.ts';
@@ -70,7 +71,7 @@ export function planPassthrough(
   return {
     ranges: refusedRanges,
     ports: [...byText]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .sort(([a], [b]) => compareText(a, b))
       .map(([, { address, port }]) => (isAny(address) ? { port } : { address, port })),
   };
 }

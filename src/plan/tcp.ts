@@ -1,4 +1,5 @@
 import { contentHash } from '../base/hash.ts';
+import { compareText } from '../base/text/compare-text.ts';
 import type { GroupView } from '../index/view.ts';
 import type { Protocol, ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
@@ -87,7 +88,7 @@ export function planTcpListeners(
   const found = new Map<string, { listen: ListenAddress; plans: [GroupPlan, ...GroupPlan[]] }>();
   const byHost = plans
     .filter((plan) => plan.protocol === 'tcp' && !plan.byConnect)
-    .sort((a, b) => (a.group.host < b.group.host ? -1 : a.group.host > b.group.host ? 1 : 0));
+    .sort((a, b) => compareText(a.group.host, b.group.host));
   for (const plan of byHost) {
     for (const address of plan.addresses.length > 0 ? plan.addresses : [outbound.address]) {
       const listen = { address, port: plan.group.port };

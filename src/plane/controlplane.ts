@@ -1,5 +1,6 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { showAddress } from '../model/values/listen-address.ts';
 import { connectParts } from './connect.ts';
 import { makeParts } from './parts.ts';
 import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
@@ -28,13 +29,11 @@ export async function startControlPlane(
     await Promise.all([xds.close(), pipeline.close()]);
   }
 
-  const { address } = options.xds;
-  const host = address.includes(':') ? `[${address}]` : address;
-  const port = await xds.listen(`${host}:${options.xds.port}`);
+  const port = await xds.listen(showAddress(options.xds));
   const plane: ControlPlane = {
     ...status,
     metrics,
-    xds: { address, port },
+    xds: { address: options.xds.address, port },
     problems,
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
     confirmDeletes: () =>

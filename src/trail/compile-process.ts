@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { siblingUrl } from '../base/files/open-files.ts';
+import { siblingUrl } from '../base/files/sibling.ts';
 import type { CompileJob, CompileResult } from './compile-main.ts';
 
 /** The compiler keeps some 200 MiB; policies come in bursts, of the listeners of one IDC. */

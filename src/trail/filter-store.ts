@@ -1,6 +1,7 @@
-import { mkdir, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openRegular, readOpened } from '../base/files/bounded-file.ts';
+import { replaceFile } from '../base/files/replace-file.ts';
 
 /** Stored filters, a few KiB each: the four listeners of 32 policies. */
 const filesMax = 128;
@@ -19,15 +20,13 @@ export async function readStored(file: string): Promise<Uint8Array | undefined> 
 }
 
 /**
- * Stores a filter for the next process, and drops the oldest beyond `filesMax`. Atomic: written to a
- * temporary file, then renamed. Rejects if the folder cannot be written.
+ * Stores a filter for the next process, and drops the oldest beyond `filesMax`. Rejects if the folder cannot
+ * be written.
  */
 export async function writeStored(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true });
-  const aside = `${file}.${process.pid}.new`;
-  await writeFile(aside, bytes);
-  await rename(aside, file);
+  await replaceFile(file, bytes, { mode: 0o666, isShared: true });
   const names = (await readdir(folder)).filter((name) => name.endsWith('.wasm'));
   if (names.length <= filesMax) return;
   // Processes may share the folder: a file dropped by another is not an error.

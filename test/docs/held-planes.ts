@@ -377,7 +377,7 @@ const processes: readonly Held[] = [
   ],
   ['the largest scenario', '512 KiB', 'src/config/config-file.ts', 'fileBytesMax = yamlLimits.locatedMax'],
   ['the largest scenario', '64 KiB', 'src/client/token.ts', 'tokenBytesMax = 64 * 1024'],
-  ['a pipe as scenario', '30 s', 'src/base/bounded-file.ts', '[waitMs, waitsMax] = [20, 1_500]'],
+  ['a pipe as scenario', '30 s', 'src/base/files/bounded-file.ts', '[waitMs, waitsMax] = [20, 1_500]'],
   [
     '`isthmus capacity`',
     '0.25 s, 5 s',

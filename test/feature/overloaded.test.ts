@@ -1,8 +1,9 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { replaceFileSync } from '../../src/base/files/replace-file.ts';
 import { ownHeaders } from '../../src/model/trail.ts';
 import { appHeader } from '../../src/translate/sidecar.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
@@ -13,8 +14,7 @@ import { idcYaml } from '../support/objects-yaml.ts';
 const dir = mkdtempSync(join(tmpdir(), 'isthmus-overloaded-'));
 const pressureFile = join(dir, 'pressure');
 function setPressure(value: number) {
-  writeFileSync(`${pressureFile}.new`, String(value));
-  renameSync(`${pressureFile}.new`, pressureFile);
+  replaceFileSync(pressureFile, String(value));
 }
 setPressure(0);
 

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/clock.ts';
+import { replaceFileSync } from '../../src/base/files/replace-file.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
@@ -85,10 +86,7 @@ export async function startMesh(
     for (const child of children) child.kill('SIGKILL');
   });
   const servers: Server[] = [];
-  const save = (file: string, text: string) => {
-    writeFileSync(join(dir, `.${file}.new`), text);
-    renameSync(join(dir, `.${file}.new`), join(dir, file));
-  };
+  const save = (file: string, text: string) => replaceFileSync(join(dir, file), text);
   for (const [file, text] of Object.entries(files)) save(file, text);
   const clock = systemClock;
   const start = ({ sources = [], compiler, ...rest }: MeshOptions, xds: ListenAddress) =>

@@ -1,3 +1,4 @@
+import { compareText } from '../../base/text/compare-text.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import { beginsAt, type Evacuation, evacuationLimits, isFor, stepsInVain } from '../../model/evacuation.ts';
 import type { DrGroup } from '../../model/idc.ts';
@@ -73,7 +74,7 @@ function lintTimes(object: Evacuation, wallMs: number): Lint[] {
 /** More than the API accepts. */
 function lintCount(live: readonly Evacuation[]): Lint[] {
   const { standingMax } = evacuationLimits;
-  const object = [...live].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1))[standingMax];
+  const object = [...live].sort((a, b) => compareText(a.meta.name, b.meta.name))[standingMax];
   if (object === undefined) return [];
   const message = `there are ${live.length} evacuations, and more than ${standingMax} are considered a mistake: each costs with each change. Name several Groups in one, or use a selector.`;
   return [{ code: 'TooManyEvacuations', object, path: ['spec'], message }];

@@ -1,5 +1,5 @@
-/** Rows as lines of text whose columns stand under each other; the first row is the header. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/** Rows as lines of text, with columns aligned; the first row is the header, with a cell for each column. */
+export function textTable(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );

@@ -1,3 +1,4 @@
+import { compareText } from '../../base/text/compare-text.ts';
 /** One Envoy's statistics of a Group's instances at one moment. */
 export interface LoadLook {
   /** `HOST:PORT`. */
@@ -79,7 +80,7 @@ export function summarizeLoad(looks: readonly (readonly EnvoyLook[])[]): GroupSe
   const keys = new Map<string, { readonly idc: string; readonly group: string }>();
   for (const { idc, groups = [] } of looks.flat())
     for (const { group } of groups) keys.set(JSON.stringify([idc, group]), { idc, group });
-  const byName = [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
+  const byName = [...keys].sort(([a], [b]) => compareText(a, b));
   const all = byName.map(([, { idc, group }]) => seenOf(looks, idc, group));
   // An IDC without instances of a Group has no capacity for it.
   return all.filter(({ instances }) => instances > 0);

@@ -1,3 +1,4 @@
+import { textTable } from '../../base/text/text-table.ts';
 import type { AskedEnvoy, GroupSeen } from './capacity-seen.ts';
 
 /** What was read, and for how long. */
@@ -59,9 +60,7 @@ function tableOf(seen: readonly GroupSeen[]): string {
       `${one.concurrentPerInstance ?? '-'}${wordsOf(one)}`,
     ]),
   ];
-  const widths = header.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const lines = rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '));
-  return lines.map((line) => line.trimEnd()).join('\n');
+  return textTable(rows).join('\n');
 }
 
 function wordsOf({ doubts, well, instances }: GroupSeen): string {

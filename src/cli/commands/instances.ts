@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
-import { table } from '../../base/text/text-table.ts';
+import { compareText } from '../../base/text/compare-text.ts';
+import { textTable } from '../../base/text/text-table.ts';
 import { refusalOf } from '../../client/api-client.ts';
 import type { NamedClient } from '../../client/deregistration.ts';
 import type { Answer } from '../../contract/contract.ts';
@@ -94,11 +95,11 @@ function merged(items: readonly Listed[]): readonly Listed[] {
     const one = row?.leaseEndsIn === undefined ? item : row;
     rows.set(key, { ...one, at: [...(row?.at ?? []), ...item.at] });
   }
-  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  return [...rows].sort(([a], [b]) => compareText(a, b)).map(([, row]) => row);
 }
 
 function listText(items: readonly Listed[], isOfMany: boolean): string {
-  const lines = table([
+  const lines = textTable([
     [
       ...['NAMESPACE', 'NAME', 'ADDRESS', 'STATE', 'LEASE', 'GENERATION'],
       ...(isOfMany ? ['AT'] : []),

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { exitCode } from '../../base/exit.ts';
 import { packageVersion } from '../../base/package/version.ts';
-import { table } from '../../base/text/text-table.ts';
+import { textTable } from '../../base/text/text-table.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { askEach } from '../ask-each.ts';
 import { helpEnd } from '../help-end.ts';
@@ -59,13 +59,13 @@ function versionsText({ planes, clients, skew }: Versions): string {
   const blocks = [
     planes.length === 0
       ? []
-      : table([
+      : textTable([
           ['CONTROL PLANE', 'IDC', 'ISTHMUS'],
           ...planes.map(({ admin, idc, version }) => [admin, idc, version ?? 'unknown']),
         ]),
     clients.length === 0
       ? []
-      : table([
+      : textTable([
           ['PROXY', 'VERSION', 'IDC', 'CONNECTED'],
           ...clients.map(({ name, version, idc, nodes }) => [name, version, idc, String(nodes.length)]),
         ]),

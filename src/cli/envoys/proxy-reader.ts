@@ -1,4 +1,5 @@
 import { MeshError } from '../../base/error.ts';
+import { compareText } from '../../base/text/compare-text.ts';
 import { callHttp } from '../../client/http-call.ts';
 import { type NodeRole, nodeMetadataKey, parseNodeScope } from '../../model/node.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
@@ -94,7 +95,7 @@ function underWayOf(stats: readonly Stat[]): readonly UnderWay[] {
     const one = found.get(group) ?? { group, requests: 0, connections: 0 };
     found.set(group, { ...one, [what === 'rq' ? 'requests' : 'connections']: value });
   }
-  return [...found.values()].sort((a, b) => b.requests - a.requests || (a.group < b.group ? -1 : 1));
+  return [...found.values()].sort((a, b) => b.requests - a.requests || compareText(a.group, b.group));
 }
 
 async function ask(at: ListenAddress, path: string, silenceMsMax: number): Promise<object> {

@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { replaceFileSync } from '../../base/files/replace-file.ts';
 import { liveReport } from './live-report.ts';
 import type { LiveEnd, LivePhase, LiveRun } from './live-run.ts';
 
@@ -37,8 +38,9 @@ export function createLiveRecord(
   }
 
   function write(): void {
-    replace(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`);
-    replace(join(dir, 'report.txt'), liveReport(run));
+    const how = { mode: 0o644, isDurable: true };
+    replaceFileSync(join(dir, 'run.json'), `${JSON.stringify(run, null, 2)}\n`, how);
+    replaceFileSync(join(dir, 'report.txt'), liveReport(run), how);
   }
 
   function change(more: Partial<LiveRun>): void {
@@ -57,16 +59,4 @@ export function createLiveRecord(
     phase: (phase) => change({ phases: [...run.phases, phase] }),
     end: (how, why, isUndone) => change({ end: { at: now(), how, why, isUndone } }),
   };
-}
-
-/** Replaces a file atomically and syncs it. */
-function replace(file: string, text: string): void {
-  const fd = openSync(`${file}.new`, 'w', 0o644);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(`${file}.new`, file);
 }

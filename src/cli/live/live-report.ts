@@ -1,3 +1,4 @@
+import { textTable } from '../../base/text/text-table.ts';
 import { percentText } from '../envoys/proxy-counts.ts';
 import type { LiveFigures, LiveRun } from './live-run.ts';
 
@@ -37,7 +38,7 @@ export function liveReport(run: LiveRun): string {
     '',
     ...lines,
     '',
-    ...table(phases.flatMap((phase) => rowsOf(phase.name, phase.seconds, phase.confirmedMs, phase.idcs))),
+    ...tableOf(phases.flatMap((phase) => rowsOf(phase.name, phase.seconds, phase.confirmedMs, phase.idcs))),
     'Times are upper bounds of Envoy’s histogram buckets. `away`: share of tries sent out of the IDC.',
     '',
     'What happened (UTC):',
@@ -66,14 +67,6 @@ function rowsOf(
   ]);
 }
 
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  if (rows.length === 0) return ['Nothing was counted.'];
-  const all = [header, ...rows];
-  const widths = header.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return all.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+function tableOf(rows: readonly (readonly string[])[]): readonly string[] {
+  return rows.length === 0 ? ['Nothing was counted.'] : textTable([header, ...rows]);
 }

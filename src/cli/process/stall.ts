@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../base/clock.ts';
-import { siblingUrl } from '../../base/files/open-files.ts';
+import { siblingUrl } from '../../base/files/sibling.ts';
 
 /** A stall of the event loop: no proxy was read or written, no probe answered. */
 export interface Stall {

@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { replaceFileSync } from '../../base/files/replace-file.ts';
 import { machineClock } from '../time.ts';
 
 /** How often a process whose clock can be stepped looks at the file, in milliseconds. */
@@ -23,8 +24,7 @@ export function readOffset(file: string): number {
 
 /** Writes an offset, whole or not at all. */
 export function writeOffset(file: string, offsetMs: number): void {
-  writeFileSync(`${file}.new`, String(offsetMs));
-  renameSync(`${file}.new`, file);
+  replaceFileSync(file, String(offsetMs));
 }
 
 /**

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { MeshError } from '../../base/error.ts';
-import { siblingUrl } from '../../base/files/open-files.ts';
+import { siblingUrl } from '../../base/files/sibling.ts';
 import { type DrillTraces, drillMark } from './sweep.ts';
 
 /** A process of the world: what to run, and where what it prints goes. */

@@ -1,3 +1,4 @@
+import { textTable } from '../../base/text/text-table.ts';
 import { figuresOf, type PhaseFigures } from '../judge/analysis.ts';
 import { rowState, type Verdict } from '../judge/verdict.ts';
 import { usageText } from '../measure/environment.ts';
@@ -19,7 +20,7 @@ export function figureLines(m: Measurement): string[] {
   const [own, others] = [usageText(m.usage, (u) => u.drill), usageText(m.usage, (u) => u.others)];
   return [
     '',
-    ...align([header, ...rows]),
+    ...textTable([header, ...rows]),
     '',
     `processors used by the drill: ${own}; by others: ${others}`,
     '',
@@ -45,7 +46,7 @@ export function sharesText(shares: Readonly<Record<string, number>>): string {
 export function verdictLines(verdict: Verdict): string[] {
   const marks = { ok: 'ok', missed: 'MISSED', unjudged: 'BUSY' } as const;
   const rows = verdict.rows.map((row) => [marks[rowState(row, verdict)], row.claim, row.bound, row.measured]);
-  return [...align([['', 'verdict', 'bound', 'measured'], ...rows]), '', verdictSummary(verdict, 'caps')];
+  return [...textTable([['', 'verdict', 'bound', 'measured'], ...rows]), '', verdictSummary(verdict, 'caps')];
 }
 
 /** A verdict in a line. */
@@ -57,15 +58,4 @@ export function verdictSummary(verdict: Verdict, style: 'caps' | 'plain' = 'plai
   if (verdict.unjudged)
     return `${word('Not judged')}: the machine was too busy, and ${count('unjudged') - 1} of ${all} bounds, all on times, were missed; run it again on a quiet machine`;
   return `${word('Failed')}: ${count('missed')} of ${all} bounds missed`;
-}
-
-/** Rows as a table: cells of a column begin in one place. */
-export function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

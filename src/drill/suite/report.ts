@@ -1,7 +1,7 @@
+import { textTable } from '../../base/text/text-table.ts';
 import { machineId } from '../judge/machine.ts';
 import { escapeHtml as e } from '../report/chart.ts';
 import { styles } from '../report/report-assets.ts';
-import { align } from '../report/text.ts';
 import {
   type Figure,
   isMet,
@@ -83,7 +83,7 @@ export function summaryLines(results: readonly TrialResult[]): string[] {
   ]);
   return [
     '',
-    ...align([['', 'drill', 'bounds', 'control', 'time'], ...rows]),
+    ...textTable([['', 'drill', 'bounds', 'control', 'time'], ...rows]),
     '',
     ...figures,
     '',

@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { replaceFileSync } from '../../base/files/replace-file.ts';
 import { registryObjects, workloadObject } from './registry-objects.ts';
 import type { IdcPlan, InstancePlan, Topology } from './topology.ts';
 
@@ -34,8 +35,5 @@ export function removeInstance(dir: string, instance: InstancePlan): void {
 }
 
 function save(dir: string, name: string, object: object): void {
-  // Written beside and renamed: a watcher never reads half a file.
-  const temporary = join(dir, `.${name}.tmp`);
-  writeFileSync(temporary, stringify(object));
-  renameSync(temporary, join(dir, name));
+  replaceFileSync(join(dir, name), stringify(object));
 }

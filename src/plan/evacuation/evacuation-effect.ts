@@ -1,3 +1,4 @@
+import { compareText } from '../../base/text/compare-text.ts';
 import type { GroupView, MeshView } from '../../index/view.ts';
 import {
   beginsAt,
@@ -39,7 +40,7 @@ interface EffectContext extends KnownHealth {
 /** All evacuations at a time, by name. */
 export function evacuationStatuses(view: MeshView, wallMs: number): readonly EvacuationStatus[] {
   return [...view.evacuations.values()]
-    .sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1))
+    .sort((a, b) => compareText(a.meta.name, b.meta.name))
     .map(({ meta, spec }) => ({
       ...{ name: meta.name, idc: spec.idc, percentNow: percentAt(spec, wallMs), percent: spec.percent },
       groups: spec.groups,
@@ -63,7 +64,7 @@ export function evacuationEffect(
   const others = evacuationsAt({ ...view, evacuations }, context.wallMs);
   const groups = [...view.groups.values()]
     .filter(({ host, entry }) => isFor(spec, host, entry.meta.labels))
-    .sort((a, b) => (a.host < b.host ? -1 : 1));
+    .sort((a, b) => compareText(a.host, b.host));
   const hosts = groups.map((group) => {
     return { host: group.host, ...fateOf(group, spec.idc, view, others, context.hopLimit) };
   });

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { openRegular, readOpened } from '../../base/files/bounded-file.ts';
+import { replaceFile } from '../../base/files/replace-file.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Evacuation } from '../../model/evacuation.ts';
 import type { Change } from '../../model/object.ts';
@@ -240,20 +241,11 @@ async function load(file: string): Promise<Loaded> {
   }
 }
 
-/** Atomic, and on disk when it resolves. Throws MeshError `unavailable`. */
+/** On disk when it resolves. Throws MeshError `unavailable`. */
 async function write(file: string, records: readonly EvacuationRecord[]): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
-    const handle = await open(`${file}.new`, 'w', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify(records)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(`${file}.new`, file);
-    const folder = await open(dirname(file), 'r');
-    await folder.sync().finally(() => folder.close());
+    await replaceFile(file, `${JSON.stringify(records)}\n`, { isDurable: true });
   } catch (cause) {
     const message = `${file} cannot be written: ${(cause as Error).message}; nothing was changed`;
     throw new MeshError('unavailable', message, { ref: file, cause });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { checkAgreement } from '../../agreement/agreement.ts';
 import type { Lint } from '../../agreement/lint.ts';
 import { systemClock } from '../../base/clock.ts';
+import { compareText } from '../../base/text/compare-text.ts';
 import type { Finding } from '../../model/finding.ts';
 import { type MeshObject, refOf } from '../../model/object.ts';
 import { findingOf } from '../parse/fault.ts';
@@ -63,9 +64,7 @@ function sorted(problems: readonly Finding[], folder: string): readonly Finding[
   // Without a line: the whole file.
   const before = (a: number, b: number) => (a || 0) - (b || 0);
   return placed
-    .sort((a, b) =>
-      a.file === b.file ? before(a.line, b.line) || before(a.column, b.column) : a.file < b.file ? -1 : 1,
-    )
+    .sort((a, b) => compareText(a.file, b.file) || before(a.line, b.line) || before(a.column, b.column))
     .map(({ problem }) => problem);
 }
 

@@ -1,3 +1,4 @@
+import { compareText } from '../../base/text/compare-text.ts';
 import type { Entry } from './documents.ts';
 
 /** A file's claim to an object's name. */
@@ -119,5 +120,5 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
 }
 
 function compare(a: Claim, b: Claim): number {
-  return a.file < b.file ? -1 : a.file > b.file ? 1 : a.position - b.position;
+  return compareText(a.file, b.file) || a.position - b.position;
 }

@@ -3,13 +3,18 @@ import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Finding } from '../../model/finding.ts';
-import { type Change, refKey, refOf } from '../../model/object.ts';
-import { createLossGuard, type LossRule, type LossVerdict, lossRule } from '../lastgood/loss-guard.ts';
+import type { Change } from '../../model/object.ts';
+import {
+  createLossGuard,
+  type LossRule,
+  type LossVerdict,
+  losesAllInstances,
+  lossRule,
+} from '../lastgood/loss-guard.ts';
 import { type DeletionGuard, noFacets, type Sink, type Source, type SourceFacets } from '../source.ts';
 import type { DoubtRule } from './file-reader.ts';
 import { createFolder } from './folder.ts';
 import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-report.ts';
-import type { ObjectsInForce } from './objects-in-force.ts';
 import { createWatchers } from './watchers.ts';
 
 /** Times of the source, in milliseconds. */
@@ -138,7 +143,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       inForce: catalog.size,
       found: catalog.found,
       isFound: catalog.isFound,
-      allInstances: losesAllInstances(catalog),
+      allInstances: losesAllInstances(catalog.missing, catalog.objects()),
       replaced: root !== home,
       readable: folder.unreachable === undefined,
     });
@@ -252,16 +257,4 @@ function sameProblems(a: readonly Finding[], b: readonly Finding[]): boolean {
       );
     })
   );
-}
-
-/** Whether all WorkloadEntries in force, at least two, are missing. */
-function losesAllInstances({ missing, objects }: Pick<ObjectsInForce, 'missing' | 'objects'>): boolean {
-  if (missing.size < 2) return false;
-  let lost = 0;
-  for (const object of objects()) {
-    if (object.kind !== 'WorkloadEntry') continue;
-    if (!missing.has(refKey(refOf(object)))) return false;
-    lost += 1;
-  }
-  return lost > 1;
 }

@@ -2,6 +2,7 @@ import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noFile, systemErrorCode } from '../../base/system-error.ts';
+import { compareText } from '../../base/text/compare-text.ts';
 
 /** The content of a folder and its sub-folders. */
 export interface Scan {
@@ -78,7 +79,7 @@ export async function scanFolder(root: string): Promise<Scan> {
 
   await visit('', new Set());
   if (visits > foldersMax) throw new Error(tooMany);
-  return { files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), folders, unreadable };
+  return { files: new Map([...files].sort(([a], [b]) => compareText(a, b))), folders, unreadable };
 }
 
 const tooMany = `there are more than ${foldersMax} folders, those that links lead to counted each time; do links in it lead to each other?`;

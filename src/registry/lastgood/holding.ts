@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../../model/object.ts';
-import { createLossGuard, type LossRule } from './loss-guard.ts';
+import { createLossGuard, type LossRule, losesAllInstances } from './loss-guard.ts';
 
 /** What a holding needs. */
 interface HoldingOptions {
@@ -63,7 +63,8 @@ export function createHolding(options: HoldingOptions): Holding {
   function state() {
     return {
       ...{ now: clock.now(), missing, inForce: inForce.size, found: upstream.size, replaced: false },
-      ...{ allInstances: losesAllInstances(), readable: reachable, isFound: isUpstream },
+      ...{ readable: reachable, isFound: isUpstream },
+      allInstances: losesAllInstances(missing, inForce.values()),
     };
   }
 
@@ -76,17 +77,6 @@ export function createHolding(options: HoldingOptions): Holding {
     missing.delete(key);
     inForce.delete(key);
     return object === undefined ? [] : [{ type: 'delete', ref: refOf(object), at }];
-  }
-
-  function losesAllInstances(): boolean {
-    if (missing.size < 2) return false;
-    let lost = 0;
-    for (const [key, { kind }] of inForce) {
-      if (kind !== 'WorkloadEntry') continue;
-      if (!missing.has(key)) return false;
-      lost += 1;
-    }
-    return lost > 1;
   }
 
   function takeOne(change: Change): Change[] {

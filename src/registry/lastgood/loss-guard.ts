@@ -1,3 +1,5 @@
+import { type MeshObject, refKey, refOf } from '../../model/object.ts';
+
 /** When missing objects are deleted, and when their deletion is held. Times in milliseconds. */
 export interface LossRule {
   /** Quiet time before a deletion: a rename makes a file disappear for a moment. */
@@ -151,4 +153,16 @@ export function createLossGuard(rule: LossRule): LossGuard {
       confirmed = true;
     },
   };
+}
+
+/** `LossState.allInstances`, of keys that are missing among the objects in force. */
+export function losesAllInstances(missing: ReadonlySet<string>, inForce: Iterable<MeshObject>): boolean {
+  if (missing.size < 2) return false;
+  let lost = 0;
+  for (const object of inForce) {
+    if (object.kind !== 'WorkloadEntry') continue;
+    if (!missing.has(refKey(refOf(object)))) return false;
+    lost += 1;
+  }
+  return lost > 1;
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, stat, unlink, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, rename, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { breathe } from '../../base/breathe.ts';
 import { MeshError } from '../../base/error.ts';
 import { openRegular } from '../../base/files/bounded-file.ts';
+import { replaceFile } from '../../base/files/replace-file.ts';
 import type { MeshObject } from '../../model/object.ts';
 
 /** The first line of a snapshot. */
@@ -36,7 +37,7 @@ const version = 1;
 const lineObjects = 500;
 
 /**
- * Replaces `file` atomically: written beside it, synced, then renamed. In slices, so that pushes go on.
+ * Replaces `file`, durably (`replaceFile`). In slices, so that pushes go on.
  * Rejects with MeshError `unavailable` if the disk fails; the old file stays.
  */
 export async function writeSnapshot(
@@ -66,33 +67,14 @@ export async function writeSnapshot(
   const sha256 = hash.digest('hex');
   const counts = { objects: objects.length, instances, bytes, sha256 };
   const header: SnapshotHeader = { format, version, idc, source, writtenAt, ...counts };
-  const beside = `${file}.new`;
   try {
-    const handle = await open(beside, 'w', 0o600);
-    try {
-      await handle.writeFile([Buffer.from(`${JSON.stringify(header)}\n`), ...lines]);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(beside, file);
-    await syncFolder(dirname(file));
+    const content = [Buffer.from(`${JSON.stringify(header)}\n`), ...lines];
+    await replaceFile(file, content, { isDurable: true });
   } catch (cause) {
-    await unlink(beside).catch(() => {});
     const message = `cannot write the last good state: ${(cause as Error).message}; free or mend the disk`;
     throw new MeshError('unavailable', message, { ref: file, cause });
   }
   return header;
-}
-
-/** Makes a rename durable: it is in the folder. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Marks the snapshot as still current, by the file's time. */

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { type Clock, sleep } from '../../base/clock.ts';
+import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { siblingUrl } from '../../base/files/sibling.ts';
 import type { Commit, Opened, StoreAnswer } from './lease-worker.ts';
 
 /** Rows on disk, written by a thread, so that waiting for the disk does not delay pushes. */
@@ -47,8 +48,7 @@ function advice({ code, message }: { code: string; message: string }): string {
 }
 
 async function start(file: string): Promise<{ worker: Worker; answer: StoreAnswer }> {
-  const script = import.meta.url.endsWith('.ts') ? './lease-worker.ts' : './lease-worker.js';
-  const worker = new Worker(new URL(script, import.meta.url), {
+  const worker = new Worker(siblingUrl(import.meta.url, './lease-worker'), {
     workerData: file,
     execArgv: [],
     name: 'isthmus-leases',
@@ -109,7 +109,5 @@ function createStore(worker: Worker, opened: Opened, file: string): LeaseStore {
 
 /** Like `sleep`, for the start, when nothing else keeps the process alive. */
 async function sleepAlive(clock: Clock, delayMs: number): Promise<void> {
-  const alive = new MessageChannel();
-  alive.port1.ref();
-  await sleep(clock, delayMs).finally(() => alive.port1.close());
+  await sleep(clock, delayMs).finally(keepProcess());
 }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceFileSync } from '../../../src/base/files/replace-file.ts';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { connectXds, type XdsClient } from '../clients/xds-client.ts';
 import { freeAddress, get, until } from '../mesh.ts';
@@ -45,10 +46,7 @@ export interface Attacked {
 export async function startAttacked(isOpen = false): Promise<Attacked> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-attacked-'));
   const config = mkdtempSync(join(dir, 'config-'));
-  const save = (name: string, text: string) => {
-    writeFileSync(join(config, `.${name}.new`), text);
-    renameSync(join(config, `.${name}.new`), join(config, name));
-  };
+  const save = (name: string, text: string) => replaceFileSync(join(config, name), text);
   save('idc.yaml', idcYaml);
   for (let i = 0; i < groups; i++) save(`g${i}.yaml`, groupYaml(`g${i}`));
   let port = 1;

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../src/base/clock.ts';
+import { replaceFileSync } from '../../../src/base/files/replace-file.ts';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../mesh.ts';
 import { idcYaml } from '../objects-yaml.ts';
@@ -67,10 +68,7 @@ process.once('exit', () => rmSync(filters, { recursive: true, force: true }));
 export async function startServe(options: ServedOptions = {}): Promise<Served> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-served-'));
   const config = mkdtempSync(join(dir, 'config-'));
-  const save = (file: string, text: string) => {
-    writeFileSync(join(config, `.${file}.new`), text);
-    renameSync(join(config, `.${file}.new`), join(config, file));
-  };
+  const save = (file: string, text: string) => replaceFileSync(join(config, file), text);
   for (const [file, text] of Object.entries({ 'idc.yaml': idcYaml, ...options.files })) save(file, text);
   writeFileSync(join(dir, 'token'), token);
   const [xds, admin] = await Promise.all([freeAddress(), freeAddress()]);

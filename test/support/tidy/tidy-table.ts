@@ -25,7 +25,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: { zod: 'all', yaml: 'all', 'js-yaml': 'all' },
     node: true,
   },
-  index: { folders: ['model', 'agreement'], node: false },
+  index: { folders: ['base', 'model', 'agreement'], node: false },
   plan: { folders: ['base', 'model', 'index'], node: false },
   translate: {
     folders: ['base', 'model', 'index', 'plan'],

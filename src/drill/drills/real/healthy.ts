@@ -1,3 +1,4 @@
+import { compareText } from '../../../base/text/compare-text.ts';
 import { type Call, callMs } from '../../call/call.ts';
 import { type Row, timedBy } from '../../judge/row.ts';
 import { quantile } from '../../judge/stats.ts';
@@ -70,7 +71,7 @@ function executedRow(healthy: readonly Sample[], executions: ReadonlyMap<string,
   const count = (list: readonly Sample[]) =>
     list.reduce((sum, { id }) => sum + (executions.get(id)?.length ?? 0), 0);
   const told = [...byMethod]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a], [b]) => compareText(a, b))
     .map(([method, list]) => `${method} ${count(list)} of ${list.length}`);
   const wrong = healthy.filter(({ id }) => executions.get(id)?.length !== 1);
   const example = wrong[0] ? `; first ${wrong[0].id}: ${executions.get(wrong[0].id)?.length ?? 0} times` : '';
