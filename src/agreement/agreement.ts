@@ -9,7 +9,7 @@ import { lintConflicts, lintIdcs } from './conflicts.ts';
 import { lintByName } from './entries/lint-by-name.ts';
 import { lintNames } from './entries/lint-dns.ts';
 import { lintHosts } from './entries/lint-hosts.ts';
-import { lintInstances } from './entries/lint-instances.ts';
+import { type KnownInstances, lintInstances } from './entries/lint-instances.ts';
 import { lintPorts } from './entries/lint-ports.ts';
 import { lintTcp } from './entries/lint-tcp.ts';
 import type { Lint } from './lint.ts';
@@ -39,6 +39,8 @@ export interface Looked {
   readonly doubtful?: ReadonlySet<Kind>;
   /** Milliseconds since the Unix epoch. */
   readonly wallMs: number;
+  /** What an earlier look found of instances, for one that looks again and again; nothing by default. */
+  readonly knownInstances?: KnownInstances;
 }
 
 /** By object, the paths of the fields that have a fault. */
@@ -62,7 +64,7 @@ export function* agreementChecks(looked: Looked): Generator<Lint[]> {
   const isTold = ({ lacks = [] }: Lint) => !lacks.some((kind) => doubtful.has(kind));
   const mesh = createMesh(objects, wallMs);
   yield [];
-  for (const found of lintMesh(mesh)) yield found.filter(isTold);
+  for (const found of lintMesh(mesh, looked.knownInstances)) yield found.filter(isTold);
   if (drafts.size === 0) return;
   for (const found of lintMesh(createMesh([...objects, ...drafts.keys()], wallMs)))
     yield found.filter((lint) => isOfDraft(lint, drafts) && isTold(lint));
@@ -91,13 +93,13 @@ function isOfDraft({ code, object, path: [, field = ''] }: Lint, drafts: Drafts)
   );
 }
 
-function* lintMesh(mesh: Mesh): Generator<Lint[]> {
+function* lintMesh(mesh: Mesh, knownInstances?: KnownInstances): Generator<Lint[]> {
   const { entries, workloads, rules, idcs, groups, coverage } = mesh;
   yield lintGroups(mesh);
   yield lintIdcs(mesh);
   yield lintConflicts(mesh);
   yield lintHosts(entries);
-  yield lintInstances(entries, workloads, new Set(idcs.map(({ meta }) => meta.name)));
+  yield lintInstances(entries, workloads, new Set(idcs.map(({ meta }) => meta.name)), knownInstances);
   yield lintRules(mesh);
   yield lintOutlier(mesh);
   yield lintZones(mesh);

@@ -6,6 +6,7 @@ import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/service.ts';
 import { covers as coversHost, isWildcard } from '../model/values/hostname.ts';
 import { byHost } from './entries/lint-hosts.ts';
+import { lazy } from './lazy.ts';
 
 /** All objects by kind, and who is for whom: looked up, so that a check costs what it finds. */
 export interface Mesh {
@@ -41,8 +42,8 @@ export function createMesh(objects: Iterable<MeshObject>, wallMs: number): Mesh 
   const workloads = all.filter((object) => object.kind === 'WorkloadEntry');
   const groups = all.filter((object) => object.kind === 'DrGroup');
   const hosts = byHost(entries);
-  const coverage = once(() => coverageOf(groups, entries, hosts));
-  const selection = once(() => selectionOf(workloads));
+  const coverage = lazy(() => coverageOf(groups, entries, hosts));
+  const selection = lazy(() => selectionOf(workloads));
   return {
     ...{ entries, workloads, groups, wallMs },
     rules: all.filter((object) => object.kind === 'DestinationRule'),
@@ -55,14 +56,6 @@ export function createMesh(objects: Iterable<MeshObject>, wallMs: number): Mesh 
       groupsOf: (entry) => coverage().groupsOf(entry),
     },
     selectedBy: (entry) => selection()(entry),
-  };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
   };
 }
 

@@ -1,4 +1,5 @@
 import { agreementChecks, checkAgreement, type Looked } from '../../agreement/agreement.ts';
+import { noKnownInstances } from '../../agreement/entries/lint-instances.ts';
 import { findingOfLint, type Lint } from '../../agreement/lint.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { ObjectFinding } from '../../model/finding.ts';
@@ -37,6 +38,8 @@ const holdsMs = 10_000;
 /** Creates the watch; it looks for the first time when it is asked, or touched. */
 export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
   const { clock } = options;
+  const knownInstances = noKnownInstances();
+  const looked = () => ({ ...options.looked(), knownInstances });
   let known: readonly ObjectFinding[] = [];
   let lookedAt = Number.NEGATIVE_INFINITY;
   let changes = 0;
@@ -54,7 +57,7 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
     if (timer !== undefined) return;
     timer = clock.after(Math.max(watchTimes.afterMs, watchTimes.timesLonger * tookMs), () => {
       timer = undefined;
-      if (options.isDue()) look(agreementChecks(options.looked()), [], changes, 0);
+      if (options.isDue()) look(agreementChecks(looked()), [], changes, 0);
       else schedule();
     });
   }
@@ -78,8 +81,7 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
 
   return {
     findings() {
-      if (seen !== changes || clock.now() - lookedAt > holdsMs)
-        keep(checkAgreement(options.looked()), changes);
+      if (seen !== changes || clock.now() - lookedAt > holdsMs) keep(checkAgreement(looked()), changes);
       return known;
     },
     known: () => known,

@@ -41,9 +41,10 @@ export interface Sequence {
 /**
  * The number before a server's first response, random: some clients continue with the nonce of their previous
  * stream, to this server before a restart or to another one, and it must not be the nonce of a response here.
+ * Below 2^30, as V8 keeps small integers in place and larger ones in an object each.
  */
 export function firstSequence(random: Random): number {
-  return Math.floor(random() * 2 ** 48);
+  return Math.floor(random() * 2 ** 30);
 }
 
 /**
