@@ -11,8 +11,8 @@ export const chaosDrill: Drill<ScenarioFacts> = {
   name: 'chaos',
   summary: 'random faults in a random world, from a seed that replays',
   description:
-    'Make a world and a schedule of faults from a seed (instances, gateways and control planes killed and stopped, packets to instances dropped, instances deregistered, IDCs evacuated), send a mixed load of HTTP/1.1, HTTP/2, gRPC and TCP, and hold at every moment that nothing runs in circles, nothing reaches what has left, no POST or PUT is executed twice, no IDC has more work of others than it bears, and nothing fails that could have been served.',
-  unprotected: 'close the way to other IDCs: the planted fault that must be found',
+    'Make a world and a schedule of faults from a seed (instances, gateways and control planes killed and stopped, packets to instances dropped, instances deregistered, IDCs evacuated), send a mixed load of HTTP/1.1, HTTP/2, gRPC and TCP, and check throughout that no request loops, none reaches a deregistered instance, no POST or PUT is executed twice, no IDC gets more work from other IDCs than its capacity, and no request fails that could have been served.',
+  unprotected: 'stop requests from crossing to other IDCs: the planted fault that must be found',
   flags: [
     { name: 'minutes', value: 'n', description: 'how long', default: '1' },
     {
@@ -26,7 +26,7 @@ export const chaosDrill: Drill<ScenarioFacts> = {
       name: 'plant',
       value: 'fault',
       description:
-        'what --unprotected takes away: the way to other IDCs, or what bounds them, where the seed has it',
+        'what --unprotected takes away: crossings to other IDCs, or their limit by capacity, where the seed has one',
       choices: plants,
       default: 'crossing',
     },
@@ -45,7 +45,7 @@ function plan({ flags, seed = 1, ...choice }: Choice): DrillPlan<ScenarioFacts> 
     throw new MeshError('invalid', `--plant is one of ${plants.join(', ')}, --drop is on or off.`);
   const scenario = chaosScenario(seed, { minutes, drops: flags.drop === 'on', plant });
   const [fault] = checkScenario(scenario);
-  if (fault) throw new MeshError('internal', `seed ${seed} gives a scenario that is none: ${fault.message}`);
+  if (fault) throw new MeshError('internal', `seed ${seed} gives an invalid scenario: ${fault.message}`);
   const planned = planScenario(scenario, choice);
   return {
     ...planned,

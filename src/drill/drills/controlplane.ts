@@ -22,12 +22,12 @@ export const controlPlaneDrill: Drill<ControlPlaneFacts> = {
   name: 'controlplane',
   summary: 'kill the control plane of one IDC, then also lose its registry',
   description:
-    'Start two IDCs of real Envoys, kill -9 the control plane of one under load, change its registry meanwhile, start it again; then kill it once more and start it over a registry without instances. Judges that no client noticed, that changes arrive, and that no proxy ever had fewer endpoints.',
-  unprotected: 'lose the last good state, too: the negative control',
+    'Start two IDCs of real Envoys, kill -9 the control plane of one under load, change its registry meanwhile, start it again; then kill it once more and start it over a registry without instances. Judges that no client is affected, that changes arrive, and that no proxy ever has fewer endpoints.',
+  unprotected: 'lose the last good state too: the negative control',
   flags: [],
   rates: { caller: 500, edge: 100 },
   plan: ({ unprotected, quick }): DrillPlan<ControlPlaneFacts> => ({
-    title: `the control plane of ${killedIdc} killed, then also its registry lost`,
+    title: `the control plane of ${killedIdc} is killed, then killed again with its registry lost`,
     label: unprotected ? 'controlplane unprotected' : 'controlplane',
     phases: {
       steady: 3,
@@ -53,7 +53,7 @@ export const controlPlaneDrill: Drill<ControlPlaneFacts> = {
     }),
     control: {
       off: 'the last good state is lost, too',
-      proves: 'without it a control plane that has lost its registry takes the endpoints away',
+      proves: 'without it a control plane that has lost its registry removes the endpoints',
     },
   }),
 };

@@ -24,17 +24,19 @@ const steps = [10, 50, 100] as const;
 /** The least time for which the last step is looked at, in milliseconds. */
 const lookMsMin = 2_000;
 
-/** `make drill-evacuate`: requests leave an IDC, step by step, and come home as the other one dies. */
+/**
+ * `make drill-evacuate`: an IDC is evacuated step by step, and its requests come home when the stand-in dies.
+ */
 export const evacuateDrill: Drill<EvacuateFacts> = {
   name: 'evacuate',
-  summary: 'let requests leave an IDC step by step, then kill the one that stands in',
+  summary: 'evacuate an IDC step by step, then kill the stand-in',
   description:
-    'Start two IDCs of real Envoys, let 10, 50 and 100 % of the requests leave one of them by `isthmus evacuate`, kill everything that serves in the other, start it again, and end the evacuation. Judges the shares, how soon the last request has left, that everybody comes home, and that no request fails but POSTs that were in work on what died.',
+    'Start two IDCs of real Envoys, evacuate 10, 50 and 100 % of the requests of one of them by `isthmus evacuate`, kill everything that serves in the other, start it again, and end the evacuation. Judges the shares, how soon the last request has left, that all requests come home, and that no request fails except POSTs in work on what was killed.',
   unprotected: 'at 100 % take the instances out of the registry instead: the negative control',
   flags: [],
   rates: { caller: 220, post: 70, edge: 70 },
   plan: ({ unprotected, quick }): DrillPlan<EvacuateFacts> => ({
-    title: `requests leave ${left}, and ${standIn} dies`,
+    title: `${left} is evacuated, then ${standIn} is killed`,
     label: unprotected ? 'evacuate unprotected' : 'evacuate',
     phases: {
       steady: 3,
@@ -56,7 +58,7 @@ export const evacuateDrill: Drill<EvacuateFacts> = {
     figures: ({ shares, home, died, revivedAt }) => ({ shares, home, died, revivedAt }),
     control: {
       off: 'at 100 % the instances are taken out of the registry',
-      proves: 'who is not there any more is no last resort: nobody comes home',
+      proves: 'deregistered instances are no last resort: no request comes home',
     },
   }),
 };
@@ -116,7 +118,7 @@ async function play(scene: Scene, unprotected: boolean): Promise<EvacuateFacts> 
   if (unprotected) for (const instance of instances) saveInstance(registry, stage.topology, instance, 1);
   const { moment: revived } = await scene.restart(`${standIn} starts again`, struck);
   await scene.healthy(struck, recovery.to - machineClock.now());
-  const ended = await evacuate(scene, `everybody comes home to ${left}`, ['--undo']);
+  const ended = await evacuate(scene, `the evacuation of ${left} ends`, ['--undo']);
   const again = await scene.begin('steady again');
   await scene.ended();
   const home = { ...ended, percent: 0, until: again.to };

@@ -5,7 +5,7 @@ export const failbackColdDrill = drillFromFile({
   name: 'failback-cold',
   summary: 'lose an IDC whose instances come back cold',
   description:
-    'Start two IDCs with two Groups that are alike, but that one asks for `failback`. Kill the instances of one IDC, start them again, ten times as slow as before for 250 requests each. Judges that the Group that comes home in steps has no worse second than half of what the other one has.',
-  unprotected: 'neither Group comes home in steps: the negative control',
+    'Start two IDCs with two Groups that differ only in that one has `failback`. Kill the instances of one IDC, start them again cold: ten times as slow at first, warm after 250 requests each. Judges that the worst second of the Group with `failback` is at most half as bad as that of the other.',
+  unprotected: 'both Groups fail back at once: the negative control',
   rates: { caller: 200 },
 });

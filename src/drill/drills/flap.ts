@@ -1,11 +1,11 @@
 import { drillFromFile } from './from-file.ts';
 
-/** `make drill-flap`: the instances of an IDC go and come, again and again. */
+/** `make drill-flap`: the instances of an IDC are killed and started again, several times. */
 export const flapDrill = drillFromFile({
   name: 'flap',
-  summary: 'let the instances of one IDC go and come, again and again',
+  summary: 'kill the instances of one IDC and start them again, several times',
   description:
-    'Start two IDCs with two Groups that are alike, but that one asks for `failback`. Kill the instances of one IDC and start them again, several times. Judges that the requests of the Group that comes home in steps change sides twice: away, and home when it is over.',
-  unprotected: 'neither Group comes home in steps: the negative control',
+    'Start two IDCs with two Groups that differ only in that one has `failback`. Kill the instances of one IDC and start them again, several times. Judges that the requests of the Group with `failback` change sides twice: away, and home at the end.',
+  unprotected: 'both Groups fail back at once: the negative control',
   rates: { caller: 120 },
 });

@@ -22,11 +22,10 @@ const [checkout, legacy, catalog] = ['checkout', 'legacy', 'catalog'] as const;
 /** `make drill-loop`: both IDCs lose all instances. No request may circulate between them. */
 export const loopDrill: Drill<LoopFacts> = {
   name: 'loop',
-  summary: 'leave nobody to serve in either of two IDCs: nothing may run in circles',
+  summary: 'leave no instance in either of two IDCs: no request may loop',
   description:
-    'Start two IDCs with hop limit 2, kill all instances of two Groups in both, and judge that each request crosses at most once, is refused in words within a second, and that a third Group beside loses nothing.',
-  unprotected:
-    'switch loop prevention off (filters and routes): the negative control, which must show circles',
+    'Start two IDCs with hop limit 2, kill all instances of two Groups in both, and judge that each request crosses at most once, is refused with a reason within a second, and that requests to a third Group are not affected.',
+  unprotected: 'switch loop prevention off (filters and routes): the negative control, which must show loops',
   flags: [],
   rates: { caller: 130, edge: 90 },
   plan,
@@ -45,10 +44,10 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
     ...(unprotected && { control: ['--loop-prevention', 'off'] }),
   };
   return {
-    title: 'kill -9 of all instances of two Groups in both of two IDCs',
+    title: 'kill -9 of all instances of two Groups in both IDCs',
     label: unprotected ? 'loop unprotected' : 'loop',
     phases: { steady: 3, 'nobody left': unprotected ? 4 : quick ? 6 : 20, recovery: 9, 'steady again': 3 },
-    // One request in a circle is hundreds of requests.
+    // One looping request is hundreds of requests.
     ...(unprotected && { rates: { caller: 6, edge: 4 } }),
     world,
     loads: planLoads,
@@ -60,7 +59,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
     figures: (m) => ({ circles: circlesOf(m), refusing: m.refusing }),
     control: {
       off: 'loop prevention is off in filters and routes',
-      proves: 'without it requests run in circles between the IDCs',
+      proves: 'without it requests loop between the IDCs',
     },
   };
 }
@@ -91,7 +90,7 @@ async function play(scene: Scene): Promise<LoopFacts> {
   const recovery = await scene.begin('recovery');
   const healed = await scene.restart('all of them start again', victims);
   const healthy = scene.healthy(victims, recovery.to - machineClock.now());
-  // Not before it answers: an instance that is announced too early is tried in vain.
+  // Not before it answers: an instance that is announced too early gets requests that fail.
   const healthyAt = await healthy;
   scene.announce(gone);
   await scene.begin('steady again');

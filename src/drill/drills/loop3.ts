@@ -30,9 +30,8 @@ export const loop3Drill: Drill<LoopFacts> = {
   name: 'loop3',
   summary: 'lose one of three IDCs after another, in a ring of preferences',
   description:
-    'Start three IDCs that prefer each other in a ring, with hop limit 2; take the instances of one after another away, and bring them back. Judge that no request visits an IDC twice, and that each one that some IDC could serve is served.',
-  unprotected:
-    'switch loop prevention off (filters and routes): the negative control, which must show circles',
+    'Start three IDCs that prefer each other in a ring, with hop limit 2; kill the instances of one after another, and start them again. Judge that no request visits an IDC twice, and that each one that some IDC could serve is served.',
+  unprotected: 'switch loop prevention off (filters and routes): the negative control, which must show loops',
   flags: [],
   rates: { caller: 60, edge: 30 },
   plan,
@@ -54,7 +53,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
   };
   const short = quick || unprotected;
   return {
-    title: 'instances of three IDCs lost one IDC after another, in a ring of preferences',
+    title: 'the instances of three IDCs are killed, one IDC after another, in a ring of preferences',
     label: unprotected ? 'loop3 unprotected' : 'loop3',
     phases: {
       steady: 3,
@@ -65,7 +64,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
       recovery: 6,
       'steady again': 3,
     },
-    // One request in a circle is hundreds of requests.
+    // One looping request is hundreds of requests.
     ...(unprotected && { rates: { caller: 6, edge: 4 } }),
     world,
     loads: planLoads,
@@ -80,7 +79,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
     figures: (m) => ({ circles: circlesOf(m), refusing: m.refusing, order }),
     control: {
       off: 'loop prevention is off in filters and routes',
-      proves: 'without it requests run in circles between the IDCs',
+      proves: 'without it requests loop between the IDCs',
     },
   };
 }
@@ -118,7 +117,7 @@ async function play(scene: Scene): Promise<LoopFacts> {
     const names = list.join(' and ');
     const { moment } = await scene.restart(`all instances of ${names} start again`, parts);
     for (const idc of list) ended.push({ ...(downs.get(idc) as Down), to: moment.from });
-    // What is announced before it answers is tried in vain.
+    // An instance that is announced before it answers gets requests that fail.
     const healthyAt = await scene.healthy(parts, patienceMs);
     scene.announce(uncheckedOf(parts));
     if (!Number.isNaN(healthyAt))

@@ -8,8 +8,8 @@ export const outageDrill = drillFromFile({
   name: 'outage',
   summary: 'lose the instances of one IDC, or all of it',
   description:
-    'Start two IDCs of real Envoys, send an open-loop load, take one of them away, bring it back, and judge what the clients saw.',
-  unprotected: 'switch the priorities between IDCs off: the negative control',
+    'Start two IDCs of real Envoys, send an open-loop load, take one of them down, bring it back, and judge what the clients saw.',
+  unprotected: 'let no request cross between IDCs: the negative control',
   rates: { caller: 500, edge: 100 },
   variants: {
     flag: { name: 'outage', value: 'kind', description: 'what happens to sh-a' },

@@ -1,12 +1,13 @@
 import { drillFromFile } from './from-file.ts';
 
-/** `make drill-overload`: an IDC fails whose load is several times what the other one bears. */
+/** `make drill-overload`: an IDC is lost whose load is several times the capacity of the other one. */
 export const overloadDrill = drillFromFile({
   name: 'overload',
-  summary: 'let one IDC fail whose load is three times what the other one bears',
+  summary: 'lose an IDC whose load is three times the capacity of the other one',
   description:
-    'Start two IDCs; the instances of the second work on a few requests at once, and its own users take 0.6 of that. Kill the instances of the first, whose users send three times as much as the second bears, and judge that the second goes on: what it bears is served, its own users first, and what is refused is refused at once, in words, and not tried over and over.',
-  unprotected: 'declare no capacity, so that nothing bounds what comes over: the negative control',
+    'Start two IDCs; the instances of the second have a small capacity, 0.6 of which its own users take. Kill the instances of the first, whose users send three times the capacity of the second. Judges that the second serves up to its capacity, its own users first, and that other requests are refused at once, with a reason, and not retried over and over.',
+  unprotected:
+    'declare no capacity, so that requests from the other IDC are not limited: the negative control',
   rates: { own: 40, 'own-edge': 8, spilled: 216, 'spilled-post': 24 },
   variants: {
     flag: {

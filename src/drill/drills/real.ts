@@ -21,13 +21,13 @@ const [full, quick] = [
   { steady: 28, fault: 7, recovery: 5, quietMs: 16_000 },
 ];
 
-/** `make drill-real`: traffic as people have it. */
+/** `make drill-real`: realistic traffic. */
 export const realDrill: Drill<RealFacts> = {
   name: 'real',
   summary:
     'slow answers, big bodies, long streams, all methods and protocols; then lose an IDC in three ways',
   description:
-    'Start two IDCs, send a mixed load (HTTP/1.1 with bodies, gRPC, websockets, server-sent events, TCP; answers from 1 ms to 20 s, bodies of up to 8 MiB), judge that each request is executed once while nothing is broken, then kill, stop and cut off the instances of one IDC, and judge that what could be saved was.',
+    'Start two IDCs, send a mixed load (HTTP/1.1 with bodies, gRPC, websockets, server-sent events, TCP; answers from 1 ms to 20 s, bodies of up to 8 MiB), judge that each request is executed once while nothing is broken, then kill, stop and cut off the instances of one IDC, and judge that every request that could be saved was.',
   unprotected:
     'hedge after 400 ms, end requests after 15 s and eject for failures in a row, nothing broken: the negative control',
   flags: [
@@ -52,7 +52,7 @@ function plan({ flags, unprotected, quick: short }: Choice): DrillPlan<RealFacts
   return {
     title: unprotected
       ? 'mixed traffic with hedging after 400 ms'
-      : `mixed traffic, and the instances of ${lostIdc} lost (${kinds.join(', ')})`,
+      : `mixed traffic, and the instances of ${lostIdc} are lost (${kinds.join(', ')})`,
     label: unprotected ? 'real unprotected' : 'real',
     phases: unprotected ? { steady: 30 } : phasesOf(kinds, times),
     world: {

@@ -18,12 +18,12 @@ export const rollingDrill: Drill<RollingFacts> = {
   name: 'rolling',
   summary: 'replace every instance of checkout, two at a time',
   description:
-    'Start two IDCs whose checkout instances run under `isthmus run`, replace each of them, two at a time, under load, and judge that no client noticed.',
+    'Start two IDCs whose checkout instances run under `isthmus run`, replace each of them, two at a time, under load, and judge that no client is affected.',
   unprotected: 'pass the signal on without waiting for the proxies: the negative control',
   flags: [],
   rates: { caller: 500 },
   plan: ({ unprotected, quick }): DrillPlan<RollingFacts> => ({
-    title: 'every checkout instance of both IDCs replaced, two at a time',
+    title: 'every checkout instance of both IDCs is replaced, two at a time',
     label: unprotected ? 'rolling unprotected' : 'rolling',
     phases: { steady: 3, rolling: quick ? 30 : 40, 'steady again': 3 },
     world: {
@@ -40,7 +40,7 @@ export const rollingDrill: Drill<RollingFacts> = {
     judgeControl: rollingUnprotected,
     figures: ({ replacements }) => ({ replacements }),
     control: {
-      off: 'the signal is not held back',
+      off: 'instances get the signal at once',
       proves: 'without waiting for the proxies requests are lost',
     },
   }),

@@ -48,7 +48,10 @@ export const slowProxyDrill: Drill<SlowProxyFacts> = {
     judge: slowProxyRows,
     judgeControl: slowProxyUnprotected,
     figures: ({ before, during, deregisteredMs, forgiven }) => ({ before, during, deregisteredMs, forgiven }),
-    control: { off: 'a deregistration waits for nobody', proves: 'that it waits is seen' },
+    control: {
+      off: 'a deregistration waits for no proxy',
+      proves: 'a deregistration that does not wait is detected',
+    },
   }),
 };
 

@@ -16,11 +16,11 @@ import { judgeSpoofControl, spoofRows } from './spoof/rows.ts';
 /** `make drill-spoof`: clients that forge trails, at the edge and at a sidecar. */
 export const spoofDrill: Drill<SpoofFacts> = {
   name: 'spoof',
-  summary: 'forge trails, in every way that fits a socket, at the edge and at a sidecar',
+  summary: 'forge trails over raw sockets, at the edge and at a sidecar',
   description:
-    'Start two IDCs with hop limit 2 and send forged, split, oversized, non-ASCII and malformed x-isthmus-* headers over raw sockets, beside a load. Judge that hostile clients are served as everybody is and get nothing else, that what they sent is counted, and that the load loses nothing.',
+    'Start two IDCs with hop limit 2 and send forged, split, oversized, non-ASCII and malformed x-isthmus-* headers over raw sockets, beside a load. Judges that hostile clients are served like all others and get nothing else, that forged trails are counted, and that the load is not affected.',
   unprotected:
-    'call at the doors that believe trails: the negative control, which must show the effect of a forged one',
+    'connect to the listeners that trust trails: the negative control, in which forged trails must have an effect',
   flags: [],
   rates: { caller: 100, edge: 60, attacker: 60 },
   plan,
@@ -37,7 +37,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<SpoofFacts> {
     hopLimit: 2,
   };
   return {
-    title: 'hostile clients that forge trails, beside a load',
+    title: 'hostile clients forge trails, beside a load',
     label: unprotected ? 'spoof unprotected' : 'spoof',
     phases: { steady: 3, hostile: quick || unprotected ? 6 : 12, 'steady again': 3 },
     world,
@@ -47,8 +47,8 @@ function plan({ unprotected, quick }: Choice): DrillPlan<SpoofFacts> {
     judgeControl: judgeSpoofControl,
     figures: (m) => ({ attempts: summary(m.attempts) }),
     control: {
-      off: 'the hostile clients stand where trails are believed: at the peer listener, and inside of the egress',
-      proves: 'where they are believed, forged trails have an effect',
+      off: 'the hostile clients connect where trails are trusted: to the peer listener, and to the egress from inside',
+      proves: 'where trails are trusted, forged ones have an effect',
     },
   };
 }

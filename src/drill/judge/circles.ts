@@ -116,14 +116,14 @@ export function circleRows(m: Measurement, most: number, entriesMax: number): Ro
     },
     {
       id: 'returned',
-      claim: 'Requests that came back from another IDC to where they began, by their ids',
+      claim: 'Requests that returned from another IDC to the IDC where they began, by their ids',
       bound: '0',
       measured: shown(circles.returned),
       ok: circles.returned.length === 0,
     },
     {
       id: 'turned-away',
-      claim: 'Requests that a filter had to turn away, for the routes let them run on',
+      claim: 'Requests that a filter had to refuse, because the routes let them pass',
       bound: '0',
       measured: shown(circles.turnedAway),
       ok: circles.turnedAway.length === 0,
@@ -140,7 +140,7 @@ export function counterRows(m: Measurement, counted: TrailCounters): Row[] {
     findingRow('filter-counters', countersAgree(m, counted)),
     {
       id: 'filter-restarts',
-      claim: 'Filters that failed at run time and were started anew',
+      claim: 'Filters that failed at run time and were restarted',
       bound: '0',
       measured: counted.size === 0 ? 'nothing was read' : String(sumOfCounter(counted, 'vm_reload')),
       ok: counted.size > 0 && sumOfCounter(counted, 'vm_reload') === 0,

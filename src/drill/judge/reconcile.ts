@@ -51,7 +51,7 @@ function successesMatchInstances(m: Measurement): CheckFinding {
     .filter((s) => !ids.get(s.instance)?.has(s.id))
     .map((s) => `${s.id} says ${s.instance || 'nobody'}`);
   return checkFindingOf(
-    'Every success stands in the log of the instance that it names',
+    'Every success is in the log of the instance that it names',
     wrong,
     `${successes.length} successes`,
   );

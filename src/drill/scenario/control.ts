@@ -54,7 +54,7 @@ function servedFaults(m: ScenarioMeasurement, from: number, least: number): stri
     ) + out.filter((s) => s.end >= m.healed.from).length;
   return failed >= least * out.length && out.length > 0
     ? []
-    : [`only ${failed} of ${out.length} requests failed in the outage, or waited until it was over`];
+    : [`only ${failed} of ${out.length} requests failed in the outage, or waited until healing`];
 }
 
 function earlyFaults(m: ScenarioMeasurement, blowMs: number): string[] {

@@ -21,7 +21,7 @@ export function scenarioDrill(scenario: Scenario): Drill<ScenarioFacts> {
     name: scenario.metadata.name,
     summary: spec.title,
     description: spec.title,
-    unprotected: spec.control?.off ?? 'not stated in this scenario',
+    unprotected: spec.control?.off ?? 'this scenario has no negative control',
     flags: [],
     rates: spec.rates,
     ...(spec.seed !== undefined && { seed: spec.seed }),
@@ -36,7 +36,7 @@ export function planScenario(
 ): DrillPlan<ScenarioFacts> {
   const { control } = spec;
   if (unprotected && !control) {
-    throw new MeshError('invalid', `${name} cannot run unprotected: it states no control.`);
+    throw new MeshError('invalid', `${name} cannot run unprotected: it has no \`control\`.`);
   }
   const run = unprotected ? controlledSpec(spec) : spec;
   const phases = secondsOf({ ...run.phases, ...(quick && run.quick) });
@@ -53,11 +53,12 @@ export function planScenario(
     play: (scene) =>
       playScenario(scene, run, Object.keys(phases), shapesOf(scene.stage.topology, load, scene.rates)),
     judge: (m) => scenarioRows(m, spec.bounds, checks),
-    judgeControl: (m, verdict) => (control ? judgeControl(m, verdict, control) : ['no control is stated']),
+    judgeControl: (m, verdict) =>
+      control ? judgeControl(m, verdict, control) : ['the scenario has no control'],
     figures: (m) => figuresOf(m, name, spec),
     control: {
       off: control?.off ?? 'nothing is off',
-      proves: control?.proves ?? 'nothing is proved',
+      proves: control?.proves ?? 'it proves nothing',
       ...(control && { misses: control.misses.flat() }),
     },
   };

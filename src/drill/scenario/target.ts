@@ -17,13 +17,13 @@ const target = z
           'Instances with their sidecars, gateways, the control plane, the name server, or everything in the IDC.',
         default: 'instances',
       }),
-    group: groupNameField.optional().meta({ description: 'Of `instances`: those of this Group alone.' }),
-    count: count(1, 54).optional().meta({ description: 'The first so many of them; default all.' }),
+    group: groupNameField.optional().meta({ description: 'With `instances`: only those of this Group.' }),
+    count: count(1, 54).optional().meta({ description: 'How many of them, from the first; default: all.' }),
     only: z
       .array(z.string())
       .min(1)
       .optional()
-      .meta({ description: 'Those of these names, such as checkout-2.' }),
+      .meta({ description: 'Only those with these names, such as checkout-2.' }),
   })
   .meta({ description: 'A part of the world.' });
 
@@ -76,7 +76,7 @@ const nameWords = {
   egress: 'egress gateway',
 } as const;
 
-/** What is wrong with targets in a world: what they name that it has not. Paths are from the value. */
+/** What is wrong with targets in a world: names that the world does not have. Paths are from the value. */
 export function targetFaults(
   value: Targets,
   { idcs, groups }: Topology,
@@ -90,7 +90,7 @@ export function targetFaults(
     }
     const { what = 'instances', group } = each;
     if (what !== 'instances' && group !== undefined) {
-      return [{ path: [...at, 'group'], message: 'is for instances alone: remove it.' }];
+      return [{ path: [...at, 'group'], message: 'applies only to instances: remove it.' }];
     }
     if (group !== undefined && !groups.some(({ name }) => name === group)) {
       const names = groups.map(({ name }) => name);
@@ -102,10 +102,10 @@ export function targetFaults(
       egress: idc.egress,
     };
     if (what === 'dns' && !idc.dns)
-      return [{ path: [...at, 'what'], message: `is none here: no Group of the world is named.` }];
+      return [{ path: [...at, 'what'], message: `does not exist in this world: no Group is \`named\`.` }];
     if (what === 'control' || what === 'dns' || what === 'site') return [];
     if (own[what].length === 0)
-      return [{ path: at, message: `strikes nothing: ${idc.name} has none of these.` }];
+      return [{ path: at, message: `selects nothing: ${idc.name} has none of these.` }];
     const names = own[what].map(({ name }) => name);
     const missing = (each.only ?? []).find((name) => !names.includes(name));
     if (missing === undefined && (each.count ?? 0) > names.length) {

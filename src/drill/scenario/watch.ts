@@ -57,7 +57,7 @@ export function violationsOf(
   const each = (list: readonly string[], text: (id: string) => string) =>
     list.map((id) => ({ key: text(id), text: text(id) }));
   return [
-    ...each([...new Set([...circles.twice, ...circles.returned])], (id) => `${id} ran in a circle`),
+    ...each([...new Set([...circles.twice, ...circles.returned])], (id) => `${id} ran in a loop`),
     ...lateEntriesOf(m).map(({ id, instance }) => {
       const text = `${id} reached ${instance} after its deregistration had returned`;
       return { key: text, text };
@@ -70,13 +70,13 @@ export function violationsOf(
       .filter(({ most, allowed }) => most > allowed)
       .map(({ idc, group, most, allowed }) => ({
         key: `spilled ${idc}/${group}`,
-        text: `${idc} had ${most} requests of other IDCs in work for ${group}, ${allowed} is what it bears`,
+        text: `${idc} had ${most} concurrent requests from other IDCs for ${group}, ${allowed} are allowed`,
       })),
     ...failuresOf(settled)
       .filter(({ why }) => why === undefined)
       .map(({ sample }) => ({
         key: `failed ${sample.id}`,
-        text: `${sample.id} failed though it could have been served: ${sample.error || `status ${sample.status}`}`,
+        text: `${sample.id} failed although it could have been served: ${sample.error || `status ${sample.status}`}`,
       })),
   ];
 }

@@ -1,5 +1,5 @@
 // Entry point of the process of light ADS clients: node fleet-main.ts PLAN-AS-JSON
-// Prints a FleetReport for each line on standard input; ends with it.
+// Prints a FleetReport for each line on standard input, and ends at its end.
 import { createInterface } from 'node:readline';
 import { machineClock } from '../time.ts';
 import { type FleetPlan, startFleet } from './fleet.ts';

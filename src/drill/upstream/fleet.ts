@@ -3,18 +3,18 @@ import type { Clock } from '../../base/clock.ts';
 import { decodeJson, encodeJson } from '../../xds/codec/codec.ts';
 import { clusterType, endpointType } from '../../xds/resource-types.ts';
 
-/** Many light ADS clients: they take what proxies would take, hold it against what must be, and ACK. */
+/** Many light ADS clients: they subscribe as proxies do, check each state, and ACK. */
 export interface FleetPlan {
   /** `host:port` of the control plane. */
   readonly address: string;
   /** Node ids are `NAME-1`, `NAME-2`, … */
   readonly name: string;
-  /** Clients that speak Delta, and that speak State of the World. */
+  /** Numbers of clients that speak Delta and State of the World. */
   readonly delta: number;
   readonly sotw: number;
   /** `node.metadata` of all of them. */
   readonly metadata: object;
-  /** Once a client had this many endpoints in all, fewer are a violation. */
+  /** The total of endpoints. Once a client has had this many, fewer are a violation. */
   readonly endpointsMin: number;
 }
 
@@ -29,17 +29,17 @@ export interface FleetReport {
   readonly responses: number;
   /** Streams that were opened. */
   readonly streams: number;
-  /** States with too little in them: how many, and the first of them in words. */
+  /** States with too few endpoints: how many, and descriptions of the first. */
   readonly violations: number;
   readonly firstViolations: readonly string[];
-  /** How many clients have an endpoint at this address, by address. */
+  /** Clients that have an endpoint, by its address. */
   readonly addresses: Readonly<Record<string, number>>;
 }
 
 interface Resource {
   readonly name: string;
   readonly version: string;
-  /** A cluster whose endpoints come by EDS. */
+  /** Whether the endpoints of a cluster come by EDS. */
   readonly isEds: boolean;
   readonly endpoints: readonly string[];
 }
@@ -97,7 +97,7 @@ export function startFleet(plan: FleetPlan, clock: Clock): { report(): FleetRepo
   };
 }
 
-/** One ADS client: asks for all clusters and their endpoints, and comes back with what it has. */
+/** One ADS client: subscribes to all clusters and their endpoints, and reconnects with what it has. */
 class LightClient {
   readonly protocol: 'delta' | 'sotw';
   readonly violations: string[] = [];
@@ -146,7 +146,7 @@ class LightClient {
     call.on('status', () => {
       this.#open = false;
       client.close();
-      // Spread, or a thousand knock in one moment.
+      // Spread, so that a thousand clients do not reconnect at once.
       this.#clock.after(50 + ((this.#index * 37) % reconnectMsMax), () => this.connect());
     });
     const node = { id: this.#id, metadata: this.#plan.metadata };
@@ -190,15 +190,14 @@ class LightClient {
     this.#answer(response, isClusters);
   }
 
-  /** Holds the state against what must be. */
+  /** Checks the state. */
   #judge(response: Response): void {
     const count = this.addresses().length;
     if (count >= this.#plan.endpointsMin) this.#wasWhole = true;
     else if (this.#wasWhole || response.type_url === endpointType) {
       const removed = response.removed_resources?.length ?? 0;
       const names = this.#assignments.size;
-      // While its first endpoints arrive, each assignment by itself must be whole: it is named with the
-      // first.
+      // Until the total has been reached once, each assignment must be complete from its first response on.
       if (!this.#wasWhole && names < this.#edsClusters().length) return;
       this.violations.push(`${this.#id}: ${count} endpoints in ${names} assignments (${removed} removed)`);
     }

@@ -10,17 +10,17 @@ export interface Grayness {
   readonly hangs?: number;
 }
 
-/** What becomes of a request at a gray instance. */
+/** The fate of a request at a gray instance. */
 export type GrayFate = 'served' | 'refused' | 'hung';
 
-/** An instance's own sickness, which can be changed while it runs. */
+/** The state of an instance, gray or healthy, which can be changed while it runs. */
 interface Gray {
   set(grayness: Grayness): void;
-  /** Draws what becomes of the next request. */
+  /** Decides the fate of the next request at random. */
   next(): GrayFate;
 }
 
-/** Nothing is wrong yet. The same seed draws the same fates. */
+/** A healthy instance. The same seed gives the same fates. */
 export function createGray(seed: number): Gray {
   const random = seededRandom(seed);
   let { errs = 0, hangs = 0 }: Grayness = {};
@@ -38,11 +38,12 @@ export function createGray(seed: number): Gray {
 }
 
 /**
- * Where an instance takes its grayness, by PUT, as JSON; on its own socket, which no proxy's client can name.
+ * The path at which an instance is made gray, by PUT, as JSON; on its own socket, which no client of a proxy
+ * can address.
  */
 export const grayPath = '/drill/gray';
 
-/** Makes an instance gray, or well again with {}. Rejects with MeshError when it does not take it. */
+/** Makes an instance gray, or healthy again with {}. Rejects with MeshError if it is not accepted. */
 export function makeGray(socketPath: string, grayness: Grayness): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (why: string) =>

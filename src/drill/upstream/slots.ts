@@ -2,8 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { machineClock } from '../time.ts';
 
 /**
- * An instance's workers: so many calls are worked on at once, the others wait in the order in which they
- * came.
+ * An instance's workers: a fixed number of calls run at once, the others wait in order of arrival.
  */
 export interface WorkSlots {
   /**
@@ -14,20 +13,20 @@ export interface WorkSlots {
 }
 
 /**
- * What is empty in an instance that has just started: it works so many times as long, and on its first so
- * many calls less and less.
+ * How cold an instance is after its start: its first call takes `factor` times as long, later ones less and
+ * less, until it is warm after `calls` calls.
  */
 interface Cold {
   readonly factor: number;
   readonly calls: number;
 }
 
-/** Lets the next start of an instance be cold. */
+/** Makes the next start of an instance cold. */
 export function leaveCold(file: string, cold: Cold): void {
   writeFileSync(file, JSON.stringify(cold));
 }
 
-/** How cold this start is; undefined: as warm as ever. The next one is warm, unless it is told again. */
+/** How cold this start is; undefined: warm. The next start is warm unless it is set again. */
 export function takeCold(file: string | undefined): Cold | undefined {
   if (file === undefined) return undefined;
   try {
@@ -39,7 +38,7 @@ export function takeCold(file: string | undefined): Cold | undefined {
   }
 }
 
-/** So many workers, or for each call one of its own; of an instance that is cold or not. */
+/** A fixed number of workers, or one for each call, of a cold or a warm instance. */
 export function createSlots(
   count = Number.POSITIVE_INFINITY,
   { factor, calls }: Cold = { factor: 1, calls: 1 },

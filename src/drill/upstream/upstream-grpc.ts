@@ -18,8 +18,8 @@ import { openUpstreamLog } from './upstream-log.ts';
 const bytes = { serialize: (value: Buffer) => value, deserialize: (value: Buffer) => value };
 
 /**
- * A service without a .proto: messages are opaque bytes. `Say` echoes, or answers as its call says; `Watch`
- * streams the bytes back, N times, twice a second, or what its call says; `Chat` echoes each message of a
+ * A service without a .proto: messages are opaque bytes. `Say` echoes, or answers as its call asks. `Watch`
+ * streams the bytes back N times, twice a second, or as its call asks. `Chat` echoes each message of a
  * stream.
  */
 export const echoService = {
@@ -28,7 +28,7 @@ export const echoService = {
   Chat: method('/drill.Echo/Chat', true, true),
 } satisfies ServiceDefinition;
 
-/** The standard one (grpc.health.v1.Health), as far as proxies ask it. */
+/** The standard health service (grpc.health.v1.Health), as far as proxies use it. */
 const healthService = {
   Check: method('/grpc.health.v1.Health/Check', false, false),
 } satisfies ServiceDefinition;
@@ -68,7 +68,7 @@ export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
 
 type UpstreamLog = ReturnType<typeof openUpstreamLog>;
 
-/** Notes that a call has begun; `end` notes how it ended. */
+/** Logs the start of a call; `end` logs how it ended. */
 function beginCall(log: UpstreamLog, path: string, metadata: Metadata) {
   const leaked = Object.keys(metadata.getMap()).filter((name) => name.startsWith('x-isthmus-'));
   const id = text(metadata, 'x-drill-id');

@@ -10,13 +10,13 @@ export interface UpstreamEntry {
   readonly path: string;
   /** Names of `x-isthmus-*` headers that reached the application: must be none. */
   readonly leaked: readonly string[];
-  /** How it ended; absent when the instance died before. */
+  /** How it ended; absent if the instance died before. */
   readonly ended?: UpstreamEnd;
 }
 
 /** The end of an execution. */
 interface UpstreamEnd {
-  /** When the work was done, and the answer handed to the kernel or no longer wanted. */
+  /** When the work was done, and the answer was handed to the kernel or the client had gone away. */
   readonly at: number;
   /** Whether the whole answer was handed to the kernel. */
   readonly answered: boolean;
@@ -39,7 +39,7 @@ export interface UpstreamLog {
   close(): void;
 }
 
-/** Opens the log of an instance. It is appended to: one that was killed and started again has one log. */
+/** Opens the log of an instance. Entries are appended, also after a restart of the instance. */
 export function openUpstreamLog(file: string): UpstreamLog {
   const fd = openSync(file, 'a');
   let open = true;
@@ -67,7 +67,7 @@ export function openUpstreamLog(file: string): UpstreamLog {
   };
 }
 
-/** Reads an instance's log. The last line of one that was killed may be cut; it is left out. */
+/** Reads an instance's log. Leaves out a last line that was cut when the instance was killed. */
 export function parseUpstreamLog(text: string): UpstreamEntry[] {
   const lines = text.split('\n').filter((line) => line.endsWith('}'));
   const byRun = new Map<string, UpstreamEntry>();

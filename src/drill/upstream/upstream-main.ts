@@ -4,7 +4,7 @@ import { startUpstream, type UpstreamOptions } from './upstream.ts';
 
 const options: UpstreamOptions = JSON.parse(process.argv[2] ?? '{}');
 holdToParent();
-// Loaded only when wanted: the drill starts many instances, and most of them speak HTTP.
+// Loaded on demand: the drill starts many instances, and most of them speak HTTP.
 if (options.protocol === 'GRPC') await (await import('./upstream-grpc.ts')).startGrpcUpstream(options);
 else if (options.protocol === 'TCP') await (await import('./upstream-tcp.ts')).startTcpUpstream(options);
 else await startUpstream(options);

@@ -5,7 +5,7 @@ import { machineClock } from '../time.ts';
 import type { UpstreamOptions } from './upstream.ts';
 import { openUpstreamLog, type UpstreamLog } from './upstream-log.ts';
 
-/** What a client writes first on a TCP connection, as one line of JSON; `id` alone asks who is there. */
+/** What a client writes first on a TCP connection, as one line of JSON; with only `id` it asks who serves. */
 export interface TcpRequest {
   readonly id: string;
   readonly call?: Call;
@@ -22,7 +22,7 @@ export interface TcpAnswer {
 /**
  * Starts an instance that speaks TCP. It reads a line (`TcpRequest`) and the body, works, writes a line
  * (`TcpAnswer`) and the answer, and closes its direction. A call that the client closes first is answered
- * once the client has; of a session each line is echoed until the client has.
+ * once the client has closed; of a session each line is echoed until the client closes.
  */
 export function startTcpUpstream(options: UpstreamOptions): Promise<Server> {
   const log = openUpstreamLog(options.logFile);

@@ -4,8 +4,7 @@ import { acceptOf, createFrameReader, encodeFrame, opcodes } from '../call/webso
 import type { UpstreamLog } from './upstream-log.ts';
 
 /**
- * Serves one websocket: echoes each message until the client closes. What is no websocket is refused with
- * 400.
+ * Serves one websocket: echoes each message until the client closes. Any other upgrade is refused with 400.
  */
 export function serveWebsocket(
   request: IncomingMessage,

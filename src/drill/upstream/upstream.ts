@@ -9,7 +9,7 @@ import { createSlots, takeCold, type WorkSlots } from './slots.ts';
 import { openUpstreamLog, type UpstreamLog } from './upstream-log.ts';
 import { serveWebsocket } from './upstream-websocket.ts';
 
-/** An instance of a Group: a real HTTP server that says who it is and writes down each request. */
+/** An instance of a Group: a real HTTP server that identifies itself in its answers and logs each request. */
 export interface UpstreamOptions {
   readonly instance: string;
   readonly idc: string;
@@ -17,15 +17,15 @@ export interface UpstreamOptions {
   readonly socketPath: string;
   /** Where each request is appended, synchronously, before it is answered. */
   readonly logFile: string;
-  /** How long it works on each request that does not say it itself, in milliseconds; default 0. */
+  /** How long it works on a request that does not ask for a time, in milliseconds; default 0. */
   readonly workMs?: number;
-  /** Calls that it works on at once; default all. Checks of its health do not count. */
+  /** Concurrent calls; default no limit. Health checks do not count. */
   readonly slots?: number;
-  /** Says how cold it is, when it is; read once. */
+  /** A file that says how cold it starts, if it does; read once. */
   readonly coldFile?: string;
   /** What it speaks; default HTTP. */
   readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
-  /** Where it listens when it speaks TCP: no sidecar is beside it. */
+  /** Where it listens when it speaks TCP, without a sidecar. */
   readonly listen?: ListenAddress;
 }
 
@@ -73,7 +73,7 @@ function headerOf(request: IncomingMessage, name: string): string {
   return String(request.headers[name] ?? '');
 }
 
-/** Names and values by turn: node:http then writes them as they are, and keeps no map of them. */
+/** Names and values in turn: node:http writes these as they are, and keeps no map of them. */
 function identityHeaders({ instance, idc }: UpstreamOptions): string[] {
   return ['x-drill-instance', instance, 'x-drill-idc', idc];
 }
@@ -94,7 +94,7 @@ function takeGrayness(
   });
 }
 
-/** What a gray instance does with a request that it does not serve. */
+/** How a gray instance fails a request. */
 function fail(
   response: ServerResponse,
   fate: Exclude<GrayFate, 'served'>,
@@ -105,7 +105,7 @@ function fail(
   if (fate === 'refused') response.writeHead(503, identityHeaders(options)).end();
 }
 
-/** A request of a load that asks for nothing special, or of a health check. */
+/** A request without special wishes: of a plain load, or a health check. */
 function serveSmall(
   request: IncomingMessage,
   response: ServerResponse,
@@ -129,8 +129,8 @@ function serveSmall(
 }
 
 /**
- * Receives a call's body, works on it, and answers as the call says. Work that was begun is done to its end,
- * as most applications do it: a client that went away does not undo it.
+ * Receives a call's body, works on it, and answers as the call asks. Like most applications, it finishes work
+ * that it has begun, even if the client has gone away.
  */
 function serveCall(
   request: IncomingMessage,

@@ -1,6 +1,6 @@
 import { startDns } from './dns-server.ts';
 
-/** What the name server of an IDC is told: where it listens, and the address of each name. */
+/** Options of the name server of an IDC: where it listens, and the address of each name. */
 export interface DnsPlan {
   readonly address: string;
   readonly port: number;

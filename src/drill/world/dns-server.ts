@@ -2,18 +2,18 @@ import { createSocket, type RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 
-/** What a server says of a name; a name that it does not know does not exist (NXDOMAIN). */
+/** The answer for a name; an unknown name does not exist (NXDOMAIN). */
 type DnsAnswer =
   | { readonly addresses: readonly string[]; readonly ttl?: number }
-  /** SERVFAIL, or no word at all. */
+  /** SERVFAIL, or no answer. */
   | 'fails'
   | 'silent';
 
 /** A DNS server over UDP, for A and AAAA (RFC 1035, RFC 3596). */
 interface DnsServer extends ListenAddress {
-  /** Sets what it says of a name from now on; undefined: no such name. */
+  /** Sets the answer for a name from now on; undefined: no such name. */
   say(name: string, answer: DnsAnswer | undefined): void;
-  /** Questions that it has had for a name. */
+  /** Questions so far for a name. */
   questions(name: string): number;
   close(): Promise<void>;
 }

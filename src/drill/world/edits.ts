@@ -6,8 +6,8 @@ import type { IdcPlan, Topology } from './topology.ts';
 
 /**
  * Saves `count` endpoint edits, evenly between two moments, and resolves with how many it saved. An edit
- * toggles the weight of an instance between 1 and 2, of each Group by turn: a real change of endpoints that
- * every proxy using them must take, and one that leaves nobody out. Not of Groups whose instances register
+ * toggles the weight of an instance between 1 and 2, of each Group in turn: a real change of endpoints for
+ * every proxy that uses them, which excludes no instance. Not of Groups whose instances register
  * themselves. `first` numbers the first edit, so that a second call goes on.
  */
 export async function saveEdits(

@@ -1,6 +1,6 @@
 /**
- * A rule that ejects instances of a drill's Group for three failures in a row, as Isthmus did before a share
- * of them counted.
+ * A DestinationRule that ejects instances of a drill's Group after three failures in a row, as Isthmus did
+ * before it used the share of failures.
  */
 export function failuresInARow(group: string): object {
   return {

@@ -36,7 +36,7 @@ export type PartKind = 'control' | 'dns' | 'ingress' | 'egress' | 'app' | 'sidec
 export interface Part {
   readonly kind: PartKind;
   readonly idc: string;
-  /** The Envoy that it is, or stands beside; absent for a control plane and a name server. */
+  /** The Envoy that it is, or whose application it is; absent for a control plane and a name server. */
   readonly proxy?: ProxyPlan;
   readonly spec: ProcessSpec;
 }
@@ -49,8 +49,8 @@ export interface PartsContext {
 }
 
 /**
- * The instances and Envoys among parts, such as `sh-a/checkout-1`, each once: an instance goes by its
- * sidecar's name.
+ * The instances and Envoys among parts, such as `sh-a/checkout-1`, each once. An instance and its sidecar
+ * share a name.
  */
 export function partNames(parts: readonly Part[]): string[] {
   return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
@@ -203,7 +203,7 @@ function dnsPart(
   };
 }
 
-/** What a control plane keeps, where it keeps anything, and who may register with it. */
+/** Arguments for the state and the registrations of a control plane, if it keeps any. */
 function keeping(idc: IdcPlan, { plan, groups }: Topology, paths: DrillPaths): string[] {
   const registers = groups.some((group) => group.registers);
   if (plan.diskKib === undefined && !registers) return [];
@@ -215,7 +215,7 @@ function keeping(idc: IdcPlan, { plan, groups }: Topology, paths: DrillPaths): s
   ];
 }
 
-/** What lets the wall clock of a node process be stepped by what stands in a file. */
+/** Arguments and environment that step the wall clock of a Node process by a file's content. */
 function steppable(file: string): string[] {
   const program = pathToFileURL(entryPoint('faults/clock-step'));
   program.searchParams.set('file', file);

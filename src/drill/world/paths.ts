@@ -7,9 +7,9 @@ export interface DrillPaths {
   readonly dir: string;
   /** Registry folder of an IDC. */
   registry(idc: string): string;
-  /** What the control plane of an IDC keeps, where it has a disk of its own. */
+  /** State and registrations of the control plane of an IDC, where it has a disk of its own. */
   disk(idc: string): string;
-  /** By how many milliseconds its wall clock is wrong, where it can be stepped. */
+  /** The offset of its wall clock, in milliseconds, where it can be stepped. */
   clock(idc: string): string;
   /** The token of the control planes' admin writes. */
   readonly token: string;
@@ -17,7 +17,7 @@ export interface DrillPaths {
   bootstrap(proxy: ProxyPlan): string;
   /** Access log of an Envoy. */
   accessLog(proxy: ProxyPlan): string;
-  /** What a process printed. `name` as in its ProcessSpec. */
+  /** Output of a process. `name` as in its ProcessSpec. */
   log(name: string): string;
   /**
    * The folder of an instance's socket, mode 0700: only this user, so only its sidecar, can reach the

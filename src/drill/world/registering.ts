@@ -3,7 +3,7 @@ import type { IdcPlan, InstancePlan } from './topology.ts';
 
 /**
  * An instance's application under `isthmus run`, which registers it with its IDC's control plane; `more` are
- * arguments of that.
+ * further arguments of `isthmus run`.
  */
 export function underRun(
   spec: ProcessSpec,
@@ -15,7 +15,7 @@ export function underRun(
   const flags = [
     ['--group', group.name, '--namespace', 'shop', '--name', name],
     ['--address', inbound.address, '--port', String(inbound.port), '--locality', `${idc}/zone-1`],
-    // Through its sidecar: what a caller would meet.
+    // Through its sidecar, as callers do.
     ['--health', '/healthz'],
     ['--admin', `${admin.address}:${admin.port}`, '--token-file', tokenFile],
   ].flat();

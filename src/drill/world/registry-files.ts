@@ -29,7 +29,7 @@ export function removeObject(dir: string, name: string): void {
   rmSync(join(dir, `${name}.yaml`), { force: true });
 }
 
-/** Removes the WorkloadEntry of an instance: from now on the registry does not know it. */
+/** Removes the WorkloadEntry of an instance from the registry. */
 export function removeInstance(dir: string, instance: InstancePlan): void {
   rmSync(join(dir, `workloadentry-${instance.name}.yaml`), { force: true });
 }

@@ -9,7 +9,7 @@ import {
   type WorldGroup,
 } from './topology.ts';
 
-/** The traffic policy of the drill's DR group, as its YAML says it. */
+/** `spec.traffic` of the drill's DR group, as in YAML. */
 const drillTraffic = { health: { path: '/healthz', grpc: true, interval: '0.5s' } };
 
 /** The name of a Group's one port. */
@@ -17,14 +17,14 @@ function portNameOf({ protocol = 'HTTP' }: WorldGroup): string {
   return protocol.toLowerCase();
 }
 
-/** An object of a registry, and what it was made of. */
+/** An object of a registry, and what it was made from. */
 export interface RegistryObject {
   /** Unique in the registry: the name of its file, without `.yaml`. */
   readonly name: string;
   readonly object: object;
-  /** Of a ServiceEntry, and of a DrGroup that a Group has of its own: the position of the Group. */
+  /** The position of the Group, of its ServiceEntry and of a DrGroup of its own. */
   readonly group?: number;
-  /** Of one that the world brings along: its position among these. */
+  /** The position among the additional objects of the world, of one of these. */
   readonly position?: number;
 }
 
@@ -80,7 +80,7 @@ function serviceObject(topology: Topology, group: WorldGroup): object {
       name: group.name,
       namespace: topology.namespace,
       annotations: {
-        // What stands at an instance's address is its sidecar, but for TCP.
+        // The sidecar listens at an instance's address, except for TCP.
         ...(!isTcpGroup(group) && { 'isthmus.dev/sidecars': 'true' }),
         ...(group.hedge && { 'isthmus.dev/hedge': 'true' }),
         ...group.annotations,
@@ -139,7 +139,7 @@ function idcObject({ plan }: Topology, idc: IdcPlan): object {
   };
 }
 
-/** The DR group as this IDC's registry has it: each IDC may prefer others. */
+/** The DR group in this IDC's registry: each IDC may have its own order of preference. */
 function drGroupObject(
   topology: Topology,
   { name: own }: IdcPlan,

@@ -16,7 +16,7 @@ import { writeRegistry } from './registry-files.ts';
 import { idcOf, listenAddresses, planTopology, type Topology, type WorldPlan } from './topology.ts';
 import { createWorld, type World } from './world.ts';
 
-/** A world on its stage: its files, its network, and the warden that will clear it away. */
+/** A world with its files, its network, and the warden that will remove it. */
 export interface Stage {
   readonly topology: Topology;
   readonly paths: DrillPaths;
@@ -25,13 +25,13 @@ export interface Stage {
   readonly network: DropNetwork | undefined;
   /** The network between the IDCs, when the world has one. */
   readonly wan: WanNetwork | undefined;
-  /** Where the access logs of Envoys that were started again begin. */
+  /** Where the access logs of restarted Envoys begin. */
   readonly marks: RestartMarks;
-  /** Aborts when the drill is interrupted, or a process of the world ends that nobody ended. */
+  /** Aborts when the drill is interrupted, or when a process of the world ends unexpectedly. */
   readonly signal: AbortSignal;
   /** Starts all processes and resolves when requests pass on every path. */
   raise(say: (line: string) => void): Promise<void>;
-  /** Keeps what processes logged, in this folder. */
+  /** Copies the logs of all processes to this folder. */
   keepLogs(dir: string): void;
   /** Ends and removes everything. */
   close(): Promise<void>;
@@ -48,7 +48,7 @@ interface StageOptions {
 }
 
 /**
- * Prepares a stage: claims addresses, makes its folder, starts its warden; no process of the world yet.
+ * Prepares a stage: claims addresses, makes its folder, starts its warden, but no process of the world.
  * Rejects with MeshError that says in words what this machine lacks, having left nothing behind.
  */
 export async function createStage(options: StageOptions): Promise<Stage> {
@@ -65,7 +65,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     throw reason;
   });
   const dir = mkdtempSync(join(tmpdir(), `isthmus-${id}-`));
-  // From here on the warden clears away, whatever happens to this process.
+  // From here on the warden removes everything, whatever happens to this process.
   const warden = await startWarden({ id, dir, net });
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
@@ -79,7 +79,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     if (closing) return;
     const tail = tailOf(spec.logFile);
     const how = by === null ? `with code ${code}` : `by ${by}`;
-    const message = `${spec.name} ended ${how}, and nobody ended it.${tail && `\nEnd of its log:\n${tail}`}`;
+    const message = `${spec.name} ended unexpectedly ${how}.${tail && `\nEnd of its log:\n${tail}`}`;
     broken.abort(new MeshError('unavailable', message));
   });
   try {
@@ -117,8 +117,8 @@ function needsNamespaces({ net, wan }: WorldPlan): boolean {
 }
 
 /**
- * Whether this machine lets us make a world. Throws MeshError 'unsupported' that says what is missing. `id`
- * as a drill's.
+ * Checks whether this machine can run a world. Throws MeshError 'unsupported' that says what is missing. `id`
+ * is that of the drill.
  */
 export function checkMachine(world: WorldPlan, id = randomBytes(3).toString('hex')): void {
   if (needsNamespaces(world)) checkNamespaces(`isthmus-${id}-probe`);
@@ -136,7 +136,7 @@ function checkSocketLength(id: string): void {
   throw new MeshError('invalid', `The temporary folder ${tmpdir()} is ${why}. Set TMPDIR to a shorter one.`);
 }
 
-/** Generous: a machine that is busy with other things must not fail a drill before it began. */
+/** Generous: a busy machine must not fail a drill before it has begun. */
 const raiseTimeoutMs = 60_000;
 
 async function raise(world: World, say: (line: string) => void): Promise<void> {
@@ -145,7 +145,7 @@ async function raise(world: World, say: (line: string) => void): Promise<void> {
   say(`starting ${of('control').length} control planes and ${of('app').length} instances`);
   world.start(of('control', 'dns', 'app', 'other'));
   await world.ready(of('control'), raiseTimeoutMs);
-  // Not before: an Envoy whose control plane is not there yet waits longer and longer before it asks again.
+  // Not earlier: an Envoy without its control plane waits longer and longer between retries.
   say(`starting ${envoys.length} Envoys`);
   world.start(envoys);
   await world.ready(envoys, raiseTimeoutMs);

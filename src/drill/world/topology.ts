@@ -7,11 +7,11 @@ export interface WorldGroup {
   readonly instances: number | Readonly<Record<string, number>>;
   /** Whether its health is checked, here and from other IDCs; default true. */
   readonly checked?: boolean;
-  /** Whether it asks for hedging; default false: nothing is declared of its latency. */
+  /** Whether it has hedging; default false. */
   readonly hedge?: boolean;
   /** More annotations of its ServiceEntry. */
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Calls that an instance works on at once, by IDC; one that is not named takes all at once. */
+  /** Concurrent calls of an instance, by IDC; without limit where an IDC is not named. */
   readonly slots?: Readonly<Record<string, number>>;
   /**
    * Its instances register themselves by `isthmus run`; default: they stand in the registry's folder. Not for
@@ -21,7 +21,7 @@ export interface WorldGroup {
   /** Its instances have names, which proxies look up at their IDC's own name server; default: addresses. */
   readonly named?: boolean;
   /**
-   * It has a DR group of its own, with this more of its `spec` as its YAML says it; default: it shares one
+   * Gives it a DR group of its own, with these additions to its `spec` as in YAML; default: it shares one
    * with the others.
    */
   readonly drGroup?: object;
@@ -45,13 +45,13 @@ export interface WorldPlan {
   readonly order?: Readonly<Record<string, readonly string[]>>;
   /** Whether there is a DR group, so that Groups may cross to other IDCs; default true. */
   readonly crossing?: boolean;
-  /** More of the DR group's `traffic`, as its YAML says it, such as `{ hedge: true }`. */
+  /** More of the DR group's `traffic`, as in YAML, such as `{ hedge: true }`. */
   readonly traffic?: object;
-  /** More objects in each IDC's registry, as their YAML says them. */
+  /** More objects in each IDC's registry, as in YAML. */
   readonly objects?: readonly object[];
-  /** More of the DR group's `spec`, as its YAML says it, such as `{ spill: { share: '50%' } }`. */
+  /** More of the DR group's `spec`, as in YAML, such as `{ spill: { share: '50%' } }`. */
   readonly drGroup?: object;
-  /** Whether clients at the edge are told why they are refused; default false. */
+  /** Whether refusals to clients of the edge contain a reason; default false. */
   readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
   readonly control?: readonly string[];
@@ -60,7 +60,7 @@ export interface WorldPlan {
    * (needs root).
    */
   readonly diskKib?: number;
-  /** Let the wall clocks of control planes be stepped. */
+  /** Make the wall clocks of control planes adjustable. */
   readonly clocks?: boolean;
   /**
    * Put a network between the IDCs whose packets can be lost and delayed (needs root); not together with
@@ -109,7 +109,7 @@ export interface EgressPlan extends ProxyPlan {
  */
 export interface InstancePlan extends ProxyPlan {
   readonly group: WorldGroup;
-  /** Where its sidecar, or the application, takes requests: what the registry knows of it. */
+  /** Where its sidecar, or the application, accepts requests: its address in the registry. */
   readonly inbound: ListenAddress;
   /** Its network namespace, when it has one of its own. */
   readonly netns?: string;
@@ -149,13 +149,13 @@ interface WanPlan {
   readonly lan: string;
 }
 
-/** Everything that a drill will start, with its addresses. */
+/** Everything that a drill starts, with its addresses. */
 export interface Topology {
   /** The drill's id: 6 hex digits. */
   readonly id: string;
   readonly slot: number;
   readonly namespace: string;
-  /** What it was laid out from. */
+  /** Its specification. */
   readonly plan: WorldPlan;
   readonly groups: readonly WorldGroup[];
   readonly idcs: readonly IdcPlan[];
@@ -181,7 +181,7 @@ const ports = {
 
 /**
  * Lays out a world. Each IDC has its own part of the loopback network (Linux takes all of 127/8), so an
- * address tells whose it is; `slot` (0 to 249) keeps drills that run at once on one machine apart.
+ * address identifies its IDC; `slot` (0 to 249) keeps drills that run at once on one machine apart.
  */
 export function planTopology(options: {
   readonly id: string;
@@ -251,7 +251,7 @@ function planIdc(
   };
 }
 
-/** What differs of an egress gateway that has a namespace. */
+/** The differences of an egress gateway in a network namespace. */
 function inNamespace(address: string, netns: string): Omit<EgressPlan, 'name' | 'idc'> {
   return {
     admin: { address, port: ports.admin },
@@ -276,7 +276,7 @@ export function nameOfInstance({ name, idc }: InstancePlan): string {
   return `${name}.${idc}.drill`;
 }
 
-/** The port at which a Group is asked for: TCP Groups share an address and are told apart by it. */
+/** The port of a Group: TCP Groups share an address and differ by port. */
 export function servicePortOf({ groups }: Pick<Topology, 'groups'>, group: WorldGroup): number {
   return isTcpGroup(group) ? ports.tcp + groups.indexOf(group) : 8080;
 }

@@ -19,9 +19,9 @@ import {
 export interface World {
   readonly topology: Topology;
   readonly parts: readonly Part[];
-  /** Starts parts, in parallel; those that ran before, and have ended, again. */
+  /** Starts parts, in parallel; also those that ran before and have ended. */
   start(parts: readonly Part[]): void;
-  /** What runs for a part now. Throws RangeError when it was never started. */
+  /** The process of a part. Throws RangeError if it was never started. */
   running(part: Part): Running;
   /**
    * Resolves when the parts can do their work. Rejects with MeshError 'unavailable', and the end of the log
@@ -38,7 +38,7 @@ export interface World {
 const pollMs = 25;
 
 /**
- * A world of these parts; nothing is started yet. Waiting ends with `signal`'s reason when it aborts.
+ * A world of these parts, none of them started. Waiting ends with `signal`'s reason when it aborts.
  * `onRestart` is called with an Envoy that has ended, just before it starts again.
  */
 export function createWorld(
@@ -134,7 +134,7 @@ class ProcessesOfWorld implements World {
 }
 
 /**
- * The ways into an IDC, and the Groups that must answer there: through an egress those that another IDC has.
+ * The entrances of an IDC, and the Groups that must answer there: through an egress, those of other IDCs.
  */
 function entrancesOf({ groups, idcs, plan }: Topology, idc: IdcPlan) {
   const crossing = plan.crossing ?? true;
@@ -162,13 +162,13 @@ function entrancesOf({ groups, idcs, plan }: Topology, idc: IdcPlan) {
   ];
 }
 
-/** Throws unless the part does its work now. */
+/** Throws unless the part is ready. */
 async function checkReady(part: Part, topology: Topology): Promise<void> {
   if (part.kind === 'control') {
     const idc = topology.idcs.find(({ name }) => name === part.idc);
     if (idc) await askAdmin(idc.controlAdmin, '/readyz');
   } else if (part.kind !== 'app' && part.proxy) {
-    // Apps listen on sockets that only their sidecar may use: the warm-up requests show that they work.
+    // Only their sidecars can reach the sockets of applications: warm-up requests show that they work.
     await askAdmin(part.proxy.admin, '/ready');
   }
 }

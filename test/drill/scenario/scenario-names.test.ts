@@ -46,7 +46,7 @@ const wrong: readonly (readonly [from: string, to: string, message: RegExp])[] =
     /misses\[0\]\[1\]: there is no row 'goodput'/,
   ],
   ['holds: [struck-instances-silent]', 'holds: [silent]', /control\.holds\[0\]: there is no row 'silent'/],
-  ['holds: [struck-instances-silent]', 'holds: [success-rate]', /holds\[0\]: stands in `misses` too/],
+  ['holds: [struck-instances-silent]', 'holds: [success-rate]', /holds\[0\]: is also in `misses`/],
   [
     'failed: 0',
     'failed: 0\n    switches: [{group: checkout, of: sh-c, from: steady, to: outage}]',
@@ -93,7 +93,7 @@ const wrong: readonly (readonly [from: string, to: string, message: RegExp])[] =
   [
     'world: {crossing: false}',
     'world: {groups: [{name: checkout, instances: 2}]}',
-    /there is no Group 'catalog': use one of checkout\. It is so in the negative control\./,
+    /there is no Group 'catalog': use one of checkout\. This applies to the negative control\./,
   ],
   [
     'world: {crossing: false}',

@@ -57,9 +57,14 @@ const faults: readonly (readonly [from: string, to: string, at: string, message:
     'look: isolation',
     'clock: {idc: sh-a, ahead: 1h, behind: 1h}',
     'after: 50%',
-    /clock\.behind: cannot stand beside `ahead`/,
+    /clock\.behind: cannot be used with `ahead`/,
   ],
-  ['look: isolation', 'stop: {idc: sh-a, what: dns}', 'after: 50%', /stop\.what: is none here: no Group of/],
+  [
+    'look: isolation',
+    'stop: {idc: sh-a, what: dns}',
+    'after: 50%',
+    /stop\.what: does not exist in this world: no Group is/,
+  ],
   [
     'look: isolation',
     'gray: {idc: sh-a, group: cart, errs: 5%}',
@@ -95,13 +100,13 @@ const faults: readonly (readonly [from: string, to: string, at: string, message:
     'look: isolation',
     'wan: {from: sh-a, to: sh-a, cut: true}',
     'after: 50%',
-    /wan: is no way between two IDCs/,
+    /wan: must be between two different IDCs/,
   ],
   [
     'look: isolation',
     'drop: {idc: sh-a}, wan: {from: sh-a, to: sh-b}',
     'after: 50%',
-    /wan: cannot stand beside `drop`/,
+    /wan: cannot be used with `drop`/,
   ],
   ['kind: Scenario', 'kind: Scene', 'kind: Scene', /: error: kind: must be Scenario/],
   ['  title: kill', '  titel: kill', '  titel', /spec\.titel: unknown field: .* Did you mean 'title'\?/],
@@ -151,13 +156,13 @@ const faults: readonly (readonly [from: string, to: string, at: string, message:
     'look: isolation',
     'wan: {from: sh-a, to: sh-a, cut: true}',
     'after: 50%',
-    /wan: is no way between two IDCs/,
+    /wan: must be between two different IDCs/,
   ],
   [
     'look: isolation',
     'drop: {idc: sh-a}, wan: {from: sh-a, to: sh-b}',
     'after: 50%',
-    /wan: cannot stand beside `drop`/,
+    /wan: cannot be used with `drop`/,
   ],
   ['failed: 0', 'failed: few', 'failed: few', /bounds\.failed: must be a percentage/],
   ['crossed: outage', 'crossed: storm', 'crossed: storm', /bounds\.crossed: there is no phase 'storm'/],
@@ -258,7 +263,7 @@ spec:
     - {at: recovery, heal: all, announce: {idc: sh-a, only: [checkout-2]}}
   bounds: {silent: {}, crossed: outage, served: [{load: more, in: outage, least: 100%}], avoidable: 0, executedTwice: 0, afterLeaving: 0, loops: 0, ejections: 0, recovered: 4s}
   control:
-    off: the way to other IDCs is closed
+    off: requests cannot cross to other IDCs
     proves: without it requests fail that another IDC could have served
     world: {crossing: false}
     misses: [avoidable]

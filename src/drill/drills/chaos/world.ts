@@ -95,8 +95,8 @@ export function chaosScenario(seed: number, { minutes, drops, plant }: ChaosChoi
 
 const controls: Readonly<Record<Plant, Scenario['spec']['control']>> = {
   crossing: {
-    off: 'the way to other IDCs is closed',
-    proves: 'without it requests fail that another IDC could have served, and the run says so',
+    off: 'requests cannot cross to other IDCs',
+    proves: 'without crossings requests fail that another IDC could have served, and the run reports it',
     world: { crossing: false },
     // Of some Groups an IDC has no instance.
     fromTheStart: true,
@@ -104,8 +104,8 @@ const controls: Readonly<Record<Plant, Scenario['spec']['control']>> = {
     holds: ['loops'],
   },
   capacity: {
-    off: 'instances are declared to bear a thousand times what the bounds say',
-    proves: 'without a limit an IDC has more work of others than it bears, and the run says so',
+    off: 'the declared capacity of instances is a thousand times that of the bounds',
+    proves: 'without a limit an IDC gets more work from other IDCs than its capacity, and the run reports it',
     world: { drGroup: { capacity: { concurrentPerInstance: 1000 } } },
     misses: ['spilled'],
     holds: ['loops'],

@@ -25,7 +25,7 @@ export function loopRows(m: LoopMeasurement, limits: LoopLimits): Row[] {
   return [
     silentRow(m),
     crossedRow(m),
-    successRow(m, 1, `; apart: ${m.samples.filter((s) => fateOf(s, m) === 'refused').length} refused`),
+    successRow(m, 1, `; not counted: ${m.samples.filter((s) => fateOf(s, m) === 'refused').length} refused`),
     ...refusedRows(m),
     returnRow(m),
     ...circleRows(m, limits.crossings, limits.entries),

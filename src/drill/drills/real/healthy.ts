@@ -77,7 +77,7 @@ function executedRow(healthy: readonly Sample[], executions: ReadonlyMap<string,
   const example = wrong[0] ? `; first ${wrong[0].id}: ${executions.get(wrong[0].id)?.length ?? 0} times` : '';
   return {
     id: 'executed-once',
-    claim: 'Executions at instances against requests, nothing broken',
+    claim: 'Executions at instances against requests, before the first fault',
     bound: 'equal, each request once',
     measured: `${count(healthy)} of ${healthy.length} (${told.join(', ')}${example})`,
     ok: healthy.length > 0 && wrong.length === 0,
@@ -90,7 +90,7 @@ function overlapRow(m: RealMeasurement, executions: ReadonlyMap<string, readonly
   );
   return {
     id: 'overlaps',
-    claim: 'Requests of which two executions overlapped, all through',
+    claim: 'Requests of which two executions overlapped, in all phases',
     bound: '0',
     measured: wrong.length === 0 ? '0' : `${wrong.length} (first ${wrong[0]?.id}, ${wrong[0]?.call?.shape})`,
     ok: wrong.length === 0,
@@ -102,7 +102,7 @@ function ejectionRow({ ejections, askedProxies }: RealMeasurement): Row {
   const where = ejections.slice(0, 3).map((each) => `${each.count} by ${each.proxy} from ${each.cluster}`);
   return {
     id: 'ejections',
-    claim: 'Ejections by outlier detection, nothing broken',
+    claim: 'Ejections by outlier detection before the first fault',
     bound: '0',
     measured: count === 0 ? `0 by ${askedProxies} proxies` : `${count} (${where.join(', ')})`,
     ok: askedProxies > 0 && count === 0,
@@ -115,7 +115,7 @@ function cutRow(healthy: readonly Sample[]): Row {
   const example = failed[0] ? `: ${byShape.join(', ')}; first: ${failed[0].error}` : '';
   return {
     id: 'cut',
-    claim: 'Requests that failed or were cut, nothing broken',
+    claim: 'Requests that failed or were cut, before the first fault',
     bound: '0',
     measured: `${failed.length} of ${healthy.length}${example}`,
     ok: healthy.length > 0 && failed.length === 0,

@@ -83,7 +83,7 @@ function faultRows(fault: InjectedFault, m: RealMeasurement, evidence: Evidence)
     },
     {
       id: `${kind}-failed`,
-      claim: `${kind}: requests that failed though they could be sent again, or were not on what died`,
+      claim: `${kind}: requests that failed although they could be sent again, or were not at what died`,
       bound: '0',
       measured:
         `${lost.length} of ${due.length}${exampleOf(lost)}; ` +

@@ -8,11 +8,12 @@ const value = z
   .strictObject({
     idc: idcNameField,
     ahead: durationField.optional(),
-    behind: durationField.optional().meta({ description: 'Without either it is right again.' }),
+    behind: durationField
+      .optional()
+      .meta({ description: 'With neither `ahead` nor `behind`, the clock is right again.' }),
   })
   .meta({
-    description:
-      'The wall clock that the control plane of an IDC sees is so far wrong from now on; its monotonic clock goes on.',
+    description: 'Steps the wall clock of the control plane of an IDC. Its monotonic clock does not change.',
   });
 
 /** The wall clock of a control plane is stepped. */
@@ -26,7 +27,7 @@ export const clock = action({
   check({ idc, ahead, behind }, { idcs }): ActionFault[] {
     const faults = idcFaults(idc, idcs);
     if (faults.length > 0 || ahead === undefined || behind === undefined) return faults;
-    return [{ path: ['behind'], message: 'cannot stand beside `ahead`: use one of them.' }];
+    return [{ path: ['behind'], message: 'cannot be used with `ahead`: use one of them.' }];
   },
   async act({ idc, ahead, behind }, { scene }, claim) {
     const { paths, signal } = scene.stage;

@@ -13,18 +13,16 @@ export const coldStart = action({
       idc: idcNameField,
       group: groupNameField.optional(),
       only: z.array(z.string()).min(1).optional(),
-      factor: z
-        .number()
-        .min(1)
-        .max(1000)
-        .meta({ description: 'So many times as long they work on their first request, then less and less.' }),
-      calls: count(1, 1_000_000).meta({ description: 'After so many requests each they are warm.' }),
+      factor: z.number().min(1).max(1000).meta({
+        description: 'How many times longer the first request takes; this falls with each request.',
+      }),
+      calls: count(1, 1_000_000).meta({ description: 'Requests after which an instance is warm.' }),
     })
     .meta({
-      description: 'Instances start again, cold: ends `kill` of these; those that run are killed first.',
+      description: 'Starts instances again, cold. Ends `kill` of these; running ones are killed first.',
     }),
   words: ({ factor, calls, ...target }) =>
-    `${targetWords(target)}: start again, ${factor} times as slow over their first ${calls} requests`,
+    `${targetWords(target)}: start again cold, ${factor} times as slow at first and warm after ${calls} requests`,
   check: ({ factor, calls, ...target }, topology) => targetFaults(target, topology),
   async act({ factor, calls, ...target }, run, claim) {
     const { world, paths } = run.scene.stage;

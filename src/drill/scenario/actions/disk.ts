@@ -13,11 +13,11 @@ function diskFaults({ idc }: z.infer<typeof place>, { idcs, plan }: Topology): A
   return [{ path: [], message: 'needs a small disk: give the world `diskKib`, such as 4096.' }];
 }
 
-/** The disk of a control plane has no room any more. */
+/** Fills the disk of a control plane. */
 export const fill = action({
   schema: place.meta({
     description:
-      'The disk on which the control plane of an IDC keeps registrations and state is filled to the last page.',
+      'Fills the disk on which the control plane of an IDC keeps registrations and state to the last page.',
   }),
   words: ({ idc }) => `the disk of the control plane of ${idc} is full`,
   check: diskFaults,

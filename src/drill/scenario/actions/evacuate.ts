@@ -5,7 +5,7 @@ import { count, durationField, idcNameField, msOf } from '../document/fields.ts'
 import { idcFaults } from '../document/names.ts';
 import { action } from './action.ts';
 
-/** How long an Evacuation lasts where nothing is said: longer than any scenario. */
+/** How long an Evacuation lasts by default: longer than any scenario. */
 const lastsMs = 3_600_000;
 
 /** An Evacuation is saved, changed or deleted in the registry of every IDC. */
@@ -14,7 +14,9 @@ export const evacuateAction = action({
     .strictObject({
       idc: idcNameField,
       percent: count(0, 100).meta({ description: '0 ends it: the object is deleted.' }),
-      for: durationField.optional().meta({ description: 'When it expires by itself.', default: '1h' }),
+      for: durationField
+        .optional()
+        .meta({ description: 'Time after which it expires by itself.', default: '1h' }),
     })
     .meta({ description: 'An Evacuation in each IDC’s registry (docs/objects.md).' }),
   words: ({ idc, percent }) =>

@@ -14,12 +14,14 @@ export const gray = action({
       group: groupNameField.optional(),
       count: count(1, 54).optional(),
       only: z.array(z.string()).min(1).optional(),
-      errs: percentage.optional().meta({ description: 'Of its requests, answered with 503 at once.' }),
-      hangs: percentage.optional().meta({ description: 'Of its requests, never answered.' }),
+      errs: percentage
+        .optional()
+        .meta({ description: 'Share of its requests that are answered with 503 at once.' }),
+      hangs: percentage.optional().meta({ description: 'Share of its requests that are never answered.' }),
     })
     .meta({
       description:
-        'Instances pass their health checks and fail a part of their requests, drawn for each; without `errs` and `hangs` they are well again.',
+        'Instances pass their health checks and fail a random part of their requests. Without `errs` and `hangs` they are healthy again.',
     }),
   words: ({ errs, hangs, ...target }) =>
     `${targetWords(target)}: ${sicknessOf({ errs, hangs }) ?? 'well again'}`,
@@ -53,7 +55,7 @@ function sicknessOf({
 }): string | undefined {
   const parts = [
     ...(errs === undefined ? [] : [`fails ${errs} of its requests`]),
-    ...(hangs === undefined ? [] : [`hangs for ${hangs} of its requests`]),
+    ...(hangs === undefined ? [] : [`never answers ${hangs} of its requests`]),
   ];
   return parts.length === 0 ? undefined : parts.join(' and ');
 }

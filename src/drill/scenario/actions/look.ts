@@ -6,8 +6,8 @@ import { action } from './action.ts';
 export const look = action({
   schema: z
     .literal('isolation', { error: 'must be isolation.' })
-    .meta({ description: 'Looks whether callers know addresses of other IDCs now.' }),
-  words: () => 'a look at what callers know',
+    .meta({ description: 'Checks whether callers know addresses of other IDCs now.' }),
+  words: () => 'callers are checked for addresses of other IDCs',
   async act(_, { scene }) {
     const when = 'in the outage';
     scene.found({

@@ -9,7 +9,8 @@ export const overloadAction = action({
   schema: load
     .extend({ for: durationField.optional().meta({ description: 'Default: to the end of the phase.' }) })
     .meta({
-      description: 'More load, from a second later on (its client must start), beside that of `load`.',
+      description:
+        'More load beside that of `load`. It begins a second later, because its client must start.',
     }),
   words: (entry) => `more load: ${streamOf(entry)}, to ${entry.to.join(', ')}`,
   async act(entry, { scene, phase }, claim) {

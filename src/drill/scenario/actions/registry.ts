@@ -23,7 +23,7 @@ const listedFaults: NonNullable<Action<Targets>['check']> = (value, topology) =>
 /** Instances are deregistered. */
 export const withdraw = action({
   schema: targets.meta({
-    description: 'Instances leave their registry; done when no proxy has them any more.',
+    description: 'Removes instances from their registry; done when no proxy has them any more.',
   }),
   words: (value) => `${targetWords(value)}: out of the registry`,
   check: listedFaults,
@@ -32,7 +32,7 @@ export const withdraw = action({
 
 /** They come back. */
 export const announce = action({
-  schema: targets.meta({ description: 'Instances are back in their registry.' }),
+  schema: targets.meta({ description: 'Puts instances back into their registry.' }),
   words: (value) => `${targetWords(value)}: back in the registry`,
   check: listedFaults,
   act: (value, run, claim) => run.comeBack(claim, partsOf(value, run.scene.stage.world.parts)),
@@ -40,9 +40,9 @@ export const announce = action({
 
 /** Endpoints are edited while the phase goes on. */
 export const edit = action({
-  schema: z
-    .strictObject({ idc: idcNameField, edits: count(1, 10_000) })
-    .meta({ description: 'So many endpoint edits in an IDC’s registry, evenly over the rest of the phase.' }),
+  schema: z.strictObject({ idc: idcNameField, edits: count(1, 10_000) }).meta({
+    description: 'Makes `edits` endpoint edits in an IDC’s registry, evenly over the rest of the phase.',
+  }),
   words: ({ idc, edits }) => `${edits} endpoint edits in ${idc}`,
   check({ idc }, { idcs }) {
     const faults = idcFaults(idc, idcs);

@@ -26,17 +26,17 @@ function striking(kind: FaultKind, description: string): Action<Targets> {
 /** `kill -9`, all at once. */
 export const kill = striking('kill', 'kill -9, all at once.');
 /** SIGSTOP. */
-export const stop = striking('stop', 'SIGSTOP: connections stay open, nobody answers.');
+export const stop = striking('stop', 'SIGSTOP: connections stay open, and no answers come.');
 
 /** Packets to instances vanish. */
 export const drop: Action<Targets> = {
-  ...striking('drop', 'Packets to instances of one IDC vanish in silence (needs root).'),
+  ...striking('drop', 'Drops packets to instances of one IDC silently (needs root).'),
   check(value, topology) {
     const wrong = [value].flat().findIndex(({ what = 'instances' }) => what !== 'instances');
     if (wrong < 0) return targetFaults(value, topology);
     const path = Array.isArray(value) ? [wrong, 'what'] : ['what'];
     return [
-      { path, message: 'must be instances: packets are dropped to those alone. Use `stop`, or `wan`.' },
+      { path, message: 'must be instances: only packets to instances can be dropped. Use `stop`, or `wan`.' },
     ];
   },
 };
@@ -46,7 +46,7 @@ export const heal = action({
   schema: z
     .union([z.literal('all'), targets], { error: 'must be all, or targets as of `kill`.' })
     .meta({ description: 'Ends `kill` (start again), `stop` (SIGCONT) and `drop` of all, or of these.' }),
-  words: (value) => (value === 'all' ? 'healing begins' : `healing begins of ${targetWords(value)}`),
+  words: (value) => (value === 'all' ? 'healing begins' : `healing of ${targetWords(value)} begins`),
   check: (value, topology) => (value === 'all' ? [] : targetFaults(value, topology)),
   act: (value, run, claim) =>
     run.heal(claim, value === 'all' ? undefined : partsOf(value, run.scene.stage.world.parts)),

@@ -8,21 +8,21 @@ const link = z
   .strictObject({
     from: idcNameField,
     to: idcNameField,
-    both: z.boolean().optional().meta({ description: 'The way back, too.', default: false }),
-    cut: z.boolean().optional().meta({ description: 'No packet arrives.', default: false }),
+    both: z.boolean().optional().meta({ description: 'Also in the opposite direction.', default: false }),
+    cut: z.boolean().optional().meta({ description: 'Drops all packets.', default: false }),
     delay: durationField.optional(),
-    loss: percentage.optional().meta({ description: 'Of packets, each by itself.' }),
+    loss: percentage.optional().meta({ description: 'Share of packets that are lost, each independently.' }),
     kbit: count(8, 10_000_000).optional().meta({ description: 'Kilobits a second.' }),
   })
-  .meta({ description: 'What packets meet between two IDCs; what is not given is as at first.' });
+  .meta({ description: 'Network conditions from one IDC to another; those not given are reset.' });
 
 type LinkValue = z.infer<typeof link>;
 
-/** What the network between IDCs does. Without `cut`, `delay`, `loss` and `kbit` the way is whole again. */
+/** Changes the network between IDCs. Without `cut`, `delay`, `loss` and `kbit` it is healthy again. */
 export const wan = action({
   schema: z.union([link, z.array(link).min(1)]).meta({
     description:
-      'Cuts, delays, loses or paces packets from egress gateways of one IDC to ingress gateways of another, and back to them (needs root).',
+      'Cuts, delays, loses or paces packets from one IDC to another, between their egress and ingress gateways (needs root).',
   }),
   words: (value) => [value].flat().map(linkWords).join(', '),
   check: (value, { idcs }) =>
@@ -31,7 +31,7 @@ export const wan = action({
       const unknown = [...idcFaults(from, idcs, 'from'), ...idcFaults(to, idcs, 'to')];
       if (unknown.length > 0)
         return unknown.map(({ path, message }) => ({ path: [...at, ...path], message }));
-      return from === to ? [{ path: at, message: 'is no way between two IDCs.' }] : [];
+      return from === to ? [{ path: at, message: 'must be between two different IDCs.' }] : [];
     }),
   async act(value, run, claim) {
     const { scene } = run;
@@ -60,10 +60,10 @@ function conditionsOf({ cut, delay, loss, kbit }: LinkValue): LinkConditions {
 function linkWords({ from, to, both, cut, delay, loss, kbit }: LinkValue): string {
   const way = both ? `between ${from} and ${to}` : `from ${from} to ${to}`;
   const what = [
-    ...(cut ? ['no packet arrives'] : []),
-    ...(delay !== undefined ? [`${delay} late`] : []),
+    ...(cut ? ['all dropped'] : []),
+    ...(delay !== undefined ? [`delayed by ${delay}`] : []),
     ...(loss !== undefined ? [`${loss} lost`] : []),
     ...(kbit !== undefined ? [`${kbit} kbit/s`] : []),
   ];
-  return `packets ${way}: ${what.length === 0 ? 'all well' : what.join(', ')}`;
+  return `packets ${way}: ${what.length === 0 ? 'all arrive' : what.join(', ')}`;
 }

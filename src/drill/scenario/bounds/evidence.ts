@@ -3,36 +3,30 @@ import { count } from '../document/fields.ts';
 import { bound } from './bound.ts';
 
 /**
- * Evidence that something was broken of which no request tells: a fault that does nothing would let any
+ * Evidence that a fault took effect, where requests do not show it. A fault without effect would let any
  * system pass.
  */
 function atLeast(id: string, claim: string, least: number, measured: number): Row {
   return { id, claim, bound: `≥ ${least}`, measured: String(measured), ok: measured >= least };
 }
 
-/** A name server was asked and did not answer. */
+/** Proxies asked a name server and got no answer. */
 export const lookupsFailed = bound(
   count(1, 1_000_000).meta({
     description:
-      'At least so many lookups of names failed at callers and ingress gateways while the load ran.',
+      'The least number of DNS lookups that must fail at callers and ingress gateways while the load runs.',
   }),
   (m, least) => [
-    atLeast('lookups-failed', 'Lookups of names by proxies that had no answer', least, m.lookupsFailed),
+    atLeast('lookups-failed', 'DNS lookups by proxies that got no answer', least, m.lookupsFailed),
   ],
 );
 
-/** A control plane tried to write to its disk and could not. */
+/** Control planes failed to write to their disk. */
 export const writesFailed = bound(
   count(1, 1_000_000).meta({
-    description:
-      'At least so many times a control plane said that it could not write registrations or state.',
+    description: 'The least number of failed writes of registrations or state that control planes must log.',
   }),
   (m, least) => [
-    atLeast(
-      'writes-failed',
-      'Times that a control plane said that it could not write',
-      least,
-      m.writesFailed,
-    ),
+    atLeast('writes-failed', 'Failed writes to disk, as logged by control planes', least, m.writesFailed),
   ],
 );

@@ -7,17 +7,17 @@ import { durationField, msOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
-/** Failing back is done when the share of the IDC is this close to its steady value, and stays so. */
+/** Failback is complete once the share of the IDC stays within this of its steady value. */
 const failbackTolerance = 0.05;
 
-/** Windows in which that share is looked at, in milliseconds: 50 requests or more at 100 a second. */
+/** Windows over which that share is computed, in milliseconds: 50 requests or more at 100 a second. */
 const failbackWindowMs = 500;
 
-/** The IDC that was lost has its share again, and nothing fails meanwhile. */
+/** The lost IDC serves its share again, and no request fails meanwhile. */
 export const failback = bound(
   durationField.meta({
     description:
-      'The IDC that was lost has its share again so long after it was healthy; nothing fails from healing on.',
+      'Time limit from when the lost IDC is healthy until it serves its share again. No request may fail after healing began.',
   }),
   (m, most) => {
     const back = failbackFigures(m);
@@ -25,7 +25,7 @@ export const failback = bound(
     return [
       {
         id: 'failback',
-        claim: `Share of ${m.lostIdc} back after its instances were healthy`,
+        claim: `${m.lostIdc} serves its share again, after its instances are healthy`,
         bound: `≤ ${mostMs / 1000} s`,
         measured: Number.isNaN(back.afterHealthyMs)
           ? 'not back by the end'
@@ -35,7 +35,7 @@ export const failback = bound(
       },
       {
         id: 'failback-failed',
-        claim: 'Requests that failed from healing on',
+        claim: 'Requests that failed after healing began',
         bound: '0',
         measured: String(back.failed),
         ok: back.failed === 0,
@@ -44,11 +44,11 @@ export const failback = bound(
   },
 );
 
-/** How the IDC that was lost got its load back. Times in milliseconds. */
+/** How the load returned to the lost IDC. Times in milliseconds. */
 interface FailbackFigures {
-  /** Share that it served in the first steady phase, of the loads that it serves then. */
+  /** Its share in the first steady phase, of the loads that it serves then. */
   readonly steadyShare: number;
-  /** From when the instances answered again to when its share was back for good; NaN when it never was. */
+  /** From when its instances answered again until its share was back and stayed; NaN when it never was. */
   readonly afterHealthyMs: number;
   /** The same from when healing began. */
   readonly afterHealMs: number;
@@ -56,11 +56,11 @@ interface FailbackFigures {
   readonly failed: number;
 }
 
-/** When the share of the lost IDC was back, among the loads that it serves when nothing is broken. */
+/** Computed over the loads that the lost IDC serves in the first steady phase. */
 export function failbackFigures(m: ScenarioMeasurement): FailbackFigures {
   const steady = dueIn(m.samples, phaseOf(m, 'steady')).filter(succeeded);
   const home = new Set(steady.filter((s) => s.idc === m.lostIdc).map((s) => s.stream));
-  // Of all that was due: what failed was not served by anybody.
+  // Failed requests count in the divisor.
   const shareOf = (list: readonly Sample[]) =>
     list.length === 0
       ? Number.NaN
@@ -73,16 +73,16 @@ export function failbackFigures(m: ScenarioMeasurement): FailbackFigures {
     after.filter((s) => home.has(s.stream)),
     (s) => s.due,
     { from, to, width: failbackWindowMs },
-    // The last one is narrower, down to nothing: a share of two requests says nothing.
+    // The last window is narrower, and may hold too few requests.
   ).filter((window) => window.to - window.from > 0.99 * failbackWindowMs);
   const isBack = (items: readonly Sample[]) => shareOf(items) >= steadyShare - failbackTolerance;
   const lastAway = windows.findLastIndex((window) => !isBack(window.items));
-  // What follows the last window in which it was not back; none, if that was the last of all.
+  // The window after the last one below the share; none if that was the last of all.
   const backAt = windows[lastAway + 1]?.from ?? Number.NaN;
   return {
     steadyShare,
     afterHealMs: backAt - from,
-    // It may be back before the last part of it answers a probe.
+    // The share may be back before the last instance answers a probe.
     afterHealthyMs: Math.max(0, backAt - m.healthyAt),
     failed: after.filter((s) => fateOf(s, m) === 'failed').length,
   };

@@ -14,11 +14,11 @@ import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 import { wasFull } from './spilled.ts';
 
-/** Requests that fail, whatever the reason, but for those inside a site that was killed whole. */
+/** Failed requests, whatever the reason, except those in flight inside a site that was killed. */
 export const failed = bound(
   z
     .union([z.literal(0), percentage], { error: "must be 0 or a percentage such as '0.1%'." })
-    .meta({ description: 'At most so many requests fail.' }),
+    .meta({ description: 'The largest share of requests that may fail.' }),
   (m, most) => [successRow(m, most === 0 ? 1 : 1 - parseShare(most), apartOf(m))],
 );
 
@@ -27,7 +27,7 @@ export const served = bound(
   z
     .array(z.strictObject({ load: z.string(), in: phaseName, least: percentage }))
     .min(1)
-    .meta({ description: 'At least so much of a load succeeds in a phase.' }),
+    .meta({ description: 'The least share of the requests of a load that must succeed in a phase.' }),
   (m, list) =>
     list.map(({ load, in: name, least }): Row => {
       const due = dueIn(m.samples, phaseOf(m, name)).filter(({ stream }) => stream === load);
@@ -42,32 +42,32 @@ export const served = bound(
     }),
 );
 
-/** What is told beside the share of successes when a site died. */
+/** Reported beside the success rate when a site died: requests that are not counted in it. */
 function apartOf(m: ScenarioMeasurement): string {
   if (!m.lostSite) return '';
   const inFlight = m.samples.filter((sample) => fateOf(sample, m) === 'lost in flight').length;
-  return `; apart: ${inFlight} in flight inside ${m.lostIdc} when it died, ${unrecorded(m).length} of its own callers`;
+  return `; not counted: ${inFlight} in flight inside ${m.lostIdc} when it died, ${unrecorded(m).length} of its own callers`;
 }
 
 /**
- * Requests that failed though somebody could have served them
+ * Requests that failed although some IDC could have served them
  * (docs/decisions/085-what-may-fail-with-what-died.md).
  */
 export const avoidable = bound(
   z.literal(0, { error: 'must be 0.' }).meta({
     description:
-      'No request fails that could have been served: by evidence of what it was executed on or sent to, and of who was left.',
+      'No request fails that some IDC could have served, by the logs of what it was sent to and executed on, and by which instances were up.',
   }),
   (m) => [avoidableRow(m)],
 );
 
-/** A request that failed, and why it had to; without `why` it could have been served. */
+/** A failed request, and why it could not have been served; without `why` it could. */
 interface Failure {
   readonly sample: Sample;
   readonly why?: string;
 }
 
-/** All requests that failed, each with the reason it has, if it has one. */
+/** All failed requests, each with its reason if there is one. */
 export function failuresOf(m: ScenarioMeasurement): Failure[] {
   const loss: LossMeasurement = { ...m, faults: m.losses };
   const evidence = evidenceOf(loss, executionsOf(loss));
@@ -81,14 +81,14 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
   return m.samples
     .filter((sample) => !succeeded(sample))
     .map((sample) => {
-      if (fateOf(sample, m) === 'lost in flight') return { sample, why: 'was inside the site that died' };
+      if (fateOf(sample, m) === 'lost in flight') return { sample, why: 'inside the site that died' };
       const home = begun.get(sample.id) ?? m.streams.find((each) => each.stream === sample.stream)?.idc ?? '';
       if (!couldBeServed(sample, home, loss, outages)) {
-        return { sample, why: isCleanRefusal(sample) ? 'nobody was left, in words' : 'nobody was left' };
+        return { sample, why: isCleanRefusal(sample) ? 'refused: no instance was up' : 'no instance was up' };
       }
       const group = hostOfRequest(sample.id, loss).split('.')[0] ?? '';
       if (isFull(sample, group) && !couldBeServed(sample, home, { ...loss, idcs: [home] }, outages))
-        return { sample, why: 'nobody had room, in words' };
+        return { sample, why: 'refused: no instance had capacity' };
       const excuse =
         excuseOf(sample, loss, evidence)?.excuse ??
         cutExcuse(sample, home, m) ??
@@ -99,14 +99,14 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
 }
 
 /**
- * For so long after a cut a proxy may take a gateway behind it for alive: PING between gateways has no answer
- * (decision 051).
+ * How long after a cut a proxy may take a gateway behind it for alive, in milliseconds: PING between gateways
+ * has timed out by then (decision 051).
  */
 const cutFoundOutMs = 4000;
 
 /**
- * Whether a request that may not be sent again, or whose answer had begun, was on its way to an IDC when the
- * way there was cut.
+ * Whether a request that must not be retried, or whose answer had begun, was sent to an IDC around the time
+ * when the network to it was cut.
  */
 function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string | undefined {
   if (isReplayable(sample) && sample.status !== 200) return undefined;
@@ -125,15 +125,17 @@ function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string
         at <= blow.to + cutFoundOutMs,
     );
   });
-  return crossed ? 'was sent where the way was cut' : undefined;
+  return crossed ? 'sent over a network that was cut' : undefined;
 }
 
-/** So long after it goes on a control plane may need until its proxies know what it missed. */
+/**
+ * How long a control plane that runs again may need until its proxies have what it missed, in milliseconds.
+ */
 const caughtUpMs = 5_000;
 
 /**
- * Until when the proxies of an IDC may not know what was changed at `at`: its control plane was stopped, or
- * dead, over it.
+ * Until when the proxies of an IDC may not have a change made at `at`: later if its control plane was stopped
+ * or dead at that time.
  */
 function knownAt(idc: string, at: number, { losses }: Pick<ScenarioMeasurement, 'losses'>): number {
   const over = losses.filter(
@@ -162,18 +164,20 @@ function leftExcuse(
     (name) => !name.startsWith(`${home}/`) && name.includes(`/${group}-`),
   );
   const out = others.length === 0 || others.some((name) => (spans.get(name) ?? []).some(overlaps));
-  return out ? 'TCP that left an evacuated IDC for one that had nobody, or had lost somebody' : undefined;
+  return out ? 'TCP from an evacuated IDC to one that had no instance, or had lost some' : undefined;
 }
 
-/** Tries of a first proxy: one, and the default of `retries`. */
+/** Tries of the first proxy: one, plus the default of `retries`. */
 const triesMax = 4;
 
-/** How many things that were struck a request must have met before its tries may have run out. */
+/**
+ * How many struck instances and gateways a request must have been sent to before its tries may be exhausted.
+ */
 const metMin = 2;
 
 /**
- * Whether all tries were used, and met several things that were out: who meets two faults at once may find no
- * third way in time.
+ * Whether all tries were used, and several of them went to struck instances or gateways: with two faults at
+ * once, no working path may be found within the tries.
  */
 function triesExcuse(
   sample: Sample,
@@ -197,7 +201,7 @@ function triesExcuse(
     ),
   ]);
   return out.filter((name) => met.has(name)).length >= metMin
-    ? 'met several faults with all its tries'
+    ? 'all tries used, several of them on struck instances or gateways'
     : undefined;
 }
 
@@ -209,7 +213,7 @@ function avoidableRow(m: ScenarioMeasurement): Row {
   );
   return {
     id: 'avoidable',
-    claim: 'Requests that failed though a site that was well could have served them',
+    claim: 'Requests that failed although some IDC could have served them',
     bound: '0',
     measured:
       `${lost.length} of ${m.samples.length}${exampleOf(lost.map(({ sample }) => sample))}` +
@@ -218,11 +222,11 @@ function avoidableRow(m: ScenarioMeasurement): Row {
   };
 }
 
-/** Requests of which a second execution may do harm, executed more than once. */
+/** Requests that must not be executed twice, because a second execution may do harm. */
 export const executedTwice = bound(
   z
     .literal(0, { error: 'must be 0.' })
-    .meta({ description: 'No request but GETs is executed more than once.' }),
+    .meta({ description: 'No request other than a GET is executed more than once.' }),
   (m) => [executedTwiceRow(m)],
 );
 
@@ -239,7 +243,7 @@ function executedTwiceRow(m: ScenarioMeasurement): Row {
   const twice = executedTwiceOf(m);
   return {
     id: 'executed-twice',
-    claim: 'Requests but GETs that were executed more than once',
+    claim: 'Requests other than GETs that were executed more than once',
     bound: '0',
     measured: `${twice.length} of ${judged.length}${exampleOf(twice)}`,
     ok: judged.length > 0 && twice.length === 0,

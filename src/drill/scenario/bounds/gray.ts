@@ -9,20 +9,22 @@ import { bound } from './bound.ts';
 
 const schema = z
   .strictObject({
-    found: durationField.meta({ description: 'It is ejected so soon.' }),
-    out: percentage.meta({ description: 'And is out at least so much of the time since then.' }),
-    p99: durationField.meta({ description: 'Of all requests while it is out.' }),
-    most: count(0, 54).meta({ description: 'So many instances at most are ejected at once.' }),
+    found: durationField.meta({ description: 'Time limit for the ejection of a gray instance.' }),
+    out: percentage.meta({
+      description: 'Least share of the time after its first ejection in which it is ejected.',
+    }),
+    p99: durationField.meta({ description: 'Largest p99 of all requests while it is ejected.' }),
+    most: count(0, 54).meta({ description: 'Most instances that may be ejected at once.' }),
     nobody: z
       .array(phaseName)
       .optional()
-      .meta({ description: 'Phases in which all are a little sick, and nobody may be ejected.' }),
+      .meta({ description: 'Phases in which all instances fail a few requests, and none may be ejected.' }),
   })
-  .meta({ description: 'Who is gray is ejected by the caller of its IDC, and nobody else.' });
+  .meta({ description: 'The caller of an IDC ejects the gray instances of the IDC, and no others.' });
 
 type GrayBound = z.infer<typeof schema>;
 
-/** Who is gray is out soon and stays out, though its checks pass. */
+/** A gray instance is ejected soon and stays ejected, although its health checks pass. */
 export const grayOut = bound(schema, (m, value) => [
   ...m.sicknesses.flatMap((sickness) =>
     value.nobody?.includes(sickness.phase) ? [nobodyRow(sickness)] : sickRows(m, sickness, value),
@@ -40,7 +42,7 @@ function sickRows(m: ScenarioMeasurement, sickness: Sickness, bounds: GrayBound)
   const since = looks.filter(({ at }) => at >= first);
   const share = since.length === 0 ? 0 : since.filter(isOut).length / since.length;
   const back = since.find((look) => !isOut(look))?.at ?? to;
-  // A moment later: what was under way when it went out was slow before.
+  // 500 ms later: requests in flight at the ejection were slow before it.
   const p99 = latencyOf(latenciesOf(dueIn(m.samples, { from: first + 500, to: back }))).p99;
   return [
     {
@@ -53,14 +55,14 @@ function sickRows(m: ScenarioMeasurement, sickness: Sickness, bounds: GrayBound)
     },
     {
       id: `out-${idOf(phase)}`,
-      claim: 'It stays out, though its checks pass: of the time since then',
+      claim: 'Share of the time since then in which it is ejected, although its health checks pass',
       bound: `≥ ${bounds.out}`,
       measured: percent(share),
       ok: share >= parseShare(bounds.out),
     },
     {
       id: `p99-${idOf(phase)}`,
-      claim: 'p99 while it is out',
+      claim: 'p99 while it is ejected',
       bound: `≤ ${msOf(bounds.p99)} ms`,
       measured: millis(p99),
       ok: p99 <= msOf(bounds.p99),
@@ -75,7 +77,7 @@ function nobodyRow({ phase, what, looks }: Sickness): Row {
     id: `none-${idOf(phase)}`,
     claim: `Instances ejected while each ${what}`,
     bound: 'none',
-    measured: `${ejected.join(', ') || 'none'} (${looks.length} looks)`,
+    measured: `${ejected.join(', ') || 'none'} (${looks.length} readings)`,
     ok: looks.length > 0 && ejected.length === 0,
   };
 }
@@ -87,7 +89,7 @@ function mostRow({ sicknesses }: ScenarioMeasurement, allowed: number): Row {
     id: 'at-most-half',
     claim: 'Instances ejected at once',
     bound: `≤ ${allowed}`,
-    measured: `${most} (${all.length} looks)`,
+    measured: `${most} (${all.length} readings)`,
     ok: all.length > 0 && most <= allowed,
   };
 }

@@ -5,15 +5,17 @@ import { durationField, idcNameField, msOf, parseShare, percentage } from '../do
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
-/** Share of each load that its own IDC serves while nothing is broken, the least of all steady phases. */
+/** The share of each load that its own IDC serves while nothing is broken: the least of all steady phases. */
 export const home = bound(
-  percentage.meta({ description: 'At least so much of each load is served at home, in each steady phase.' }),
+  percentage.meta({
+    description: 'The least share of each load that its own IDC must serve in each steady phase.',
+  }),
   (m, least) => [homeRow(m, parseShare(least))],
 );
 
 function homeRow(m: ScenarioMeasurement, bound: number): Row {
   const steady = figuresOf(m).filter((f) => f.phase.startsWith('steady') && f.stream !== '');
-  // Clients of the edge, who stand in no IDC, connect to the one that is lost later.
+  // Clients of the edge belong to no IDC. They connect to the one that is lost later.
   const homeOf = (stream: string) => m.streams.find((each) => each.stream === stream)?.idc ?? m.lostIdc;
   let least = { share: steady.length === 0 ? 0 : 1, what: 'every load' };
   for (const { name: phase } of m.phases) {
@@ -26,7 +28,7 @@ function homeRow(m: ScenarioMeasurement, bound: number): Row {
   }
   return {
     id: 'home',
-    claim: 'Share served at home in all steady phases, the least of any load',
+    claim: 'Share served at home, the least of any load in any steady phase',
     bound: `≥ ${100 * bound} %`,
     measured: `${percent(least.share)} (${least.what})`,
     ok: least.share >= bound,
@@ -34,9 +36,9 @@ function homeRow(m: ScenarioMeasurement, bound: number): Row {
 }
 
 /**
- * When a whole site is lost, callers of the other one must not notice: none of their requests fails, and
- * their p99 stays within `times` the steady one. Or within `or`: half of the processes of a machine with few
- * processors die and start again on the same processors that serve these requests, which alone costs some
+ * The loss of a whole site must not affect callers of the other one: none of their requests fails, and their
+ * p99 stays within `times` the steady one, or within `or`. On a machine with few processors half of all
+ * processes die and start again on the processors that serve these requests, which alone costs some
  * milliseconds.
  */
 export const unaware = bound(
@@ -47,10 +49,10 @@ export const unaware = bound(
         .number()
         .min(1)
         .max(100)
-        .meta({ description: 'Their p99 in the outage, against the steady one; or …' }),
-      or: durationField.meta({ description: '… this, whichever is more.' }),
+        .meta({ description: 'Largest ratio of their p99 in the outage to the steady p99.' }),
+      or: durationField.meta({ description: 'A p99 up to this is allowed in any case.' }),
     })
-    .meta({ description: 'Callers of an IDC that lost nothing do not notice.' }),
+    .meta({ description: 'Callers of an IDC that lost nothing are not affected.' }),
   (m, { idc, times, or }) => [unawareRow(m, idc, times, msOf(or))],
 );
 
@@ -64,9 +66,9 @@ function unawareRow(m: ScenarioMeasurement, idc: string, factor: number, orMs: n
   const failed = figures.reduce((sum, f) => sum + f.failed + f.lostInFlight, 0);
   return {
     id: 'unaware',
-    claim: `Callers in ${idc} did not notice: their p99 in the outage, and what failed`,
+    claim: `Callers in ${idc} are not affected: their p99 in the outage, and failed requests`,
     bound: `≤ ${factor} × steady or ${orMs} ms, 0 failed`,
-    measured: `${millis(outage)} after ${millis(steady)}, ${failed} failed`,
+    measured: `${millis(outage)}, steady ${millis(steady)}, ${failed} failed`,
     ok: outage <= allowed && failed === 0,
     ...(failed === 0 && timedBy(outage)),
   };

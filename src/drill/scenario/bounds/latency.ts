@@ -17,15 +17,15 @@ const latencySchema = z
       .min(1)
       .max(1000)
       .optional()
-      .meta({ description: 'Against the same quantile of the phase `steady`.' }),
+      .meta({ description: 'Largest ratio to the same quantile of the phase `steady`.' }),
     hedged: z
       .boolean()
       .optional()
-      .meta({ description: 'true: of Groups that ask for hedging alone; false: of the others.' }),
+      .meta({ description: 'true: only Groups with hedging; false: only the others.' }),
     from: z
       .literal('healing')
       .optional()
-      .meta({ description: 'From when healing began, not from when the phase did.' }),
+      .meta({ description: 'Counts from the start of healing, not from the start of the phase.' }),
   })
   .refine(({ most, times }) => (most === undefined) !== (times === undefined), 'needs either most or times.')
   .meta({ description: 'A quantile of latency in a phase, of the slowest load.' });
@@ -34,13 +34,12 @@ export type LatencyBound = z.infer<typeof latencySchema>;
 
 /** Quantiles of latency in phases. */
 export const latency = bound(z.array(latencySchema).min(1), (m, list) =>
-  // Where no Group asks for hedging there is nothing to judge.
+  // Without a Group with hedging there is nothing to judge.
   list.filter(({ hedged }) => !hedged || m.hedging.length > 0).map((each) => latencyRow(m, each)),
 );
 
 /**
- * How long requests of a phase may take by these bounds, in milliseconds: its p99, infinite where none is
- * stated.
+ * The bounds on the p99 of a phase, in milliseconds; infinite where none is stated.
  */
 export function limitsIn(
   phase: string,
@@ -66,10 +65,9 @@ function latencyRow(m: ScenarioMeasurement, value: LatencyBound): Row {
   const whole = phaseOf(m, value.in);
   const span = value.from === 'healing' ? { ...whole, from: m.healed.from } : whole;
   const samples = hedged === undefined ? m.samples : m.samples.filter(({ id }) => hedges(m, id) === hedged);
-  // A load whose client was killed with its site has none due then, and is judged by nothing here.
+  // A load whose client was killed with its site has no requests then, and is not judged.
   const loads = figuresIn({ ...m, samples }, span).filter((f) => !isKilled(m, f.stream));
-  const which =
-    hedged === undefined ? '' : hedged ? ', where the Group asks for hedging' : ', with nothing declared';
+  const which = hedged === undefined ? '' : hedged ? ', Groups with hedging' : ', Groups without hedging';
   const id = `${hedged ? 'hedged-' : ''}${value.in.replaceAll(' ', '-')}-${quantile}`;
   const claim = `${quantile} in the ${value.in}${value.from ? `, from ${value.from} on` : ''}${which}`;
   if (value.times !== undefined) return againstSteady(m, loads, { id, claim, quantile, most: value.times });
@@ -80,7 +78,7 @@ function latencyRow(m: ScenarioMeasurement, value: LatencyBound): Row {
     id,
     claim: `${claim}, of the slowest load`,
     bound: `≤ ${mostMs} ms`,
-    measured: `${millis(worst.value)} (${worst.of?.stream ?? 'nobody was served'}${slowest ?? ''})`,
+    measured: `${millis(worst.value)} (${worst.of?.stream ?? 'no request was served'}${slowest ?? ''})`,
     ok: worst.value <= mostMs,
     ...timedBy(worst.value),
   };
@@ -99,9 +97,9 @@ function againstSteady(
   const steady = steadyOf(worst.of?.stream ?? '');
   return {
     id: row.id,
-    claim: `${row.claim}, against the steady one, of the slowest load`,
+    claim: `${row.claim}, relative to the steady one, of the slowest load`,
     bound: `≤ ${row.most} ×`,
-    measured: `${times(worst.value)} (${millis(measured)} after ${millis(steady)}, ${worst.of?.stream ?? 'nobody was served'})`,
+    measured: `${times(worst.value)} (${millis(measured)}, steady ${millis(steady)}, ${worst.of?.stream ?? 'no request was served'})`,
     ok: worst.value <= row.most,
     ...timedBy(worst.value),
   };

@@ -6,20 +6,22 @@ import { count, durationField, msOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
-/** Of the ACKs that edits must bring: one for each edit and proxy that uses what was edited. */
+/** Least share of the expected ACKs: one for each edit and proxy that uses the edited endpoints. */
 const ackShare = 0.9;
 
-/** Crossings of any request. */
+/** Crossings of each request. */
 export const crossings = bound(
-  count(0, 4).meta({ description: 'No request crosses more often, or enters two IDCs from outside.' }),
+  count(0, 4).meta({
+    description: 'Most crossings of a request. None may enter more than one IDC through a peer listener.',
+  }),
   (m, most) => crossingRows(m, most),
 );
 
-/** Loops, also where several crossings are right. */
+/** Loops, also where several crossings are allowed. */
 export const loops = bound(
   z
     .literal(0, { error: 'must be 0.' })
-    .meta({ description: 'No request visits an IDC twice or comes back to where it began.' }),
+    .meta({ description: 'No request visits an IDC twice or returns to the IDC where it began.' }),
   (m) => [loopRow(m)],
 );
 
@@ -28,7 +30,7 @@ function loopRow(m: ScenarioMeasurement): Row {
   const all = [...new Set([...twice, ...returned])];
   return {
     id: 'loops',
-    claim: 'Requests that visited an IDC twice, or came back to where they began',
+    claim: 'Requests that visited an IDC twice, or returned to the IDC where they began',
     bound: '0',
     measured: all.length === 0 ? `0 (${crossed} crossed)` : `${all.length}: ${all.slice(0, 5).join(', ')}`,
     ok: all.length === 0,
@@ -37,14 +39,15 @@ function loopRow(m: ScenarioMeasurement): Row {
 
 /** Tries at instances. */
 export const tries = bound(
-  count(1, 64).meta({ description: 'No request is tried more often at instances.' }),
+  count(1, 64).meta({ description: 'Most tries of a request at instances.' }),
   (m, most) => [triesRow(m, most)],
 );
 
 /** Event → ACK of the scenario's edits. */
 export const acks = bound(
   z.strictObject({ p50: durationField, p99: durationField, edits: count(1, 100_000) }).meta({
-    description: 'Event → ACK of at least so many endpoint edits, by the control plane’s own clock.',
+    description:
+      'Event → ACK of endpoint edits by the control plane’s own clock, and the least number of edits.',
   }),
   (m, { p50, p99, edits }) =>
     ackRows(m.acks, m.edits, { eventToAckP50Ms: msOf(p50), eventToAckP99Ms: msOf(p99), edits, ackShare }),
@@ -53,11 +56,10 @@ export const acks = bound(
 /** Ejections while nothing is broken. */
 export const ejections = bound(
   count(0, 100_000).meta({
-    description: 'At most so many ejections by outlier detection before the first blow.',
+    description: 'Most ejections by outlier detection before the first fault.',
   }),
   (m, most) => {
-    // Where a Group asks for hedging, tries that are slow are given up, and count as failures: it asked for
-    // that.
+    // With hedging, slow tries are abandoned and count as failures; ejections are an accepted effect.
     const hedged = m.ejections.filter(({ cluster }) =>
       m.hedging.some((host) => cluster.includes(`/${host}_`)),
     );
@@ -68,19 +70,19 @@ export const ejections = bound(
     return [
       {
         id: 'ejections',
-        claim: 'Ejections by outlier detection, nothing broken',
+        claim: 'Ejections by outlier detection before the first fault',
         bound: `≤ ${most}`,
-        measured: `${sum}${first ? ` (${first.count} by ${first.proxy} from ${first.cluster})` : ''}${apart > 0 ? `; apart: ${apart} from Groups that ask for hedging` : ''}`,
+        measured: `${sum}${first ? ` (${first.count} by ${first.proxy} from ${first.cluster})` : ''}${apart > 0 ? `; not counted: ${apart} from Groups with hedging` : ''}`,
         ok: sum <= most,
       },
     ];
   },
 );
 
-/** All that was struck answers again. */
+/** Everything that was struck answers again. */
 export const recovered = bound(
   durationField.meta({
-    description: 'Everything that was struck answers again so long after healing began.',
+    description: 'Time limit, from the start of healing, until everything that was struck answers again.',
   }),
   (m, most) => {
     const times = m.losses.map(({ healed, healthyAt }) => healthyAt - healed.from);
@@ -88,7 +90,7 @@ export const recovered = bound(
     return [
       {
         id: 'recovered',
-        claim: 'All that was struck answers again, after its healing began',
+        claim: 'Time from the start of healing until everything that was struck answers again',
         bound: `≤ ${msOf(most) / 1000} s`,
         measured: seconds(afterMs),
         ok: afterMs <= msOf(most),
@@ -98,7 +100,7 @@ export const recovered = bound(
   },
 );
 
-/** Nothing goes to an instance whose deregistration has returned. */
+/** No request is sent to an instance whose deregistration has returned. */
 export const afterLeaving = bound(
   z
     .literal(0, { error: 'must be 0.' })
@@ -114,7 +116,7 @@ function afterLeavingRow(m: ScenarioMeasurement): Row {
     bound: '0',
     measured:
       late.length === 0
-        ? `0 (${m.leaves.length} left)`
+        ? `0 (${m.leaves.length} deregistered)`
         : `${late.length}: ${late
             .slice(0, 5)
             .map(({ instance, id }) => `${id} at ${instance}`)

@@ -17,41 +17,54 @@ import { bound } from './bound.ts';
 
 const schema = z
   .strictObject({
-    at: idcNameField.meta({ description: 'The IDC that has both loads, and bounds what comes over.' }),
-    in: phaseName.meta({ description: 'Meanwhile; the first blow falls at its beginning.' }),
-    bears: count(1, 1_000_000).meta({ description: 'Requests a second that its instances bear.' }),
-    own: z.array(z.string()).min(1).meta({ description: 'Loads of its own users.' }),
-    offered: z
-      .number()
-      .positive('must be more than 0.')
-      .meta({ description: 'There must be an overload: so many times that.' }),
-    useful: durationField.meta({ description: 'An answer is of use within this of when it was due.' }),
-    goodput: percentage.meta({
-      description: 'Of what it bears, useful answers; a lost instance bears nothing.',
+    at: idcNameField.meta({
+      description: 'The IDC that gets both loads, and limits requests from other IDCs.',
     }),
-    collapse: percentage.meta({ description: 'The same, for the control: below this it has fallen.' }),
-    ownServed: percentage.meta({ description: 'Of its own users’ requests, useful answers.' }),
+    in: phaseName.meta({ description: 'The phase of the overload. The first fault is at its start.' }),
+    bears: count(1, 1_000_000).meta({ description: 'Its capacity, in requests a second.' }),
+    own: z.array(z.string()).min(1).meta({ description: 'Loads of its own users.' }),
+    offered: z.number().positive('must be more than 0.').meta({
+      description:
+        'The least load that must be offered, as a multiple of the capacity: there must be an overload.',
+    }),
+    useful: durationField.meta({
+      description: 'An answer is useful if it comes within this time from when the request was due.',
+    }),
+    goodput: percentage.meta({
+      description:
+        'The least rate of useful answers, as a share of the capacity of the instances that are up.',
+    }),
+    collapse: percentage.meta({
+      description: 'The same for the negative control: below this the IDC has collapsed.',
+    }),
+    ownServed: percentage.meta({
+      description: 'The least share of its own users’ requests that get a useful answer.',
+    }),
     crossings: z
       .number()
       .positive('must be more than 0.')
-      .meta({ description: 'A request that comes over, in the mean.' }),
+      .meta({ description: 'Most crossings of a request from another IDC, on average.' }),
     executions: z
       .number()
       .positive()
-      .meta({ description: 'A request that reaches an instance, in the mean.' }),
+      .meta({ description: 'Most executions of a request that reaches an instance, on average.' }),
     unsaid: count(0, 1000).meta({
       description:
-        'Requests that are neither served nor refused with `spill-limit`: what was in work on what is lost.',
+        'Most requests that may be neither served nor refused with `spill-limit`: those in work on killed instances and gateways.',
     }),
     settled: durationField.meta({
-      description: 'The last slow request of its own users, after the other IDC answers again.',
+      description:
+        'Time limit for the last slow request of its own users, from when the other IDC answers again.',
     }),
   })
-  .meta({ description: 'An IDC that gets more than it bears goes on, its own users first.' });
+  .meta({
+    description:
+      'An IDC that gets more load than its capacity serves up to its capacity, its own users first.',
+  });
 
 type Value = z.infer<typeof schema>;
 
-/** What is judged: a measurement, what was stated, and the moments between which. */
+/** A measurement, the stated bounds, and the span that is judged. */
 interface Judged {
   readonly m: ScenarioMeasurement;
   readonly value: Value;
@@ -59,17 +72,18 @@ interface Judged {
   /** From when to when the IDC had both loads. */
   readonly from: number;
   readonly to: number;
-  /** When instances of its own were lost; infinite: never. */
+  /** When instances of the IDC itself were lost; infinite: never. */
   readonly lossAt: number;
-  /** Of its instances, those that were left then. */
+  /** The share of its instances that were up after that. */
   readonly left: number;
 }
 
-/** The first moments of the outage are not judged: who is dead is found out in them, and the queue begins. */
+/** Not judged after the first fault, in milliseconds: dead instances are detected, and queues form. */
 const settleMs = 1_000;
 
 /**
- * Under overload: what it bears is served, its own users first, and the rest refused at once and in words.
+ * Under overload an IDC serves up to its capacity, its own users first, and refuses the rest at once with
+ * `spill-limit`.
  */
 export const overloadBound = bound(schema, (m, value) => {
   const first = m.faults[0]?.moment.to ?? Number.NaN;
@@ -103,7 +117,7 @@ function during({ m, from, to }: Judged): Sample[] {
   return m.samples.filter(({ due }) => due >= from && due < to);
 }
 
-/** Good answers a second, as a part of what the instances that were there bear. */
+/** The rate of useful answers, as a share of the capacity of the instances that were up. */
 function goodput(judged: Judged): number {
   const { m, value, from, to, left } = judged;
   const good = m.samples.filter(
@@ -122,9 +136,9 @@ function offeredRow(judged: Judged): Row {
   const offered = (1000 * during(judged).length) / (to - from) / value.bears;
   return {
     id: 'offered',
-    claim: `Requests that wanted an answer of ${value.at}, as a part of what it bears`,
+    claim: `Load offered to ${value.at}, as a multiple of its capacity`,
     bound: `≥ ${value.offered}`,
-    measured: `${offered.toFixed(2)} (${value.bears} a second)`,
+    measured: `${offered.toFixed(2)} (capacity: ${value.bears} a second)`,
     ok: offered >= value.offered,
   };
 }
@@ -132,7 +146,7 @@ function offeredRow(judged: Judged): Row {
 function goodputRows(judged: Judged): Row[] {
   const { value, usefulMs } = judged;
   const part = goodput(judged);
-  const claim = `Answers within ${usefulMs / 1000} s by ${value.at}, as a part of what it bears`;
+  const claim = `Answers of ${value.at} within ${usefulMs / 1000} s, as a share of its capacity`;
   return [
     {
       ...{ id: 'goodput', claim, bound: `≥ ${value.goodput}`, measured: percent(part) },
@@ -140,7 +154,7 @@ function goodputRows(judged: Judged): Row[] {
       ...timedBy(part),
     },
     {
-      ...{ id: 'collapse', claim: `${claim}: it has not fallen`, bound: `≥ ${value.collapse}` },
+      ...{ id: 'collapse', claim: `${claim}: no collapse`, bound: `≥ ${value.collapse}` },
       measured: percent(part),
       ok: part >= parseShare(value.collapse),
       ...timedBy(part),
@@ -157,16 +171,16 @@ function ownRow(judged: Judged): Row {
   const failed = users.filter((sample) => !succeeded(sample)).length;
   return {
     id: 'own-users',
-    claim: `Requests of the own users of ${value.at} that are answered within ${usefulMs / 1000} s`,
+    claim: `Requests of ${value.at}’s own users that are answered within ${usefulMs / 1000} s`,
     bound: `≥ ${value.ownServed}`,
     measured: `${percent(part)} (${good} of ${users.length}, ${failed} failed, p99 ${millis(quantile(sorted, 0.99))})`,
     ok: part >= parseShare(value.ownServed),
-    // Late is the machine's or the mesh's fault; failed is the mesh's.
+    // A busy machine can make an answer late, but it cannot make a request fail.
     ...(users.length > 0 && 1 - failed / users.length >= parseShare(value.ownServed) && timedBy(part)),
   };
 }
 
-/** Entries of each request that came over, at the ingress of the IDC. */
+/** How often each request from another IDC entered the ingress gateways of the IDC. */
 function entriesRow(judged: Judged): Row {
   const { m, value } = judged;
   const spilled = new Set(
@@ -182,7 +196,7 @@ function entriesRow(judged: Judged): Row {
   const mean = all.reduce((total, each) => total + each, 0) / spilled.size;
   return {
     id: 'entries',
-    claim: 'Crossings for each request that came over, all its tries together, in the mean',
+    claim: 'Crossings per request from another IDC, all tries together, on average',
     bound: `≤ ${value.crossings}`,
     measured: `${mean.toFixed(3)} (${spilled.size} requests, at most ${Math.max(0, ...all)})`,
     ok: mean > 0 && mean <= value.crossings,
@@ -196,7 +210,7 @@ function executionsRow(judged: Judged): Row {
   const mean = reached.reduce((sum, each) => sum + each, 0) / reached.length;
   return {
     id: 'tries-mean',
-    claim: 'Executions of each request that reached an instance, in the mean',
+    claim: 'Executions per request that reached an instance, on average',
     bound: `≤ ${value.executions}`,
     measured: `${mean.toFixed(3)} (${reached.length} requests)`,
     ok: mean >= 1 && mean <= value.executions,
@@ -211,14 +225,14 @@ function postRow(judged: Judged): Row {
   const served = posts.filter((sample) => succeeded(sample) && sample.idc === value.at).length;
   return {
     id: 'posts',
-    claim: 'POSTs that were executed twice, of those that came over',
+    claim: 'POSTs from another IDC that were executed twice',
     bound: '0',
     measured: `${twice.length} (${posts.length} sent, ${served} served by ${value.at})`,
     ok: served > 0 && twice.length === 0,
   };
 }
 
-/** What is not served is told why; a loss may take what it was working on. */
+/** Requests that are not served must be refused with a reason, except those in work on what was killed. */
 function refusalRow(judged: Judged): Row {
   const spilled = during(judged).filter((sample) => !isOwn(judged, sample));
   const failed = spilled.filter((sample) => !succeeded(sample));
@@ -229,7 +243,7 @@ function refusalRow(judged: Judged): Row {
   const example = first ? `, first: ${first.outcome ?? (first.error || first.status)}` : '';
   return {
     id: 'refused-in-words',
-    claim: 'Requests that came over and were neither served nor refused with `spill-limit`',
+    claim: 'Requests from another IDC that were neither served nor refused with `spill-limit`',
     bound: `≤ ${judged.value.unsaid}`,
     measured: `${others.length}${example} (${inWords.length} refused, p99 ${millis(quantile(refusedMs, 0.99))})`,
     ok: inWords.length > 0 && others.length <= judged.value.unsaid,
@@ -237,18 +251,18 @@ function refusalRow(judged: Judged): Row {
 }
 
 function ejectionRow({ m, value, lossAt }: Judged): Row {
-  // One that was killed is ejected by each proxy, and again.
+  // A killed instance is ejected by each proxy, repeatedly.
   const isJudged = !Number.isFinite(lossAt);
   return {
     id: 'ejections-in-overload',
     claim: `Ejections of instances of ${value.at} by its own proxies`,
-    bound: isJudged ? '0' : 'not judged: one was killed',
+    bound: isJudged ? '0' : 'not judged: an instance was killed',
     measured: String(m.ejectedInOverload),
     ok: !isJudged || m.ejectedInOverload === 0,
   };
 }
 
-/** When own users' answers were again as quick as before, by the last of their slow ones. */
+/** When the IDC's own users were served as fast as before: after their last slow request. */
 function settledRow(judged: Judged): Row {
   const { m, value } = judged;
   const users = m.samples.filter((sample) => isOwn(judged, sample));
@@ -260,7 +274,7 @@ function settledRow(judged: Judged): Row {
   const failed = slow.some((sample) => !succeeded(sample));
   return {
     id: 'settled',
-    claim: `The last slow request of the own users of ${value.at} after the other IDC answers again (over twice the slowest before)`,
+    claim: `Last slow request of ${value.at}’s own users after the other IDC answers again (slow: over twice the slowest before)`,
     bound: `≤ ${msOf(value.settled) / 1000} s`,
     measured: millis(last),
     ok: !Number.isNaN(m.healthyAt) && last <= msOf(value.settled),

@@ -15,8 +15,8 @@ import {
 import { bound } from './bound.ts';
 
 /**
- * What an IDC serves of a phase's requests. One that outlives its phase is left out: the next blow may have
- * sent it elsewhere.
+ * The share of a phase's requests that an IDC serves. Requests that outlive the phase are left out: the next
+ * fault may have moved them.
  */
 export const share = bound(
   z
@@ -26,15 +26,15 @@ export const share = bound(
         in: phaseName,
         after: durationField
           .optional()
-          .meta({ description: 'From so long after the phase began.', default: '0s' }),
-        load: z.string().optional().meta({ description: 'Of this load alone.' }),
-        group: groupNameField.optional().meta({ description: 'Of this Group alone.' }),
+          .meta({ description: 'Counts from this time after the start of the phase.', default: '0s' }),
+        load: z.string().optional().meta({ description: 'Only requests of this load.' }),
+        group: groupNameField.optional().meta({ description: 'Only requests for this Group.' }),
         least: percentage.optional(),
         most: percentage.optional(),
       }),
     )
     .min(1)
-    .meta({ description: 'The share of successes of a phase that an IDC serves.' }),
+    .meta({ description: 'The share of the successful requests of a phase that an IDC serves.' }),
   (m, list) =>
     list.map(({ of, in: name, after = '0s', load, group, least = '0%', most = '100%' }): Row => {
       const phase = phaseOf(m, name);
@@ -52,7 +52,7 @@ export const share = bound(
         id: `share-${of}-${name.replaceAll(' ', '-')}`,
         claim: `Share that ${of} serves ${load === undefined ? '' : `of ${load} `}${group === undefined ? '' : `of ${group} `}in the ${name}${after === '0s' ? '' : `, from ${after} on`}`,
         bound: `${least} to ${most}`,
-        measured: `${Number.isNaN(value) ? 'nobody was served' : percent(value)} of ${served.length}`,
+        measured: `${Number.isNaN(value) ? 'no request was served' : percent(value)} of ${served.length}`,
         ok: value >= parseShare(least) && value <= parseShare(most),
       };
     }),

@@ -18,7 +18,7 @@ function requestsOf(m: Measurement, group: string, span: Span): Sample[] {
   return dueIn(m.samples, span).filter((sample) => hostOfRequest(sample.id, m).startsWith(`${group}.`));
 }
 
-/** The largest median of any second of a span, in milliseconds; NaN when nobody was served. */
+/** The largest median of any second of a span, in milliseconds; NaN when no request was served. */
 export function worstSecondOf(m: Measurement, group: string, { from, to }: Span): number {
   const medians: number[] = [];
   for (let at = from; at + 1000 <= to; at += 1000)
@@ -27,7 +27,7 @@ export function worstSecondOf(m: Measurement, group: string, { from, to }: Span)
   return known.length === 0 ? Number.NaN : Math.max(...known);
 }
 
-/** The median of the worst second of a phase, against what is normal or against another Group's. */
+/** The median of the worst second of a phase, relative to the steady one or to another Group's. */
 export const worstSecond = bound(
   z
     .array(
@@ -36,10 +36,15 @@ export const worstSecond = bound(
           group: groupNameField,
           in: phaseName,
           than: z.union([z.literal('steady'), groupNameField]).meta({
-            description: 'Its own median in the phase `steady`, or the worst second of another Group.',
+            description:
+              'Compared with the Group’s own median in the phase `steady`, or with the worst second of another Group.',
           }),
-          least: z.number().positive('must be more than 0.').optional().meta({ description: 'Times that.' }),
-          most: z.number().positive('must be more than 0.').optional().meta({ description: 'Times that.' }),
+          least: z.number().positive('must be more than 0.').optional().meta({ description: 'Least ratio.' }),
+          most: z
+            .number()
+            .positive('must be more than 0.')
+            .optional()
+            .meta({ description: 'Largest ratio.' }),
         })
         .refine(
           ({ least, most }) => (least === undefined) !== (most === undefined),
@@ -47,7 +52,7 @@ export const worstSecond = bound(
         ),
     )
     .min(1)
-    .meta({ description: 'The p50 of the worst second of a phase.' }),
+    .meta({ description: 'The p50 of the worst second of a phase, as a ratio.' }),
   (m, list) =>
     list.map(({ group, in: name, than, least, most }): Row => {
       const span = phaseOf(m, name);
@@ -59,7 +64,7 @@ export const worstSecond = bound(
       const part = worst / base;
       return {
         id: `worst-second-${group}-${than}`,
-        claim: `Worst second’s p50 of ${group} in the ${name}, against ${own ? 'its steady p50' : `that of ${than}`}`,
+        claim: `Worst second’s p50 of ${group} in the ${name}, relative to ${own ? 'its steady p50' : `that of ${than}`}`,
         bound: least === undefined ? `≤ ${most} ×` : `≥ ${least} ×`,
         measured: `${times(part)} (${millis(worst)} against ${millis(base)})`,
         ok: least === undefined ? part <= (most ?? 0) : part >= least,
@@ -68,10 +73,10 @@ export const worstSecond = bound(
     }),
 );
 
-/** How long a window is in which most requests are on one side or the other, in milliseconds. */
+/** Windows in which the side of most requests is determined, in milliseconds. */
 const windowMs = 1000;
 
-/** How often most of a Group's requests changed sides between an IDC and the others. */
+/** How often most of a Group's requests moved between an IDC and the others. */
 export function switchesOf(m: Measurement, group: string, idc: string, { from, to }: Span): number {
   let [changes, side] = [0, undefined as boolean | undefined];
   for (let at = from; at + windowMs <= to; at += windowMs) {
@@ -84,27 +89,30 @@ export function switchesOf(m: Measurement, group: string, idc: string, { from, t
   return changes;
 }
 
-/** How often most requests of a Group change sides. */
+/** How often most requests of a Group move between an IDC and the others. */
 export const switches = bound(
   z
     .array(
       z.strictObject({
         group: groupNameField,
-        of: idcNameField.meta({ description: 'Between this IDC and the others.' }),
-        from: phaseName.meta({ description: 'From the beginning of this phase …' }),
-        to: phaseName.meta({ description: '… to the end of this.' }),
+        of: idcNameField.meta({ description: 'The IDC: requests are on its side or on that of all others.' }),
+        from: phaseName.meta({ description: 'Counts from the start of this phase.' }),
+        to: phaseName.meta({ description: 'Counts to the end of this phase.' }),
         least: count(0, 1000).optional(),
         most: count(0, 1000).optional(),
       }),
     )
     .min(1)
-    .meta({ description: 'How often the side changes that serves most requests of a Group in a second.' }),
+    .meta({
+      description:
+        'How often most requests of a Group, second by second, move between an IDC and the others.',
+    }),
   (m, list) =>
     list.map(({ group, of, from, to, least = 0, most = Number.POSITIVE_INFINITY }): Row => {
       const changes = switchesOf(m, group, of, { from: phaseOf(m, from).from, to: phaseOf(m, to).to });
       return {
         id: `switches-${group}`,
-        claim: `Times that most requests of ${group} changed sides between ${of} and elsewhere`,
+        claim: `Times that most requests of ${group} moved between ${of} and other IDCs`,
         bound: [...(least > 0 ? [`≥ ${least}`] : []), ...(Number.isFinite(most) ? [`≤ ${most}`] : [])].join(
           ', ',
         ),

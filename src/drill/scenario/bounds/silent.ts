@@ -6,13 +6,13 @@ import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
 /**
- * What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds.
+ * How long after a fault requests in flight may still be accepted and answered, in milliseconds.
  */
 const underWayMs = 250;
 
 /**
- * Whether the fault was one: a fault that does nothing would let any system pass. What was struck is silent
- * from then until healing begins.
+ * Whether the fault took effect: what was struck serves nothing until healing begins. A fault without effect
+ * would let any system pass.
  */
 export const silent = bound(
   z
@@ -21,11 +21,13 @@ export const silent = bound(
         .array(idcNameField)
         .min(1)
         .optional()
-        .meta({ description: 'IDCs of which no instance may be left.' }),
+        .meta({ description: 'IDCs of which all instances must be struck.' }),
       gateways: count(1, 54)
         .optional()
-        .meta({ description: 'At least so many gateways must be struck, too.' }),
-      elsewhere: count(1, 54).optional().meta({ description: 'At least so many instances of other IDCs.' }),
+        .meta({ description: 'Least number of gateways that must be struck too.' }),
+      elsewhere: count(1, 54)
+        .optional()
+        .meta({ description: 'Least number of instances of other IDCs that must be struck.' }),
     })
     .meta({ description: 'What was struck serves nothing until healing begins.' }),
   (m, { all = [], gateways = 0, elsewhere = 0 }) => [
@@ -34,15 +36,15 @@ export const silent = bound(
   ],
 );
 
-/** Requests went around what was struck, through another IDC. */
+/** Requests went to another IDC, past what was struck. */
 export const crossed = bound(
   phaseName.meta({ description: 'Requests of this phase cross to another IDC.' }),
   (m, phase) => [crossedIn(m, phase)],
 );
 
 /**
- * When each part that was struck must have fallen silent. What a stopped process answers once it goes on
- * belongs to the time after healing, as does what it takes then.
+ * From when each struck part must serve nothing. What a stopped process accepts and answers after SIGCONT
+ * counts as after healing.
  */
 function silentFrom(m: ScenarioMeasurement): Map<string, number> {
   return new Map(
@@ -70,7 +72,7 @@ function instancesSilent(m: ScenarioMeasurement, all: readonly string[], elsewhe
   const complete = instances.length > 0 && spared.length === 0 && elsewhere >= elsewhereMin;
   return {
     id: 'struck-instances-silent',
-    claim: `Requests that the instances that were struck served from ${underWayMs} ms after the blow until healing`,
+    claim: `Requests that struck instances served from ${underWayMs} ms after the fault until healing`,
     bound: '0',
     measured: complete
       ? `${count} by ${instances.length} instances`
@@ -88,7 +90,7 @@ function proxiesSilent(m: ScenarioMeasurement, least: number): Row {
   ).length;
   return {
     id: 'struck-proxies-silent',
-    claim: `Requests that the gateways that were struck took from ${underWayMs} ms after the blow until healing`,
+    claim: `Requests that struck gateways accepted from ${underWayMs} ms after the fault until healing`,
     bound: '0',
     measured: `${logged} at ${proxies.length} Envoys (${proxies.join(', ')})`,
     ok: logged === 0 && proxies.length >= least,

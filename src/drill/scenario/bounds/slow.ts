@@ -20,10 +20,10 @@ interface SlowLimits {
   readonly hedgedMs: number;
 }
 
-/** The last request that the faults of a phase made slow. */
+/** The last request that a fault of the phase delayed. */
 export const lastSlow = bound(
   z.strictObject({ in: phaseName, most: durationField }).meta({
-    description: 'The last request that a fault of the phase delayed is due at most so long after it.',
+    description: 'Time limit, from a fault of the phase, until the last request that it delays is due.',
   }),
   (m, value, all) => {
     const slow = slowFigures(m, slowLimits(value.in, all));
@@ -31,11 +31,11 @@ export const lastSlow = bound(
     return [
       {
         id: 'last-slow',
-        claim: `Last request that the ${value.in} made slow, after the fault`,
+        claim: `Last request that the ${value.in} delayed, after the fault`,
         bound: `≤ ${mostMs / 1000} s`,
         measured:
           `${seconds(slow.lastSlowMs)} (${slow.count} over ${slowFactor} × steady p99 = ${slow.thresholdMs.toFixed(1)} ms; ` +
-          `whatever the cause: ${slow.anyCount}, the last after ${seconds(slow.anyLastSlowMs)})`,
+          `for any cause: ${slow.anyCount}, the last after ${seconds(slow.anyLastSlowMs)})`,
         ok: slow.lastSlowMs <= mostMs,
         ...timedBy(slow.lastSlowMs),
       },
@@ -52,16 +52,16 @@ export function slowLimits(phase: string, all: Readonly<Record<string, unknown>>
 interface SlowFigures {
   /** 2 x the p99 of the first steady phase. */
   readonly thresholdMs: number;
-  /** From the blow before it to when the last such request was due, at most over all blows; 0 for none. */
+  /** From a fault until the last request that it delayed was due: the longest of all faults; 0 for none. */
   readonly lastSlowMs: number;
-  /** How many there were in the outage. */
+  /** Delayed requests in the outage. */
   readonly count: number;
-  /** The same for everything over the threshold, whatever delayed it: takes in the machine's own hiccups. */
+  /** The same for all requests over the threshold, including those that a busy machine delayed. */
   readonly anyLastSlowMs: number;
   readonly anyCount: number;
 }
 
-/** Windows in which all requests may be slow together, in milliseconds. */
+/** Windows in which requests count as slow together, in milliseconds. */
 const slowWindowMs = 500;
 
 /**
@@ -69,8 +69,8 @@ const slowWindowMs = 500;
  * - it failed, took longer than the outage's p99 may be, or some proxy on its way needed more than one try;
  * or
  * - half of all requests of its half second were over it too: everything was slow.
- * What is slow alone and was served at the first try met a busy machine: a p99 leaves out six requests a
- * second here, with nothing broken.
+ * A request that is slow alone and was served at its first try met a busy machine: six requests a second are
+ * over the p99 here, with nothing broken.
  */
 export function slowFigures(m: ScenarioMeasurement, limits: SlowLimits): SlowFigures {
   const steady = latencyOf(latenciesOf(dueIn(m.samples, phaseOf(m, 'steady'))));
@@ -101,9 +101,9 @@ export function slowFigures(m: ScenarioMeasurement, limits: SlowLimits): SlowFig
 }
 
 /**
- * The longest time from a blow to when a request was due that it delayed; 0 for no requests. What was under
- * way when a blow fell was delayed by that one, and not by the one before; but only while it was within its
- * own time limit: what a later blow finds still waiting for longer than that, the earlier one had delayed.
+ * The longest time from a fault until a request that it delayed was due; 0 for no requests. A request in
+ * flight at a fault counts as delayed by that fault if it was within its time limit, and else by an earlier
+ * one.
  */
 function lastAfterBlow(m: ScenarioMeasurement, samples: readonly Sample[], limits: SlowLimits): number {
   const blows = m.faults.map(({ moment }) => moment.from);

@@ -8,22 +8,22 @@ import { count } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
-/** What an IDC's instances have in work for other IDCs. */
+/** Concurrent requests from other IDCs at an IDC's instances. */
 export const spilled = bound(
   z.strictObject({ concurrentPerInstance: count(1, 1_000_000) }).meta({
     description:
-      'No IDC has more requests of others in work than its instances of the Group bear; twice that while something there is struck.',
+      'No IDC has more concurrent requests from other IDCs than the capacity of its instances of the Group; twice that while a part of the IDC is struck.',
   }),
   (m) => [spilledRow(m)],
 );
 
 /**
- * For so long after a part answers again limits may still count it wrongly, and work for it goes on, in
+ * How long after a part answers again limits may still count it wrongly, and work for it continues, in
  * milliseconds.
  */
 const unsettledMs = 10_000;
 
-/** The most requests of other IDCs that one had in work at once, of a Group, and what it may have had. */
+/** The most concurrent requests from other IDCs that an IDC had for a Group, and the limit at that time. */
 interface Peak {
   readonly idc: string;
   readonly group: string;
@@ -33,9 +33,9 @@ interface Peak {
 }
 
 /**
- * By IDC and Group the worst moment. What is allowed: what the registered instances bear, each gateway's part
- * rounded up. While an instance or a gateway there is struck, and until limits have settled, as much again:
- * what came by a gateway that is lost is still in work when the others get its part
+ * The worst moment of each IDC and Group. The limit is the capacity of the registered instances, each
+ * gateway's part rounded up. It doubles while an instance or a gateway of the IDC is struck, and until limits
+ * have settled: requests that came by a lost gateway are still in work when the others get its part
  * (docs/decisions/094-the-receiver-bounds-what-comes.md).
  */
 export function peaksOf(m: ScenarioMeasurement): Peak[] {
@@ -66,7 +66,7 @@ export function peaksOf(m: ScenarioMeasurement): Peak[] {
   });
 }
 
-/** What the instances of a Group in an IDC bear, as its ingress gateways divide it among themselves. */
+/** The capacity of a Group's instances in an IDC, as its ingress gateways divide it among themselves. */
 function boundOf(m: ScenarioMeasurement, idc: string, group: string, capacity: number): number {
   const gateways = gatewaysOf(m, idc);
   return gateways * Math.max(1, Math.ceil((partsOf(m, idc, group) * capacity) / gateways));
@@ -82,8 +82,8 @@ function partsOf(m: ScenarioMeasurement, idc: string, kind: string): number {
 }
 
 /**
- * Executions of requests that came from another IDC, by IDC and Group; TCP has no bound. A gateway that was
- * killed has not written what was under way: where a request began is enough.
+ * Executions of requests from another IDC, by IDC and Group; TCP has no limit. A killed gateway has not
+ * logged requests in flight, so the IDC where a request began decides.
  */
 function crossingsInWork(m: ScenarioMeasurement): Map<string, Execution[]> {
   const begun = beginningsOf(m);
@@ -105,8 +105,8 @@ function crossingsInWork(m: ScenarioMeasurement): Map<string, Execution[]> {
 }
 
 /**
- * Until when anybody waited for an execution, by its sidecar's log: work goes on that was given up, and no
- * limit counts it.
+ * Until when a client waited for an execution, by its sidecar's log. An instance goes on with abandoned work,
+ * which no limit counts.
  */
 function waitedFor({ access }: ScenarioMeasurement): (execution: Execution) => number {
   const lines = Map.groupBy(
@@ -121,8 +121,8 @@ function waitedFor({ access }: ScenarioMeasurement): (execution: Execution) => n
 }
 
 /**
- * Whether a try of a request was refused in words as nobody had room, and another IDC did have as much in
- * work, some time of the request's life, as one of its gateways lets in for one instance.
+ * Whether a try of a request was refused with `spill-limit`, and another IDC had, at some time of the
+ * request's life, as many requests in work as one of its gateways admits for one instance.
  */
 export function wasFull(m: ScenarioMeasurement): (sample: Sample, group: string) => boolean {
   const { capacity } = m;
@@ -135,7 +135,7 @@ export function wasFull(m: ScenarioMeasurement): (sample: Sample, group: string)
       const list = (inWork.get(`${idc}/${group}`) ?? []).filter(
         ({ entry, from, to }) => entry.id !== id && from <= end && to >= sent,
       );
-      // One that lives may be all that is counted.
+      // Only one instance may be counted as up.
       return list.length >= Math.ceil(capacity / gatewaysOf(m, idc));
     });
   };
@@ -147,7 +147,8 @@ function spilledRow(m: ScenarioMeasurement): Row {
   const over = peaks.filter(({ most, allowed }) => most > allowed).length;
   return {
     id: 'spilled',
-    claim: 'Groups of which an IDC had more requests of others in work than its instances bear',
+    claim:
+      'Groups for which an IDC had more concurrent requests from other IDCs than the capacity of its instances',
     bound: '0',
     measured: worst
       ? `${over} of ${peaks.length}; the most: ${worst.most} of ${worst.group} in ${worst.idc}, ${worst.allowed} allowed`

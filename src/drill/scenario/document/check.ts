@@ -57,7 +57,7 @@ function checkWorld({ world }: ScenarioSpec, add: Add): void {
   }
 }
 
-/** The shortest and the longest that a phase may be, in milliseconds. */
+/** The shortest and the longest length of a phase, in milliseconds. */
 const [phaseMsMin, phaseMsMax] = [1000, 3_600_000];
 
 function checkPhases({ phases, quick = {} }: ScenarioSpec, add: Add): void {
@@ -92,7 +92,7 @@ function checkLoads(
       const known = groups.map((each) => each.name);
       if (!group) add(noSuchName('Group', name, known), i, 'to', j);
       else if (group.protocol === 'TCP' && (caller === undefined || to.length > 1))
-        add('speaks TCP: ask for it alone, and from a caller.', i, 'to', j);
+        add('speaks TCP: give it a load of its own, from a caller.', i, 'to', j);
     });
     if (!Object.hasOwn(rates, rate)) add(noSuchName('rate', rate, Object.keys(rates)), i, 'rate');
     const own = streamOf(entry);
@@ -139,11 +139,11 @@ function checkSteps(spec: ScenarioSpec, topology: Topology, add: Add): void {
     if (step.drop) for (const { idc } of [step.drop].flat()) dropped.add(idc);
   });
   const wan = steps.findIndex((step) => step.wan !== undefined);
-  if (wan >= 0 && dropped.size > 0) add('cannot stand beside `drop`: use one of them.', 'steps', wan, 'wan');
+  if (wan >= 0 && dropped.size > 0) add('cannot be used with `drop`: use one of them.', 'steps', wan, 'wan');
   const second = [...dropped][1];
   if (second !== undefined) {
     const at = steps.findIndex(({ drop }) => drop && [drop].flat().some(({ idc }) => idc === second));
-    add('packets are dropped in one IDC of a scenario only.', 'steps', at, 'drop');
+    add('packets can be dropped in only one IDC of a scenario.', 'steps', at, 'drop');
   }
 }
 
@@ -183,7 +183,7 @@ export function inControl(fault: Fault, control: Control): Fault {
   const isOwn = typeof given === 'object' && given !== null && (isWhole || Object.hasOwn(given, key));
   return isOwn
     ? { ...fault, path: ['spec', 'control', ...fault.path.slice(1)] }
-    : { ...fault, message: `${fault.message} It is so in the negative control.` };
+    : { ...fault, message: `${fault.message} This applies to the negative control.` };
 }
 
 function checkRows({ misses, holds = [] }: Control, rows: readonly string[], add: Add): void {
@@ -198,6 +198,6 @@ function checkRows({ misses, holds = [] }: Control, rows: readonly string[], add
   });
   holds.forEach((id, i) => {
     check(id, 'holds', i);
-    if (misses.includes(id)) add('stands in `misses` too: remove it from one of them.', 'holds', i);
+    if (misses.includes(id)) add('is also in `misses`: remove it from one of them.', 'holds', i);
   });
 }

@@ -21,22 +21,22 @@ const group = z
       .meta({ description: 'Instances in each IDC.' }),
     protocol: z.enum(['HTTP', 'GRPC', 'TCP']).optional().meta({ default: 'HTTP' }),
     checked: z.boolean().optional().meta({ description: 'Whether its health is checked.', default: true }),
-    hedge: z.boolean().optional().meta({ description: 'Whether it asks for hedging.', default: false }),
+    hedge: z.boolean().optional().meta({ description: 'Whether it has hedging.', default: false }),
     registers: z.boolean().optional().meta({
       description:
-        'Whether its instances register themselves by `isthmus run`, instead of standing in the folder.',
+        'Whether its instances register themselves by `isthmus run`. If not, they are files of the registry folder.',
       default: false,
     }),
     slots: z.record(idcNameField, count(1, 1000)).optional().meta({
-      description: 'Calls that an instance works on at once, by IDC; default: all.',
+      description: 'Concurrent calls of an instance, by IDC; others wait. Default: no limit.',
     }),
     drGroup: anyObject.optional().meta({
       description:
-        'It has a DrGroup of its own, with this more of its spec, such as {failback: {ramp: 10s}}.',
+        'Gives it a DrGroup of its own, and adds this to its spec, such as {failback: {ramp: 10s}}.',
     }),
     named: z.boolean().optional().meta({
       description:
-        'Whether its instances have names, which each IDC’s own name server knows (`resolution: DNS`).',
+        'Whether its instances are registered by names (`resolution: DNS`), which each IDC’s own name server resolves.',
       default: false,
     }),
     annotations: z
@@ -50,7 +50,7 @@ const world = z
   .strictObject({
     idcs: z.array(idcNameField).min(1).max(6),
     groups: z.array(group).min(1).max(6),
-    gateways: count(1, 9).optional().meta({ description: 'Of each kind in each IDC.', default: 2 }),
+    gateways: count(1, 9).optional().meta({ description: 'Gateways of each kind in each IDC.', default: 2 }),
     hopLimit: count(0, 4).optional().meta({ default: 1 }),
     order: z.record(idcNameField, z.array(idcNameField).min(1)).optional().meta({
       description: 'The order of preference as an IDC’s own registry has it; default: that of `idcs`.',
@@ -64,20 +64,23 @@ const world = z
       .meta({ description: 'DrGroup.spec.traffic, added to the drill’s own health checks.' }),
     drGroup: anyObject.optional().meta({
       description:
-        'More of the spec of the DrGroup that Groups share, such as {capacity: {concurrentPerInstance: 50}}.',
+        'Added to the spec of the DrGroup that Groups share, such as {capacity: {concurrentPerInstance: 50}}.',
     }),
     diskKib: count(1024, 1_048_576).optional().meta({
       description:
-        'Each control plane keeps its state and its registrations on a disk of its own of so many KiB, in memory (needs root).',
+        'Size in KiB of a disk in memory, one for each control plane, with its state and registrations (needs root).',
     }),
     exposeOutcome: z.boolean().optional().meta({ default: false }),
-    serve: z.array(z.string()).optional().meta({ description: 'More arguments of each `isthmus serve`.' }),
+    serve: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Additional arguments of each `isthmus serve`.' }),
     objects: z
       .array(anyObject)
       .optional()
       .meta({ description: 'More objects in each IDC’s registry, such as a DestinationRule.' }),
   })
-  .meta({ description: 'What is started.' });
+  .meta({ description: 'The processes and objects of the drill.' });
 
 const shape = <V extends Readonly<Record<string, { readonly schema: z.ZodType }>>>(table: V) =>
   Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, schema.optional()])) as {
@@ -86,23 +89,23 @@ const shape = <V extends Readonly<Record<string, { readonly schema: z.ZodType }>
 
 const step = z
   .strictObject({
-    at: phaseName.meta({ description: 'The phase in which it is done.' }),
+    at: phaseName.meta({ description: 'The phase of the step.' }),
     after: z
       .union([durationField, percentage])
       .optional()
-      .meta({ description: 'How long after the phase began, or what share of it.', default: '0s' }),
-    claim: text('What is done, in words, where its own words do not do.').optional(),
+      .meta({ description: 'Time since the start of the phase, or a share of its length.', default: '0s' }),
+    claim: text('Description for the report, in place of the generated one.').optional(),
     ...shape(actionTable),
   })
   .refine((value) => Object.keys(actionTable).some((name) => Reflect.get(value, name) !== undefined), {
     error: `does nothing: give it one of ${Object.keys(actionTable).join(', ')}.`,
   })
-  .meta({ description: 'What is done at a moment; several actions of one step are done together.' });
+  .meta({ description: 'Actions at one moment; several actions of one step are done together.' });
 
 const control = z
   .strictObject({
-    off: text('What is off.'),
-    proves: text('What its failing shows.'),
+    off: text('The protection that is off.'),
+    proves: text('What the failure of the control shows.'),
     world: anyObject.optional().meta({ description: 'Fields of `world` that differ.' }),
     rates: z.record(z.string(), count(1, 100_000)).optional(),
     load: z.array(load).min(1).optional().meta({ description: 'Instead of the scenario’s.' }),
@@ -111,15 +114,20 @@ const control = z
     misses: z
       .array(z.union([z.string(), z.array(z.string()).min(1)]))
       .min(1)
-      .meta({ description: 'Ids of rows that must be missed; of a list at least one.' }),
-    holds: z.array(z.string()).optional().meta({ description: 'Ids of rows that must hold all the same.' }),
+      .meta({ description: 'Ids of rows that must be missed; of a nested list at least one.' }),
+    holds: z.array(z.string()).optional().meta({ description: 'Ids of rows that must still hold.' }),
     unserved: percentage.optional().meta({
-      description: 'So much of what is due between the blow and healing must not be served before.',
+      description:
+        'Least share of the requests due between the fault and healing that must not be served before healing.',
     }),
-    alone: z.boolean().optional().meta({ description: 'Nothing may cross, and no other IDC serve.' }),
-    unbroken: z.boolean().optional().meta({ description: 'Nothing needs to be broken.' }),
+    alone: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether no request may cross, and no other IDC may serve any.' }),
+    unbroken: z.boolean().optional().meta({ description: 'Whether the control may run without a fault.' }),
     fromTheStart: z.boolean().optional().meta({
-      description: 'What is off is needed before anything is broken, too: requests may fail from the start.',
+      description:
+        'Whether requests may fail before the first fault, because the protection is needed then too.',
     }),
   })
   .meta({ description: 'The negative control: `--unprotected`.' });
@@ -133,13 +141,14 @@ export const scenarioSchema = z
     kind: z.literal('Scenario', { error: 'must be Scenario.' }),
     metadata: z.strictObject({ name: groupNameField }),
     spec: z.strictObject({
-      title: text('What is done, in words.'),
+      title: text('What the scenario does, for the report.'),
       seed: count(0, 2 ** 31 - 1)
         .optional()
-        .meta({ description: 'Of the arrival times.', default: 1 }),
+        .meta({ description: 'Seed of the arrival times.', default: 1 }),
       world,
       realtime: z.boolean().optional().meta({
-        description: 'Ask for real-time priority (root and chrt): for small loads whose queues are measured.',
+        description:
+          'Requests real-time priority (root and chrt), for small loads whose queues are measured.',
         default: false,
       }),
       rates: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), count(1, 100_000)).meta({
@@ -148,15 +157,15 @@ export const scenarioSchema = z
       load: z.array(load).min(1),
       phases: phases.meta({
         description:
-          'Their lengths, in order. Names that begin with `steady` are quiet, with `recovery` healing.',
+          'Phases in order, with their lengths. `steady…` marks phases without a fault, `recovery…` healing.',
       }),
       quick: phases.optional().meta({ description: 'Lengths with `--quick`.' }),
       steps: z.array(step),
       watch: durationField.optional().meta({
         description:
-          'How often, while it runs, what must hold at each moment is looked at; each violation is said at once.',
+          'Interval at which invariants are checked during the run. Violations are reported at once.',
       }),
-      bounds: z.strictObject(shape(boundTable)).meta({ description: 'What must hold.' }),
+      bounds: z.strictObject(shape(boundTable)).meta({ description: 'Bounds that must hold.' }),
       control: control.optional(),
     }),
   })

@@ -13,7 +13,7 @@ const range = z
 
 const call = z
   .strictObject({
-    name: text('As reports name it.'),
+    name: text('Its name in reports.'),
     weight: z.number().positive('must be more than 0.'),
     kind: z
       .enum(['http', 'http2', 'websocket', 'grpc', 'grpc-stream', 'grpc-chat', 'tcp', 'tcp-session'])
@@ -24,7 +24,7 @@ const call = z
       .regex(/^[A-Z]{1,20}$/, 'must be a method such as POST.')
       .optional()
       .meta({ default: 'GET' }),
-    workMs: range.optional().meta({ description: 'How long the instance works on it.' }),
+    workMs: range.optional().meta({ description: 'How long the instance works on it, in milliseconds.' }),
     bodyBytes: range.optional(),
     answerBytes: range.optional(),
     paced: z.enum(['body', 'answer']).optional(),
@@ -38,33 +38,35 @@ const call = z
 
 export const load = z
   .strictObject({
-    caller: idcNameField.optional().meta({ description: 'Through the caller’s sidecar of this IDC; or …' }),
-    edge: z
-      .array(idcNameField)
-      .min(1)
+    caller: idcNameField
       .optional()
-      .meta({ description: '… to the ingress gateways of the first of these IDCs that accepts.' }),
+      .meta({ description: 'Sends through the caller’s sidecar of this IDC. Use this or `edge`.' }),
+    edge: z.array(idcNameField).min(1).optional().meta({
+      description:
+        'Sends to the ingress gateways of the first of these IDCs that accepts connections. Use this or `caller`.',
+    }),
     spread: z
       .boolean()
       .optional()
-      .meta({ description: 'Of `edge`: to all of them by turn.', default: false }),
-    to: z.array(groupNameField).min(1).meta({ description: 'Groups, by turn.' }),
+      .meta({ description: 'With `edge`: sends to all of these IDCs in turn.', default: false }),
+    to: z.array(groupNameField).min(1).meta({ description: 'Groups, in turn.' }),
     rate: z.string().meta({ description: 'A name of `rates`.' }),
     share: z
       .number()
       .positive('must be more than 0.')
       .max(1)
       .optional()
-      .meta({ description: 'Of that rate.', default: 1 }),
+      .meta({ description: 'Share of that rate.', default: 1 }),
     stream: z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,60}$/, "must be a name such as 'caller-sh-a'.")
       .optional()
       .meta({ description: 'Its name; default `caller-IDC` or `edge`.' }),
     mix: z.array(call).min(1).optional().meta({ description: 'Kinds of requests; default small GETs.' }),
-    timeout: durationField
-      .optional()
-      .meta({ description: 'Beyond what a request asks for itself.', default: '20s' }),
+    timeout: durationField.optional().meta({
+      description: 'Time limit of a request, in addition to the time that it asks the instance to take.',
+      default: '20s',
+    }),
   })
   .meta({ description: 'An open-loop load from before the first phase to the end of the last.' });
 
