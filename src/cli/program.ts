@@ -6,10 +6,11 @@ import { helpEnd, wrapHelp } from './help-end.ts';
 import { endAtBrokenOutput } from './process/broken-output.ts';
 
 /**
- * All commands, in the order of the life of a control plane: check objects, serve, connect proxies, look,
- * register instances, practise. What one of them needs is loaded for it alone.
+ * All commands, in the order of the life of a control plane: try it, check objects, serve, connect proxies,
+ * look, register instances, practise. What one of them needs is loaded for it alone.
  */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  quickstart: async () => (await import('./commands/quickstart.ts')).quickstartCommand(),
   validate: async () => (await import('./commands/validate.ts')).validateCommand(),
   config: async () => (await import('./commands/config.ts')).configCommand(),
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),

@@ -105,7 +105,15 @@ t.test('a full standard output is reported, and exits with 2', async (t) => {
 t.test('the help lists the commands by the life of a control plane, within 80 columns', async (t) => {
   const { out } = isthmus('--help');
   const names = [...(out.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
-  t.strictSame(names.slice(0, 6), ['validate', 'config', 'serve', 'bootstrap', 'status', 'run']);
+  t.strictSame(names.slice(0, 7), [
+    'quickstart',
+    'validate',
+    'config',
+    'serve',
+    'bootstrap',
+    'status',
+    'run',
+  ]);
   t.match(out, /^Exit code: 0 done; 1 /m);
   t.match(out, /^Example:\n {2}isthmus validate /m);
   t.strictSame(

@@ -75,7 +75,7 @@ function optionsIn(help: string): readonly string[] {
 t.test('it has each option of each command, and no other', async (t) => {
   for (const words of [
     ...['serve', 'config print', 'validate', 'bootstrap', 'status', 'run', 'instances', 'deregister'],
-    ...['evacuate', 'capacity', 'drill run', 'drill chaos', 'drill live evacuate', ''],
+    ...['evacuate', 'capacity', 'quickstart', 'drill run', 'drill chaos', 'drill live evacuate', ''],
   ]) {
     const path = words === '' ? [] : words.split(' ');
     const offered = inBash(...path, '--').sort();

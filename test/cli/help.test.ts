@@ -9,6 +9,7 @@ import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { quickstartCommand } from '../../src/cli/commands/quickstart.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
 import { serveCommand } from '../../src/cli/commands/serve.ts';
 import { statusCommand } from '../../src/cli/commands/status.ts';
@@ -21,7 +22,7 @@ const drill = drillCommand(drills);
 const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill],
-  ...[configCommand(), versionCommand(), completionCommand(async () => drill)],
+  ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 
 /** A command and all below it, each with its words as they are typed. */

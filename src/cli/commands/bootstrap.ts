@@ -32,8 +32,10 @@ interface Flags {
   readonly ingressListen?: ListenAddress;
 }
 
-/** `isthmus bootstrap`: prints a bootstrap for `envoy -c`. */
-export function bootstrapCommand(): Command {
+/** `isthmus bootstrap`: prints a bootstrap for `envoy -c`, or gives its text to `write`. */
+export function bootstrapCommand(
+  write: (text: string) => void = (text) => void process.stdout.write(text),
+): Command {
   return new Command('bootstrap')
     .summary('print the bootstrap of an Envoy, or of a gRPC client')
     .description(
@@ -117,7 +119,7 @@ export function bootstrapCommand(): Command {
     .action((flags: Flags, command: Command) => {
       checkForms(flags, command);
       const bootstrap = bootstrapOf(flags);
-      process.stdout.write(
+      write(
         flags.output === 'json' || flags.role === 'grpc'
           ? `${JSON.stringify(bootstrap, null, 2)}\n`
           : stringify(bootstrap, { lineWidth: 0 }),

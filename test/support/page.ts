@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { systemClock } from '../../src/base/clock.ts';
+
+/** A step of a page: a block of commands, and the block of text that follows it, if one does. */
+export interface PageStep {
+  /** Of the first command, from 1. */
+  readonly line: number;
+  readonly commands: string;
+  /** What the commands print. */
+  readonly prints: string | undefined;
+}
+
+/** The steps of a page: its `sh` blocks, without those marked `sh setup`, which prepare a machine. */
+export function stepsOf(page: string): PageStep[] {
+  const steps: { line: number; commands: string; prints: string | undefined }[] = [];
+  for (const { 0: whole, 1: kind, 2: text = '', index } of page.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)) {
+    const line = page.slice(0, index).split('\n').length + 1;
+    if (kind === 'sh') steps.push({ line, commands: text, prints: undefined });
+    const last = steps.at(-1);
+    if (kind !== 'text') continue;
+    if (last === undefined || last.prints !== undefined) throw new Error(`line ${line}: ${whole} of no step`);
+    last.prints = text;
+  }
+  return steps;
+}
+
+/** A step that did not go as its page says. */
+export interface PageFault {
+  readonly line: number;
+  /** What happened: an exit code, or what was printed instead. */
+  readonly what: string;
+}
+
+/**
+ * Runs the steps of a page in one bash, in a folder, one after another, until one fails: a command with an
+ * exit code other than 0, output other than the page's, or no end within `stepMs`. Everything that was
+ * started in the background is ended. Resolves with what failed; undefined: nothing.
+ */
+export async function runPage(
+  steps: readonly PageStep[],
+  { cwd, env, stepMs }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly stepMs: number },
+): Promise<PageFault | undefined> {
+  // In a process group of its own, to which all that it starts belongs.
+  const shell = spawn('bash', ['--noprofile', '--norc'], { cwd, env, detached: true });
+  const endAll = () => {
+    try {
+      process.kill(-(shell.pid as number), 'SIGKILL');
+    } catch {
+      // All have ended.
+    }
+  };
+  process.once('exit', endAll);
+  let output = '';
+  let grown = () => {};
+  shell.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    grown();
+  });
+  shell.once('exit', () => {
+    output += '<end of shell>';
+    grown();
+  });
+  shell.stdin.on('error', () => {});
+  shell.stdin.write("exec 2>&1\ntrap 'failed=$?' ERR\n");
+  const run = async ({ commands, line, prints }: PageStep): Promise<PageFault | undefined> => {
+    output = '';
+    shell.stdin.write(`failed=0\n${commands}printf '<end %s>\\n' "$failed"\n`);
+    const ended = /<end (\d+)>\n|<end of shell>/;
+    const isLate = await new Promise<boolean>((resolve) => {
+      const timer = systemClock.after(stepMs, () => resolve(true));
+      grown = () => {
+        if (!ended.test(output)) return;
+        timer.cancel();
+        resolve(false);
+      };
+    });
+    const code = isLate ? undefined : ended.exec(output)?.[1];
+    // Bash says of a job in the background that it was ended, whenever it notices.
+    const said = output.replace(ended, '').replace(/^bash: line \d+: +\d+ (?:Terminated|Killed).*\n/gm, '');
+    if (isLate) return { line, what: `no end within ${stepMs} ms; it printed: ${said}` };
+    if (code !== '0') return { line, what: `exit code ${code}; it printed: ${said}` };
+    if (prints !== undefined && said !== prints) return { line, what: `it printed: ${said}` };
+    return undefined;
+  };
+  try {
+    for (const step of steps) {
+      const fault = await run(step);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  } finally {
+    endAll();
+    process.off('exit', endAll);
+  }
+}
