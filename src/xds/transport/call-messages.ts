@@ -82,6 +82,8 @@ function pacer(
 // The base cost of a piece: a client may send a message byte by byte.
 const pieceMs = 0.02;
 
+const nothing = Buffer.alloc(0);
+
 // A piece of fewer bytes than this is short.
 const shortBytes = 64;
 
@@ -100,7 +102,11 @@ class MessagesOfCall implements Messages {
     this.#waits = false;
     this.#workedBytes = 0;
     this.#http.resume();
-    this.#read(() => this.#reader.goOn());
+    try {
+      this.#reader.goOn();
+    } catch (error) {
+      this.#fail(error);
+    }
     if (!this.#waits) this.#taken?.();
   };
   readonly #mustWait: (bytes: number) => boolean;
@@ -109,7 +115,11 @@ class MessagesOfCall implements Messages {
   readonly #ours = (chunk: Buffer) => {
     this.#receiver.wasRead(chunk.length);
     this.#pace.charge(pieceMs);
-    this.#read(() => this.#reader.read(chunk));
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      this.#fail(error);
+    }
     if (chunk.length < shortBytes && this.#reader.isWithin()) this.#receiver.shortPieceCame();
     if (!this.#waits && !this.#isStopped && this.#pace.isDue()) this.#waits = this.#mustWait(0);
   };
@@ -131,6 +141,14 @@ class MessagesOfCall implements Messages {
       resume: this.#resume,
       failed: (error) => this.#fail(error),
     });
+    // Made once, as closures for each message are a part of what an ACK costs.
+    let taken: Buffer = nothing;
+    let isTakenCompressed = false;
+    const receiveTaken = () => {
+      if (isTakenCompressed) taken = inflated(taken, intake.inflatedBytesMax);
+      receiver.receive(taken);
+    };
+    const runTaken = () => pace.run(receiveTaken);
     this.#reader = new FrameReader({
       bytesMax: () => intake.bytesMax(),
       mayTake: (bytes, isCompressed) => {
@@ -139,14 +157,12 @@ class MessagesOfCall implements Messages {
         return !this.#waits;
       },
       take: (message, isCompressed) => {
-        let { length } = message;
-        const isLeft = this.#work.take(() =>
-          pace.run(() => {
-            const whole = isCompressed ? inflated(message, intake.inflatedBytesMax) : message;
-            length = whole.length;
-            receiver.receive(whole);
-          }),
-        );
+        taken = message;
+        isTakenCompressed = isCompressed;
+        const isLeft = this.#work.take(runTaken);
+        const { length } = taken;
+        // It may be a view of a buffer of 64 KiB.
+        taken = nothing;
         if (!isLeft) return;
         keepMessage(message);
         this.#workedBytes = length;
@@ -195,14 +211,6 @@ class MessagesOfCall implements Messages {
   #fail(error: unknown): void {
     this.stop();
     this.#receiver.refuse(MeshError.from(error));
-  }
-
-  #read(some: () => void): void {
-    try {
-      some();
-    } catch (error) {
-      this.#fail(error);
-    }
   }
 }
 
