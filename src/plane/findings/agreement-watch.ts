@@ -30,7 +30,7 @@ export interface AgreementWatch {
  * How often it looks by itself: after a change so long, and so many times longer than the last look took, in
  * turns of one check each. What it finds is for people and for conditions of objects; no push waits for it.
  */
-const watchTimes = { afterMs: 2_000, timesLonger: 50 };
+const watchTimes = { afterMs: 5_000, timesLonger: 50 };
 
 /** Evacuations come and go by the clock: what was found holds so long without a change. */
 const holdsMs = 10_000;
