@@ -50,7 +50,7 @@ export const controlPlaneOptions = {
       flag: '--xds-tools',
       byDefault: 'on',
       words:
-        "off: no client status (CSDS) and no reflection on the xDS address, which show every proxy's configuration to whoever reaches it",
+        "off: no client status (CSDS) and no reflection on the xDS address, which show every proxy's configuration to any client that reaches it",
       why: 'tools such as grpcurl need them ([decision 115](decisions/115-services-beside-ads.md))',
     }),
   }),

@@ -30,7 +30,7 @@ function faultOf(row: string, test: string): string[] {
 
 /** What is wrong with the table of what is kept. */
 function keptFaults(text: string): string[] {
-  const [, section = ''] = text.split('### What is kept by what a client said');
+  const [, section = ''] = text.split("### State that a client's requests cause");
   const [table = ''] = section.split('###');
   const [, ...rows] = table.split('\n').filter((line) => line.startsWith('| '));
   if (rows.length < 12) return [`only ${rows.length} rows`];
