@@ -51,7 +51,7 @@ export async function runDrill(options: DrillOptions): Promise<number> {
     return worst;
   } catch (reason) {
     if (interrupted.signal.aborted) {
-      say('interrupted: everything that the drill had started is gone');
+      say('interrupted: everything that the drill had started has been removed');
       return drillExit.interrupted;
     }
     const error = MeshError.from(reason);
@@ -96,7 +96,7 @@ async function runOnce(
   try {
     await stage.raise(say);
     const raisedMs = machineClock.now() - startedAt;
-    say(`the world stands after ${(raisedMs / 1000).toFixed(1)} s`);
+    say(`the world is ready after ${(raisedMs / 1000).toFixed(1)} s`);
     const measurement = await runPhases(stage, plan, { ...settings, say });
     const { verdict, against } = judged(measurement, settings);
     const outcome: Outcome = {

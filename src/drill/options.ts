@@ -53,7 +53,7 @@ export function readOptions(options: DrillOptions): DrillSettings {
   const drill = options.drill ?? drillNamed(options.name);
   const unprotected = options.unprotected ?? false;
   if (options.expectFail && !unprotected) {
-    throw new MeshError('invalid', 'A failure is expected only of an unprotected drill: add --unprotected.');
+    throw new MeshError('invalid', 'Only an unprotected drill can be expected to fail: add --unprotected.');
   }
   const defaults = Object.fromEntries(drill.flags.map((flag) => [flag.name, flag.default]));
   const flags = override(`options of the drill ${drill.name}`, defaults, options.flags);
@@ -64,7 +64,7 @@ export function readOptions(options: DrillOptions): DrillSettings {
     if (!(rate >= 1 && rate <= 100_000)) {
       throw new MeshError(
         'invalid',
-        `The rate of the ${name} is 1 to 100,000 requests a second, not ${rate}.`,
+        `The rate of the ${name} must be 1 to 100,000 requests a second, not ${rate}.`,
       );
     }
   }

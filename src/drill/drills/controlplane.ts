@@ -52,7 +52,7 @@ export const controlPlaneDrill: Drill<ControlPlaneFacts> = {
       ...{ endpoints, arrivedAfterReadyMs: arrivedAt - readyAt, restarted, bare },
     }),
     control: {
-      off: 'the last good state is lost, too',
+      off: 'the last good state is lost too',
       proves: 'without it a control plane that has lost its registry removes the endpoints',
     },
   }),
@@ -83,7 +83,7 @@ async function play(scene: Scene, keepsState: boolean): Promise<ControlPlaneFact
     const { to } = await scene.begin('control plane down');
     watch.takeFewest();
     await scene.kill(`kill -9 of the control plane of ${killedIdc}`, control);
-    await scene.step(`${instances.length} endpoints changed meanwhile`, async () => {
+    await scene.step(`${instances.length} endpoints change meanwhile`, async () => {
       change(3);
       return undefined;
     });
@@ -113,7 +113,7 @@ async function play(scene: Scene, keepsState: boolean): Promise<ControlPlaneFact
     const bare = watch.takeFewest();
 
     const again = await scene.begin('recovery again');
-    const { moment } = await scene.step('the registry is back, and has changed', async () => {
+    const { moment } = await scene.step('the registry is restored, with a change', async () => {
       moveInstances(away, registry);
       change(2);
       return undefined;

@@ -121,6 +121,6 @@ async function strike(scene: Scene, kind: FaultKind): Promise<InjectedFault> {
   const { to } = await scene.begin(`recovery: ${kind}`);
   const { moment: healed } = await scene.step(`healing begins after ${kind}`, lost.heal);
   const healthyAt = await scene.healthy(lost.parts, to - healed.to);
-  if (!Number.isNaN(healthyAt)) scene.note(`all that was lost by ${kind} answers again`, healthyAt);
+  if (!Number.isNaN(healthyAt)) scene.note(`everything that was struck by ${kind} answers again`, healthyAt);
   return { kind, blow, struck, healed, healthyAt };
 }

@@ -97,7 +97,7 @@ export function circleRows(m: Measurement, most: number, entriesMax: number): Ro
       id: 'crossings',
       claim: 'Most crossings of any request, by its trail',
       bound: `≤ ${most}`,
-      measured: `${circles.most} (${circles.crossed} requests crossed; entries: ${few.join(', ') || 'none'}; ${circles.withoutTrail} without a trail that says so)`,
+      measured: `${circles.most} (${circles.crossed} requests crossed; entries: ${few.join(', ') || 'none'}; ${circles.withoutTrail} without a trail that shows it)`,
       ok: circles.most <= most && circles.withoutTrail === 0,
     },
     {

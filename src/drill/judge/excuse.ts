@@ -6,13 +6,13 @@ import type { AccessLine } from '../measure/measurement.ts';
 
 /** Why a failed request could not have been saved. */
 export type Excuse =
-  | 'was executed on what died'
-  | 'its answer had begun on what died'
+  | 'was being executed on what died'
+  | 'its answer from what died had begun'
   | 'was sent to what died'
   | 'the gateway that it had entered died'
-  | 'a gateway died that it may have gone through'
-  | 'its body is longer than what is kept'
-  | 'TCP to a stopped process, whose kernel accepts';
+  | 'a gateway on its possible path died'
+  | 'its body exceeds the retry buffer'
+  | 'TCP to a stopped process, whose kernel accepts connections';
 
 /** Up to this size a body is kept so that it can be sent again: the default of `retryBodyLimit`, in bytes. */
 const keptBytes = 4 * 1024 * 1024;
@@ -66,8 +66,8 @@ function excuseBy(
 ): Excuse | undefined {
   const struck = (executions.get(sample.id) ?? []).some((execution) => wasStruck(execution, fault));
   // The client has got a head: nobody can take it back.
-  if (struck && sample.status === 200) return 'its answer had begun on what died';
-  if (struck && !isReplayable(sample)) return 'was executed on what died';
+  if (struck && sample.status === 200) return 'its answer from what died had begun';
+  if (struck && !isReplayable(sample)) return 'was being executed on what died';
   if (sample.call?.kind.startsWith('tcp')) return tcpExcuse(sample, fault, m);
   const addresses = fault.struck.flatMap((name) => m.addresses[name] ?? []);
   // Only its client knew of it, which sends nothing twice.
@@ -78,10 +78,10 @@ function excuseBy(
     ({ upstream = '', at }) => addresses.includes(upstream) && at <= until,
   );
   if (there.length === 0) return undefined;
-  if (sample.status === 200) return 'its answer had begun on what died';
+  if (sample.status === 200) return 'its answer from what died had begun';
   if (!isReplayable(sample) && there.some(({ flags }) => !neverSent.test(flags)))
     return 'was sent to what died';
-  return (sample.call?.bodyBytes ?? 0) > keptBytes ? 'its body is longer than what is kept' : undefined;
+  return (sample.call?.bodyBytes ?? 0) > keptBytes ? 'its body exceeds the retry buffer' : undefined;
 }
 
 /** A TCP connection has no access log line with its id: only its target and time are known. */
@@ -91,8 +91,8 @@ function tcpExcuse(sample: Sample, fault: InjectedFault, m: LossMeasurement): Ex
   const isOnItsWay = (name: string) =>
     name.startsWith(`${home}/egress-`) || (name.includes('/ingress-') && !name.startsWith(`${home}/`));
   if (fault.struck.some(isOnItsWay) && sample.sent <= fault.blow.to + foundOutMs[fault.kind])
-    return 'a gateway died that it may have gone through';
+    return 'a gateway on its possible path died';
   if (!fault.struck.some((name) => name.split('/')[1]?.startsWith(`${group}-`))) return undefined;
   if (sample.sent <= fault.blow.to + underWayMs) return 'was sent to what died';
-  return fault.kind === 'stop' ? 'TCP to a stopped process, whose kernel accepts' : undefined;
+  return fault.kind === 'stop' ? 'TCP to a stopped process, whose kernel accepts connections' : undefined;
 }

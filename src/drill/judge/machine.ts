@@ -46,8 +46,8 @@ export function machineRow(m: Measurement): Row {
     `${millis(late)}${phase === '' ? '' : ` in ${phase}`}`,
     ...(bareStartMs === undefined
       ? []
-      : [`a bare Node process started in ${millis(bareStartMs)}, of ${bareStartMsMax} ms at most`]),
-    `others used up to ${others.toFixed(1)} processors`,
+      : [`a bare Node process started in ${millis(bareStartMs)}, at most ${bareStartMsMax} ms are allowed`]),
+    `other processes used up to ${others.toFixed(1)} processors`,
     ...(m.realtime === undefined
       ? []
       : [m.realtime ? 'real-time priority' : 'no real-time priority: that needs root and chrt']),
@@ -55,7 +55,8 @@ export function machineRow(m: Measurement): Row {
   ];
   return {
     id: machineId,
-    claim: 'Load clients sent on time, p99 of the worst phase: the machine was free enough to judge times',
+    claim:
+      'Delay of load clients, p99 of the worst phase: whether the machine was free enough to judge times',
     bound: `≤ ${lateMsMax} ms`,
     measured: told.join('; '),
     ok,

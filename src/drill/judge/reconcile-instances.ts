@@ -39,7 +39,7 @@ export function sidecarsMatch(m: Measurement): CheckFinding {
         return own.some(({ killed }) => at <= killed.to && ended.at >= killed.from - lostLinesMs.before);
       }).length;
       if (surplus > excused)
-        wrong.push(`${name} executed ${id} ${surplus} times more than its sidecar took it`);
+        wrong.push(`${name} executed ${id} ${surplus} times more than its sidecar accepted it`);
       else unwritten += surplus;
     }
     const prefix = `${name} `;
@@ -53,10 +53,10 @@ export function sidecarsMatch(m: Measurement): CheckFinding {
   const total = [...m.entries.values()].reduce((sum, list) => sum + list.length, 0);
   const note =
     unwritten > 0
-      ? `; ${unwritten} lines were lost with killed sidecars, of what had not ended ${lostLinesMs.before} ms before their death, or will come: it has not ended`
+      ? `; ${unwritten} lines were lost with killed sidecars, for requests that had not ended ${lostLinesMs.before} ms before their death, or are still to come for unfinished requests`
       : '';
   return checkFindingOf(
-    'What each instance took came through its sidecar, each time once',
+    'Every execution at an instance came through its sidecar, once',
     wrong,
     `${total} entries, ${logged} lines at sidecars${note}`,
   );
@@ -72,7 +72,7 @@ export function groupsMatch(m: Measurement): CheckFinding {
     .filter(({ name, id }) => hostOfRequest(id, m).split('.')[0] !== groupOf(name))
     .map(({ name, id }) => `${name} took ${id} for ${hostOfRequest(id, m) || 'no host of its load'}`);
   const asked = new Set(m.streams.flatMap((facts) => facts.hosts)).size;
-  return checkFindingOf('Who took a request belongs to the Group that it asked for', wrong, `${asked} hosts`);
+  return checkFindingOf('Every request was executed by an instance of its Group', wrong, `${asked} hosts`);
 }
 
 /** `sh-a/checkout-1` is an instance of `checkout`. */

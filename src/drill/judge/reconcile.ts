@@ -91,7 +91,7 @@ function entrancesMatchRecords(m: Measurement): CheckFinding {
     .filter((s) => seen.get(s.id) !== 1 && !(excused.has(s.id) && seen.get(s.id) === undefined))
     .map((s) => `${s.id}: ${seen.get(s.id) ?? 0} times`);
   return checkFindingOf(
-    'Every request was taken exactly once by the first Envoy on its way',
+    'Every request was accepted exactly once by the first Envoy on its path',
     wrong,
     `${entrances.length} lines at ${new Set(entrances.map((line) => line.proxy)).size} entrances${tolerance(m)}`,
   );
@@ -152,7 +152,7 @@ function crossingsMatch(m: Measurement): CheckFinding {
     for (const { id } of list) {
       if (inside.get(idc)?.has(id)) continue;
       served += 1;
-      if (!arrived.has(id) && !excused.has(id)) wrong.push(`${name} served ${id}, which no gateway let in`);
+      if (!arrived.has(id) && !excused.has(id)) wrong.push(`${name} served ${id}, which no gateway admitted`);
     }
   }
   const seen = `${leaving.length} left by an egress, ${entering.length} came in by another IDC’s ingress, ${served} were served there`;
@@ -195,8 +195,8 @@ function tolerance(m: Measurement): string {
   if (lost.length === 0) return '';
   const { before, after } = lostLinesMs;
   return (
-    `; ${lost.length} of these Envoys were killed: their counters count from their restart, and requests under way ` +
-    `from ${before} ms before to ${after} ms after their death are held to the other logs only`
+    `; ${lost.length} of these Envoys were killed: their counters count from their restart, and requests in flight ` +
+    `from ${before} ms before to ${after} ms after their death are compared with the other logs only`
   );
 }
 

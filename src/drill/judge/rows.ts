@@ -136,7 +136,7 @@ export function leakRow(m: Measurement): Row {
 /** A reading that was not taken found nothing, and does not pass. */
 export function isolationRows(m: Measurement, checks: readonly IsolationCheck[]): Row[] {
   return checks.map((check) => {
-    const notSeen = { claim: `Isolation: ${check}`, ok: false, detail: 'was not looked at' };
+    const notSeen = { claim: `Isolation: ${check}`, ok: false, detail: 'was not checked' };
     return findingRow(`isolation-${check.replaceAll(' ', '-')}`, m.isolation[check] ?? notSeen);
   });
 }

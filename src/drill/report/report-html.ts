@@ -23,7 +23,7 @@ export function renderHtml(outcome: Outcome): string {
 <h1>${e(title)}</h1>
 <p class="state ${verdict.passed ? 'good' : 'bad'}">${e(state)}</p>
 ${controlNote(outcome)}
-<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · ${e(ratesText(settings.rates))} · open loop: late answers count from when they were due · world set up in ${(outcome.raisedMs / 1000).toFixed(1)} s</p></header>
+<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · ${e(ratesText(settings.rates))} · open loop: latency counts from when requests were due · world set up in ${(outcome.raisedMs / 1000).toFixed(1)} s</p></header>
 ${plots(timeline)}
 <section><h2>Verdict</h2><div class="scroll"><table class="verdict"><thead><tr><th></th><th>What must hold</th><th>Bound</th><th>Measured</th></tr></thead><tbody>
 ${verdict.rows.map((row) => `<tr class="${row.ok ? 'good' : 'bad'}"><td class="mark-cell">${mark[rowState(row, verdict)]}</td><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td><td>${e(row.measured)}</td></tr>`).join('\n')}
@@ -52,7 +52,7 @@ function controlNote({ against, settings }: Outcome): string {
   const text =
     against.length === 0
       ? `It was expected to fail, and failed for the right reason: ${settings.plan.control.proves}, so the drill can fail.`
-      : `It was expected to fail for want of protection, but: ${against.join('; ')}.`;
+      : `It was expected to fail without protection, but: ${against.join('; ')}.`;
   return `<p class="note control">${e(text)}</p>`;
 }
 
@@ -103,10 +103,10 @@ function plots(timeline: Timeline): string {
   const served = drawChart('Share of requests served by each IDC', frame(170), shareAxis, shares);
   const key = (css: string, text: string) => `<span class="key"><i class="${css}"></i>${e(text)}</span>`;
   return `<section class="plots">
-<figure><figcaption><b>Requests per second</b>${key('served', 'served')}${has('refused') ? key('refused', 'refused, for nobody could serve them') : ''}${key('failed', 'failed')}${has('lostInFlight') ? key('lostInFlight', 'lost inside the site that died') : ''}</figcaption>${requests}</figure>
+<figure><figcaption><b>Requests per second</b>${key('served', 'served')}${has('refused') ? key('refused', 'refused, because no IDC could serve them') : ''}${key('failed', 'failed')}${has('lostInFlight') ? key('lostInFlight', 'lost inside the site that died') : ''}</figcaption>${requests}</figure>
 <figure><figcaption><b>Latency</b> of successes, log scale${key('p50', 'p50')}${key('p99', 'p99 of the last second')}${key('max', 'slowest')}</figcaption>${latency}</figure>
 <figure><figcaption><b>Who served</b>${idcs.map((idc, i) => key(`idc-${i}`, idc)).join('')}</figcaption>${served}</figure>
-<p class="note">Each column is ${timeline.widthMs} ms of requests by when they were due. Shaded: the phases. Dashed: what was broken and healed.</p><p id="readout" class="note" aria-live="off">&nbsp;</p></section>`;
+<p class="note">Each column is ${timeline.widthMs} ms of requests by when they were due. Shaded: the phases. Dashed: faults and healing.</p><p id="readout" class="note" aria-live="off">&nbsp;</p></section>`;
 }
 
 function figureRows({ measurement }: Outcome): string {

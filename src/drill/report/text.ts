@@ -22,7 +22,7 @@ export function figureLines(m: Measurement): string[] {
     '',
     ...textTable([header, ...rows]),
     '',
-    `processors used by the drill: ${own}; by others: ${others}`,
+    `processors used by the drill: ${own}; by other processes: ${others}`,
     '',
   ];
 }

@@ -177,7 +177,7 @@ class RunOfScenario implements NotedRun {
       this.scene.healthy(all, this.#options.endMs - machineClock.now()).then((at) => {
         for (const { fault } of own) fault.healthyAt = at;
         if (Number.isNaN(at)) return at;
-        this.scene.note('all that was lost answers again', at);
+        this.scene.note('everything that was struck answers again', at);
         for (const load of again) this.#beginAgain(load);
         return at;
       }),

@@ -111,7 +111,7 @@ export function renderSummaryHtml(results: readonly TrialResult[], began: Date):
 <title>${passed ? 'Passed' : 'Failed'} · Drills</title><style>${styles}</style></head><body><main>
 <header><p class="kind">Isthmus drills, each with its negative control</p><h1>Drills</h1>
 <p class="state ${passed ? 'good' : 'bad'}">${e(sumText(results))}</p>
-<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · a control is the same drill with what it tries switched off: it must fail, or the drill shows nothing</p></header>
+<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · a control is the same drill with the tested protection switched off: it must fail, or the drill proves nothing</p></header>
 <section><div class="scroll"><table class="verdict"><thead><tr><th></th><th>Drill</th><th>Bounds</th><th>Control</th><th>Key figures, and the control’s</th><th>Time</th></tr></thead><tbody>
 ${results.map(summaryRow).join('\n')}
 </tbody></table></div></section>

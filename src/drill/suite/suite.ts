@@ -75,7 +75,7 @@ async function runTrial(
   const { title } = planOf(own, options, false).plan;
   let run = await runOne(own, options, false, say);
   if (run?.state === 'unjudged') {
-    say('the machine was too busy to judge it: once more');
+    say('the machine was too busy to judge it: running it once more');
     run = await runOne(own, options, false, say);
   }
   if (!run) return undefined;

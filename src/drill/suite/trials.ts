@@ -49,7 +49,7 @@ function fileTrial(file: string): Trial {
   return {
     name: scenario.metadata.name,
     drill: scenarioDrill(scenario),
-    ...(!scenario.spec.control && { noControl: 'the scenario states none' }),
+    ...(!scenario.spec.control && { noControl: 'the scenario has no negative control' }),
   };
 }
 
@@ -60,7 +60,7 @@ function trialsOf(drill: Drill, quick: boolean): Trial[] {
       return Array.from({ length: quick ? chaosSeeds.quick : chaosSeeds.full }, (_, i) => ({
         ...{ name: `chaos-${i + 1}`, drill, seed: i + 1 },
         // What is planted in the first is planted in all.
-        ...(i > 0 && { noControl: 'that of chaos-1' }),
+        ...(i > 0 && { noControl: 'the control of chaos-1 covers it' }),
       }));
     case 'real':
       return [{ name, drill, less: { flags: { faults: 'kill,stop' }, without: 'drop' } }];

@@ -4,7 +4,7 @@ import { runDrill } from '../../../src/drill/drill.ts';
 
 // One after the other: requests in circles take what processors there are.
 for (const { name, shows } of [
-  { name: 'spoof', shows: /^MISSED +Hostile requests for a Group that is near do not cross/m },
+  { name: 'spoof', shows: /^MISSED +Hostile requests for a Group in this IDC do not cross/m },
   { name: 'loop3', shows: /^MISSED +Requests that visited an IDC twice/m },
 ]) {
   t.test(`the negative control of the drill ${name} fails, for the right reason`, async (t) => {

@@ -77,7 +77,7 @@ t.test('the control proves something only if requests failed, and because of the
   t.match(against(rolling()), ['no request failed']);
   t.match(against(failing(0, 5000)), [/500 of \d+ requests failed before/]);
   const idle = { ...failing(5000, 5050), replacements: [{ ...one, liveAt: Number.NaN }] };
-  t.match(against(idle), ['not every instance was replaced in use']);
+  t.match(against(idle), ['not every instance was replaced while in use']);
 });
 
 t.test('what isthmus run said is found behind the mark, with its time', async (t) => {

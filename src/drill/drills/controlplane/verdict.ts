@@ -42,7 +42,7 @@ export function controlPlaneRows(m: Measured): Row[] {
   const whole = (id: string, when: string, { fewest, looks }: ControlPlaneFacts['bare']): Row => ({
     id,
     claim: `Fewest endpoints that any proxy had ${when}`,
-    bound: `${m.endpoints}, as the registry holds`,
+    bound: `${m.endpoints}, as in the registry`,
     measured: `${fewest} (${looks} looks)`,
     ok: fewest >= m.endpoints && looks >= controlPlaneBounds.looksMin,
   });
@@ -61,11 +61,11 @@ export function controlPlaneRows(m: Measured): Row[] {
     },
     within(
       'change-arrives',
-      'Changes made meanwhile, at all proxies after it is ready',
+      'Changes made meanwhile are at all proxies, after it is ready',
       after(m.readyAt, m.arrivedAt),
       controlPlaneBounds.arriveMs,
     ),
-    whole('restart-whole', 'from the kill until the changes were there', m.restarted),
+    whole('restart-whole', 'from the kill until the changes arrived', m.restarted),
     within(
       'bare-ready',
       'Ready again while the registry has no instances',
@@ -75,7 +75,7 @@ export function controlPlaneRows(m: Measured): Row[] {
     whole('bare-whole', 'while the registry had no instances', m.bare),
     within(
       'back-arrives',
-      'A change in the registry that is back, at all proxies',
+      'A change in the restored registry is at all proxies',
       after(m.backAt, m.backArrivedAt),
       controlPlaneBounds.arriveMs,
     ),
@@ -97,7 +97,6 @@ export function controlPlaneUnprotected(m: Measured, verdict: Verdict): string[]
   if (holds('bare-whole') !== false) against.push('no proxy lost endpoints');
   if (m.bare.fewest !== 0) against.push(`a proxy kept ${m.bare.fewest} endpoints`);
   for (const id of ['restart-whole', 'change-arrives', 'alone'])
-    if (holds(id) !== true)
-      against.push(`${id} failed too, which has nothing to do with the last good state`);
+    if (holds(id) !== true) against.push(`${id} failed too, which does not depend on the last good state`);
   return against;
 }

@@ -103,7 +103,7 @@ function failureRows(m: M): Row[] {
     ),
     row(
       'failed-post',
-      'POSTs that failed, but for those in work on what died',
+      'POSTs that failed, except those in work on what was killed',
       unsafe.filter((sample) => !inWork.includes(sample)),
       count(isUnsafe),
       ` (${inWork.length} were in work there)`,
@@ -127,9 +127,10 @@ function shareRow(m: M, { percent: asked, to, until, code }: ShareFacts): Row {
   const share = begun.length === 0 ? Number.NaN : away / begun.length;
   return {
     id: asked === 0 ? 'share-home' : `share-${asked}`,
-    claim: asked === 0 ? 'Share that leaves once it is ended' : `Share that leaves at ${asked} %`,
+    claim:
+      asked === 0 ? 'Share that leaves after the end of the evacuation' : `Share that leaves at ${asked} %`,
     bound: asked === 0 || asked === 100 ? `${asked} %` : `${percent(least)} to ${percent(most)}`,
-    measured: `${percent(share)} (${away} of ${begun.length}${back > 0 ? `, ${back} of which found nobody there and came home` : ''}; the command ended with ${code})`,
+    measured: `${percent(share)} (${away} of ${begun.length}${back > 0 ? `, ${back} of which found no instance there and came home` : ''}; the command ended with ${code})`,
     ok: code === 0 && begun.length > 0 && share >= least && share <= most,
   };
 }
@@ -166,7 +167,7 @@ function wrongRow(m: M): Row {
     id: 'last-wrong',
     claim: `From the start of the command to the last request that ${m.left} still served, at ${last.percent} %`,
     bound: `≤ ${seconds(evacuateBounds.wrongMs)}`,
-    measured: `${seconds(worst)} (${wrong.length} requests; its first word came after ${seconds(last.from - last.startedAt)})`,
+    measured: `${seconds(worst)} (${wrong.length} requests; its first output came after ${seconds(last.from - last.startedAt)})`,
     ok: wrong.length > 0 && worst <= evacuateBounds.wrongMs,
     ...(wrong.length > 0 && timedBy(worst)),
   };

@@ -41,16 +41,16 @@ export function onceRows(m: LoopMeasurement): Row[] {
   return [
     {
       id: 'crossed-again',
-      claim: 'Requests that crossed again after the other IDC had said that it had nobody',
+      claim: 'Requests that crossed again after the other IDC had answered that it has no instance',
       bound: '0',
-      measured: `${again.length} (of ${told.length} that were told so)`,
+      measured: `${again.length} (of ${told.length} with that answer)`,
       ok: told.length > 0 && again.length === 0,
     },
     {
       id: 'crossed-more-than-once',
-      claim: `Requests that crossed more than once in all tries, from ${settledMs / 1000} s after the blow`,
+      claim: `Requests that crossed more than once in all tries, from ${settledMs / 1000} s after the fault`,
       bound: '0',
-      measured: `${often} (of ${crossed} that crossed, and ${late.length} that nobody could serve)`,
+      measured: `${often} (of ${crossed} that crossed, and ${late.length} that no IDC could serve)`,
       ok: crossed > 0 && often === 0,
     },
   ];

@@ -56,7 +56,7 @@ function silentRow(m: LoopMeasurement): Row {
   const struck = m.downs.reduce((sum, { instances }) => sum + instances.length, 0);
   return {
     id: 'struck-instances-silent',
-    claim: `Requests that instances that were down served, from ${underWayMs} ms after the blow`,
+    claim: `Requests served by instances that were down, from ${underWayMs} ms after the fault`,
     bound: '0',
     measured: `${taken} by ${struck} instances`,
     ok: struck > 0 && taken === 0,
@@ -70,7 +70,7 @@ function crossedRow(m: LoopMeasurement): Row {
   const crossed = due.filter(({ id }) => ids.has(id)).length;
   return {
     id: 'crossed',
-    claim: 'Requests that crossed though nobody could serve them',
+    claim: 'Requests that crossed although no IDC could serve them',
     bound: '> 0',
     measured: `${crossed} of ${due.length}`,
     ok: crossed > 0,
@@ -87,7 +87,7 @@ function refusedRows(m: LoopMeasurement): Row[] {
   return [
     {
       id: 'refused-in-words',
-      claim: 'Requests that nobody could serve and that got 503 with x-isthmus-outcome: no-idc',
+      claim: 'Requests that no IDC could serve and that got 503 with x-isthmus-outcome: no-idc',
       bound: '100 %',
       measured: `${percent(due.length === 0 ? 0 : clean.length / due.length)} (${clean.length} of ${due.length}${example})`,
       ok: due.length > 0 && clean.length === due.length,
@@ -134,21 +134,21 @@ const earlyShareMin = 0.99;
 export function judgeLoopControl(m: LoopMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
-  if (holds('struck-instances-silent') !== true) against.push('what was struck went on serving');
+  if (holds('struck-instances-silent') !== true) against.push('struck instances went on serving');
   if (holds('visited-twice') !== false) against.push('no request visited an IDC twice');
-  if (holds('returned') !== false) against.push('no request came back to where it began');
+  if (holds('returned') !== false) against.push('no request returned to the IDC where it began');
   const crossing = new Set(m.access.filter(({ listener }) => listener === 'peer').map(({ id }) => id));
   const crossed = hopeless(m).filter(({ id }) => crossing.has(id));
   const twice = new Set(circlesOf(m).twice);
   const circling = crossed.filter(({ id }) => twice.has(id)).length;
   if (!(circling >= circlingShareMin * crossed.length && crossed.length > 0)) {
-    against.push(`only ${circling} of ${crossed.length} requests that crossed in vain ran in circles`);
+    against.push(`only ${circling} of ${crossed.length} requests that crossed in vain looped`);
   }
   const blow = Math.min(...m.downs.map(({ from }) => from));
   const before = m.samples.filter((s) => s.end < blow);
   const early = before.filter((s) => fateOf(s, m) === 'served').length;
   if (!(early >= earlyShareMin * before.length && before.length > 0)) {
-    against.push(`before the blow only ${early} of ${before.length} requests succeeded`);
+    against.push(`before the fault only ${early} of ${before.length} requests succeeded`);
   }
   return against;
 }

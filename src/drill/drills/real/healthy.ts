@@ -55,8 +55,7 @@ function mixedRow(healthy: readonly Sample[], kinds: readonly string[]): Row {
   const large = Math.min(body, answer) >= realBounds.largestBytes;
   return {
     id: 'mixed',
-    claim:
-      'The load that ended before anything was broken had requests of each kind, slow ones and large ones',
+    claim: 'The load before the first fault had requests of each kind, including slow and large ones',
     bound: `${kinds.length} kinds, ≥ ${realBounds.slowestMs / 1000} s, ≥ ${mebi(realBounds.largestBytes)} each way`,
     measured:
       `${kinds.length - missing.length} kinds${missing.length > 0 ? ` (no ${missing.join(', no ')})` : ''}, ` +
@@ -77,7 +76,7 @@ function executedRow(healthy: readonly Sample[], executions: ReadonlyMap<string,
   const example = wrong[0] ? `; first ${wrong[0].id}: ${executions.get(wrong[0].id)?.length ?? 0} times` : '';
   return {
     id: 'executed-once',
-    claim: 'Executions at instances against requests, before the first fault',
+    claim: 'Executions at instances compared with requests, before the first fault',
     bound: 'equal, each request once',
     measured: `${count(healthy)} of ${healthy.length} (${told.join(', ')}${example})`,
     ok: healthy.length > 0 && wrong.length === 0,
@@ -130,7 +129,8 @@ function aliveRow(healthy: readonly Sample[]): Row {
   const quiet = Math.max(0, ...streams.map(({ call }) => call?.everyMs ?? 0));
   return {
     id: 'streams',
-    claim: 'Streams whose pieces came in time: events, downloads, websockets, gRPC streams and TCP sessions',
+    claim:
+      'Streams whose pieces arrived in time: events, downloads, websockets, gRPC streams and TCP sessions',
     bound: `each piece ≤ ${realBounds.pieceLateMs / 1000} s late`,
     measured:
       `${streams.length} streams, up to ${(longest / 1000).toFixed(0)} s long, quiet for up to ` +
@@ -151,7 +151,7 @@ function bytesRow(
   const sum = (pick: (call: Call) => number) => whole.reduce((total, call) => total + pick(call), 0);
   return {
     id,
-    claim: `Bodies of ${what} whole at both ends, by length and hash`,
+    claim: `Bodies of ${what} are complete at both ends, by length and hash`,
     bound: '100 %',
     measured: `${whole.length} of ${all.length}, ${mebi(sum((c) => c.bodyBytes))} sent, ${mebi(sum((c) => c.answerBytes))} received`,
     ok: all.length > 0 && whole.length === all.length,

@@ -76,24 +76,24 @@ function faultRows(fault: InjectedFault, m: RealMeasurement, evidence: Evidence)
   return [
     {
       id: `${kind}-effect`,
-      claim: `${kind}: requests that were executed on what was struck, some of which must be sent again`,
+      claim: `${kind}: requests that struck instances were executing, some of which must be retried`,
       bound: '> 0',
       measured: `${struck.length} (${countsOf(struck, methodOf)}), ${replayed.length} GETs of them served in the end`,
       ok: struck.some(isReplayable) && struck.some((s) => !isReplayable(s)),
     },
     {
       id: `${kind}-failed`,
-      claim: `${kind}: requests that failed although they could be sent again, or were not at what died`,
+      claim: `${kind}: requests that failed although they could be retried, or were not at what was struck`,
       bound: '0',
       measured:
         `${lost.length} of ${due.length}${exampleOf(lost)}; ` +
-        `${own.length - lost.length} failed with what died: ${excusesOf(own) || 'none'}`,
+        `${own.length - lost.length} failed with what was struck: ${excusesOf(own) || 'none'}`,
       ok: due.length > 0 && lost.length === 0,
     },
     toldRow(fault, own),
     {
       id: `${kind}-again`,
-      claim: `${kind}: all that was lost answered again before the next fault`,
+      claim: `${kind}: everything that was struck answered again before the next fault`,
       bound: 'holds',
       measured: `${seconds(healthyAt - healed.from)} after healing began`,
       ok: !Number.isNaN(healthyAt),
@@ -111,7 +111,7 @@ function toldRow({ kind, blow }: InjectedFault, own: readonly Failure[]): Row {
   const longest = Math.max(0, ...waits);
   return {
     id: `${kind}-told`,
-    claim: `${kind}: longest wait of what failed with what died until its client knew (but for TCP)`,
+    claim: `${kind}: longest time until the client of a failed request was informed (except TCP)`,
     bound: `≤ ${toldMs / 1000} s`,
     measured: `${millis(longest)}, of ${told.length}`,
     ok: longest <= toldMs,
@@ -124,7 +124,7 @@ function elsewhereRow(m: RealMeasurement, evidence: Evidence): Row {
   const lost = failuresOf(m, evidence).filter((failure) => faultOf(failure, m) === undefined);
   return {
     id: 'failed-else',
-    claim: 'Requests that failed after the time in which nothing was broken, and before the first fault',
+    claim: 'Requests that failed between the phase without faults and the first fault',
     bound: '0',
     measured: `${lost.length}${exampleOf(lost)}`,
     ok: lost.length === 0,
@@ -138,7 +138,7 @@ function twiceRow(m: RealMeasurement, executions: ReadonlyMap<string, readonly E
   const example = twice[0] ? ` (first ${twice[0].id}, ${callShapeOf(twice[0])})` : '';
   return {
     id: 'twice',
-    claim: 'POSTs, gRPC calls, websockets and TCP connections that were executed twice, all through',
+    claim: 'POSTs, gRPC calls, websockets and TCP connections that were executed twice, in all phases',
     bound: '0',
     measured: `${twice.length} of ${once.length}${example}`,
     ok: once.length > 0 && twice.length === 0,
@@ -180,7 +180,7 @@ export function realUnprotected(m: RealMeasurement, verdict: Verdict): string[] 
   const more = healthy.filter(({ id }) => (executions.get(id)?.length ?? 0) > 1);
   if (!failed('executed-once') || more.length === 0) against.push('no request was executed more than once');
   if (!failed('overlaps')) against.push('no two executions of a request overlapped');
-  if (!failed('ejections')) against.push('nobody was ejected');
+  if (!failed('ejections')) against.push('no instance was ejected');
   const quick = healthy.filter((s) => s.call?.shape === 'GET');
   const served = quick.filter(succeeded).length;
   if (quick.length === 0 || served < 0.99 * quick.length)

@@ -66,7 +66,7 @@ function replacedRow({ replacements, instances }: RollingMeasurement): Row {
   return {
     id: 'replaced',
     claim:
-      'Instances that were replaced: the old process ended, the new one registered and confirmed by every proxy',
+      'Instances replaced: the old process ended, the new one is registered and confirmed by every proxy',
     bound: `all ${instances.length}`,
     measured: String(done.size),
     ok: instances.length > 0 && instances.every((name) => done.has(name)),
@@ -81,7 +81,7 @@ function servedRow(m: RollingMeasurement): Row {
   });
   return {
     id: 'served',
-    claim: 'Instances whose old and whose new process both served requests',
+    claim: 'Instances whose old and new process both served requests',
     bound: 'all',
     measured: `${m.replacements.length - idle.length} of ${m.replacements.length}`,
     ok: m.replacements.length > 0 && idle.length === 0,
@@ -128,7 +128,7 @@ export function rollingUnprotected(m: RollingMeasurement, verdict: Verdict): str
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
   if (holds('success-rate') !== false) against.push('no request failed');
   if (holds('replaced') !== true || holds('served') !== true)
-    against.push('not every instance was replaced in use');
+    against.push('not every instance was replaced while in use');
   const first = Math.min(...m.replacements.map(({ askedAt }) => askedAt));
   const before = m.samples.filter((sample) => sample.end < first);
   const early = before.filter((sample) => fateOf(sample, m) === 'failed').length;

@@ -53,14 +53,14 @@ export function slowProxyRows(m: Measured): Row[] {
     successRow(m, 1),
     {
       id: 'others-acked',
-      claim: 'ACKs of the others while one is stopped',
+      claim: 'ACKs of the other proxies while one is stopped',
       bound: `≥ ${100 * slowProxyBounds.ackShare} %`,
       measured: `${during.count} of ${expected}`,
       ok: expected > 0 && during.count >= slowProxyBounds.ackShare * expected,
     },
     {
       id: 'others-as-fast',
-      claim: 'Their mean event → ACK, against that of before',
+      claim: 'Their mean event → ACK, relative to before',
       bound: `≤ ${slowProxyBounds.factor} ×`,
       measured: `${times(factor)} (${millis(during.meanMs)} after ${millis(before.meanMs)})`,
       ok: factor <= slowProxyBounds.factor,
@@ -68,7 +68,7 @@ export function slowProxyRows(m: Measured): Row[] {
     },
     {
       id: 'memory-flat',
-      claim: 'Memory of the control plane, grown',
+      claim: 'Growth of the control plane’s memory',
       bound: `≤ ${mib(slowProxyBounds.memoryGrowthBytes)}`,
       measured: `${mib(grown)} (from ${mib(m.memoryBefore)})`,
       ok: grown <= slowProxyBounds.memoryGrowthBytes,
@@ -99,7 +99,7 @@ export function slowProxyRows(m: Measured): Row[] {
 /** Whether the run that did not wait failed for the right reason. Returns what speaks against it. */
 export function slowProxyUnprotected(_: Measured, verdict: Verdict): string[] {
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
-  const against = holds('guard-held') === false ? [] : ['the deregistration waited all the same'];
+  const against = holds('guard-held') === false ? [] : ['the deregistration waited nevertheless'];
   if (holds('others-acked') !== true) against.push('the others did not ACK either');
   return against;
 }

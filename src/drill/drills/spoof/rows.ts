@@ -48,7 +48,7 @@ function attacked(m: SpoofMeasurement) {
   if (doors.size < 2) wrong.push(`only ${doors.size} doors`);
   const seen = `${m.attempts.length} requests, ${attacks.length} kinds at ${doors.size} doors`;
   return checkFindingOf(
-    'Hostile requests of each kind were sent at each door, for near and far Groups',
+    'Hostile requests of each kind were sent to each listener, for Groups in this IDC and in the other',
     wrong,
     seen,
   );
@@ -60,7 +60,7 @@ function servedAsOthers(m: SpoofMeasurement) {
     .filter(({ answer, far: isFar }) => answer.status !== 200 || answer.idc !== (isFar ? far : near))
     .map((attempt) => told(attempt));
   return checkFindingOf(
-    'What is HTTP is served as if the headers were not there, by the IDC that serves others',
+    'Valid HTTP is served as without the headers, by the same IDC as other requests',
     wrong,
     `${due.length} requests`,
   );
@@ -73,7 +73,7 @@ function rejectedAsNoHttp(m: SpoofMeasurement) {
     .filter(({ id, answer }) => ![0, 400, 431].includes(answer.status) || reached.has(id))
     .map((attempt) => told(attempt));
   return checkFindingOf(
-    'What is no HTTP, or too large, is turned away (400, 431) and reaches no instance',
+    'Invalid or too large HTTP is refused (400, 431) and reaches no instance',
     wrong,
     `${due.length} requests`,
   );
@@ -84,7 +84,7 @@ function nearStays(m: SpoofMeasurement) {
   const crossing = m.lines.filter(({ listener, id }) => listener === 'peer' && due.has(id));
   const wrong = crossing.map(({ id, trail }) => `${id} crossed with the trail ${short(trail)}`);
   return checkFindingOf(
-    'Hostile requests for a Group that is near do not cross',
+    'Hostile requests for a Group in this IDC do not cross',
     wrong,
     `${due.size} requests`,
   );
@@ -104,7 +104,7 @@ function farCrossesOnce(m: SpoofMeasurement) {
       : [told(attempt, `${lines.length} crossings ${lines.map(({ trail }) => short(trail)).join(' ')}`)];
   });
   return checkFindingOf(
-    'Hostile requests for a Group that is far cross once, with an honest trail',
+    'Hostile requests for a Group in the other IDC cross once, with a correct trail',
     wrong,
     `${due.length} requests`,
   );
@@ -161,16 +161,16 @@ const believedShareMin = 0.5;
 export function judgeSpoofControl(m: SpoofMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];
   const served = verdict.rows.find((row) => row.id === 'served-as-others');
-  if (served?.ok !== false) against.push('hostile requests were served as others are');
+  if (served?.ok !== false) against.push('hostile requests were served like all others');
   const forged = m.attempts.filter((attempt) => attackOf(attempt).spoofs);
   const refused = forged.filter(({ answer }) =>
     ['loop', 'malformed', 'hop-limit'].includes(answer.outcome),
   ).length;
   if (!(refused >= believedShareMin * forged.length && forged.length > 0)) {
     const share = percent(forged.length === 0 ? 0 : refused / forged.length);
-    against.push(`only ${share} of ${forged.length} forged trails had an effect where trails are believed`);
+    against.push(`only ${share} of ${forged.length} forged trails had an effect where trails are trusted`);
   }
   const load = verdict.rows.find((row) => row.id === 'success-rate');
-  if (load?.ok !== true) against.push('the load beside failed');
+  if (load?.ok !== true) against.push('the normal load failed');
   return against;
 }
