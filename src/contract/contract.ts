@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { evacuationContract } from './evacuations.ts';
+import type { Json, Written } from './json.ts';
 import type { Operation } from './operation.ts';
 import type { OperationId } from './operations.ts';
 import { registrationContract } from './registrations.ts';
@@ -13,20 +14,6 @@ export const contract = {
 } as const satisfies Readonly<Record<OperationId, Operation>>;
 
 type Contract = typeof contract;
-
-/** JSON as a client reads it: readonly, optional fields may be missing. */
-type Json<T> = T extends readonly (infer Item)[]
-  ? readonly Json<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: Json<Exclude<T[Key], undefined>> }
-    : T;
-
-/** The server's input of JSON: undefined fields are omitted. */
-type Written<T> = T extends readonly (infer Item)[]
-  ? readonly Written<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: Written<T[Key]> }
-    : T;
 
 type Answers<Id extends OperationId> = Contract[Id]['answers'];
 type Schema = { readonly schema: z.ZodType };

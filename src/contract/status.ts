@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { component, finding, said } from './components.ts';
 import { evacuation } from './evacuations.ts';
+import type { Json, Written } from './json.ts';
 import type { Operation } from './operation.ts';
 
 const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
@@ -173,6 +174,21 @@ const controlPlaneStatus = component(
     problems: said('Problems besides those of registry objects.', z.array(finding)),
   }),
 );
+
+/** The status of a control plane, as it writes it. */
+export type ControlPlaneStatus = Written<z.output<typeof controlPlaneStatus>>;
+
+/** The part of it that is cheap: whether proxies are answered, and from which state. */
+export type ReadinessStatus = Pick<
+  Json<z.output<typeof controlPlaneStatus>>,
+  'ready' | 'waitingFor' | 'reasons' | 'sources' | 'peers'
+>;
+
+/** A connected proxy in it. */
+export type ProxyStatus = ControlPlaneStatus['proxies'][number];
+
+/** A stream of a node in full. */
+export type NodeStatus = Written<z.output<typeof nodeStatus>>;
 
 const text = (description: string) => ({ description, text: true }) as const;
 const anyQuery = { query: z.strictObject({}), takesAnyQuery: true } as const;

@@ -19,7 +19,7 @@ export interface PushAnswer {
 }
 
 /** Event → ACK so far, in milliseconds; over all nodes and types. */
-export interface AckSummary {
+interface AckSummary {
   readonly count: number;
   readonly p50Ms: number;
   readonly p90Ms: number;

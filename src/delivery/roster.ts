@@ -21,7 +21,7 @@ interface LastAck {
 }
 
 /** A node that was connected: its current configuration is unknown. */
-export interface GoneNode {
+interface GoneNode {
   readonly id: string;
   readonly role: NodeRole;
   readonly idc: string;

@@ -1,7 +1,7 @@
 import type { Node } from '../xds/xds.ts';
 
 /** The program of an xDS client and its version, as its node states them. */
-export interface ClientVersion {
+interface ClientVersion {
   /** Such as `envoy`, or `gRPC Go`. */
   readonly name: string;
   /** Such as `1.40.0`. */

@@ -1,31 +1,23 @@
 import type { Clock } from '../base/clock.ts';
 import { packageVersion } from '../base/package/version.ts';
-import type { AckSummary, Ledger } from '../delivery/ledger.ts';
+import type { ControlPlaneStatus, NodeStatus, ProxyStatus, ReadinessStatus } from '../contract/status.ts';
+import type { Ledger } from '../delivery/ledger.ts';
 import { describeDependencies, type KnownGroups } from '../delivery/problems/dependencies.ts';
 import { type ConnectedNode, describeDoubles } from '../delivery/problems/doubles.ts';
 import { describeLimits, type KnownLimits } from '../delivery/problems/limits.ts';
 import { describeMisplaced } from '../delivery/problems/misplaced.ts';
 import { describeReturns, type KnownShortfall } from '../delivery/problems/returns.ts';
-import type { SlowPush } from '../delivery/push-record.ts';
-import { describeRefusedStreams, type RefusedStreams } from '../delivery/refused-streams.ts';
-import type { GoneNode, Roster } from '../delivery/roster.ts';
+import { describeRefusedStreams } from '../delivery/refused-streams.ts';
+import type { Roster } from '../delivery/roster.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
-import type { NodeRole } from '../model/node.ts';
 import type { Kind } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';
-import type { LastGoodStatus, PeerStatus, Source } from '../registry/source.ts';
+import type { Source } from '../registry/source.ts';
 import type { Readiness } from '../rollout/readiness.ts';
-import type {
-  Levels,
-  NackStatus,
-  ResourceDifference,
-  StreamStatus,
-  TypeStatus,
-  XdsServer,
-} from '../xds/xds.ts';
-import { type ClientVersion, clientVersion } from './client-version.ts';
+import type { NackStatus, StreamStatus, TypeStatus, XdsServer } from '../xds/xds.ts';
+import { clientVersion } from './client-version.ts';
 import { describeNacks } from './describe-nacks.ts';
 import { scopeOf } from './streams.ts';
 
@@ -40,90 +32,7 @@ export const unprotected: Finding = {
 };
 
 /** The state of one resource type at a proxy. Ages in milliseconds. */
-interface TypeReport {
-  /** STALE: newer state waits for its turn, or for the ACK. */
-  readonly state: TypeStatus['state'];
-  /** The last version that it ACKed. */
-  readonly version?: string;
-  /** Since its last ACK or NACK. */
-  readonly answeredAgoMs?: number;
-  /** The response in flight. */
-  readonly sent?: { readonly version: string; readonly agoMs: number };
-  /** What it refused, with its message; `names` as far as known, and when the first is offered again. */
-  readonly nack?: {
-    readonly version: string;
-    readonly message: string;
-    readonly names: readonly string[];
-    /** Of `names`, those of which it has no earlier version. */
-    readonly lacking: readonly string[];
-    readonly againInMs?: number;
-  };
-  /** Number of subscribed names; absent: all. */
-  readonly names?: number;
-}
-
-/** A connected proxy in `/status`. Times in milliseconds. */
-interface ProxyStatus {
-  readonly id: string;
-  readonly role: NodeRole;
-  readonly idc: string;
-  readonly protocol: string;
-  /** Its program and version, where it states them. */
-  readonly client?: ClientVersion;
-  /** `address:port` of the peer. */
-  readonly peer: string;
-  readonly connectedForMs: number;
-  /** The last event that it ACKed: event → ACK, and when. */
-  readonly lastEvent?: { readonly tookMs: number; readonly agoMs: number };
-  readonly types: Readonly<Record<string, TypeReport>>;
-}
-
-/** A proxy in full. */
-interface NodeStatus extends ProxyStatus {
-  /** Resources that it has not accepted in their current version. */
-  readonly differences: readonly ResourceDifference[];
-}
-
-/** A source, and whether its objects come from it or from the last good state on disk. */
-type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
-
-/** Whether proxies are answered, and from which state. */
-interface ReadinessStatus {
-  /** New proxies are welcome, and answered. */
-  readonly ready: boolean;
-  readonly waitingFor: readonly string[];
-  /** Details of unmet conditions: why, for how long, and what to do. */
-  readonly reasons: readonly string[];
-  readonly sources: readonly SourceStatus[];
-  /** The peer control planes of this IDC, whose registrations are merged. */
-  readonly peers: readonly PeerStatus[];
-}
-
-/** The status of a control plane. */
-interface ControlPlaneStatus extends ReadinessStatus {
-  /** The version of Isthmus that it runs. */
-  readonly version: string;
-  readonly idc: string;
-  readonly proxies: readonly ProxyStatus[];
-  /** Nodes that were connected: their current configuration is unknown. */
-  readonly gone: readonly GoneNode[];
-  /** Levels of the xDS port, and refusals since the start. */
-  readonly port: Levels | undefined;
-  /** Recently refused streams, which get no configuration. */
-  readonly refusedStreams: readonly RefusedStreams[];
-  readonly eventToAck: AckSummary;
-  readonly evacuations: readonly EvacuationStatus[];
-  /** Groups in gradual failback, with their local percentage. */
-  readonly comingHome: readonly { readonly group: string; readonly percent: number }[];
-  /** The last slow or late pushes, newest first. */
-  readonly slowPushes: readonly SlowPush[];
-  readonly loopPrevention: LoopPrevention;
-  /**
-   * Problems besides those of registry objects (see `problems()`): failures to compile, encode or apply at a
-   * proxy.
-   */
-  readonly problems: readonly Finding[];
-}
+type TypeReport = ProxyStatus['types'][string];
 
 /** The inputs of a status. */
 interface StatusOptions {

@@ -4,6 +4,7 @@ import { renderPath } from '../../model/values/field-path.ts';
 import type { Fault } from '../parse/fault.ts';
 import { parseObject } from '../parse/object.ts';
 import { ownApiVersion } from '../parse/own/schema.ts';
+import { type EvacuationFields, evacuationSpec } from '../parse/own/schema-evacuation.ts';
 
 /** A control plane's record of the evacuation of a name, for its peers and its disk. */
 export interface EvacuationRecord {
@@ -15,7 +16,7 @@ export interface EvacuationRecord {
    */
   readonly by: string;
   /** As in YAML; null: ended. */
-  readonly spec: Readonly<Record<string, unknown>> | null;
+  readonly spec: EvacuationFields | null;
   /** When it is over in any case, in milliseconds since the Unix epoch. */
   readonly until: number;
 }
@@ -45,6 +46,12 @@ export function evacuationOf(name: string, spec: unknown): Evacuation {
   throw new MeshError('invalid', evacuationWords(name, parsed));
 }
 
+/** A spec from outside, validated. Throws MeshError `invalid` with all errors. */
+export function fieldsOf(name: string, spec: unknown): EvacuationFields {
+  evacuationOf(name, spec);
+  return evacuationSpec.parse(spec);
+}
+
 /** A record as sent to a peer: its times are of the sender's clock. */
 export interface ToldRecord extends EvacuationRecord {
   /** When it was sent, in milliseconds since the Unix epoch. */
@@ -68,10 +75,9 @@ function later(record: EvacuationRecord, byMs: number): EvacuationRecord {
   const until = record.until + byMs;
   if (record.spec === null) return { ...record, until };
   const { starts, expires } = record.spec;
-  const times = Object.entries({ starts, expires }).flatMap(([name, time]) =>
-    time === undefined ? [] : [[name, timeText(Date.parse(String(time)) + byMs)]],
-  );
-  return { ...record, spec: { ...record.spec, ...Object.fromEntries(times) }, until };
+  const shifted = (time: string) => timeText(Date.parse(time) + byMs);
+  const times = { expires: shifted(expires), ...(starts !== undefined && { starts: shifted(starts) }) };
+  return { ...record, spec: { ...record.spec, ...times }, until };
 }
 
 /** RFC 3339 has years of four digits. */
@@ -94,8 +100,7 @@ function readRecord(raw: unknown): readonly EvacuationRecord[] {
   const times = { name, edit: edit as number, by, until: until as number };
   if (spec === null) return [{ ...times, spec }];
   try {
-    evacuationOf(name, spec);
-    return [{ ...times, spec: spec as Record<string, unknown> }];
+    return [{ ...times, spec: fieldsOf(name, spec) }];
   } catch {
     return [];
   }

@@ -12,6 +12,7 @@ import { noFacets, type Sink, type Source } from '../source.ts';
 import {
   type EvacuationRecord,
   evacuationOf,
+  fieldsOf,
   isNewer,
   readRecords,
   readTold,
@@ -195,10 +196,12 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
         const message = `${recordsMax} evacuations have been put lately under other names: use one of these, or try again when they are forgotten, an hour after their ends`;
         throw new MeshError('exhausted', message);
       }
-      const said = spec as Record<string, unknown>;
+      const fields = fieldsOf(name, spec);
       // The next edit number without the clock: somebody who ended it at a peer meanwhile has a later one.
       const edit = () => (isStanding ? standingNow(name).edit + 1 : editAfter(name));
-      await take(() => [{ name, edit: edit(), by: randomUUID(), spec: said, until: object.spec.expiresAt }]);
+      await take(() => [
+        { name, edit: edit(), by: randomUUID(), spec: fields, until: object.spec.expiresAt },
+      ]);
       return object;
     },
     async renew(name, forMs) {

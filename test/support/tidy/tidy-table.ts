@@ -62,6 +62,8 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       ...['base', 'model', 'agreement', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
       ...['metrics', 'rollout', 'failback'],
     ],
+    // Of the contract the status that it answers with.
+    types: ['contract'],
     node: false,
   },
   // What the admin server and its clients share.

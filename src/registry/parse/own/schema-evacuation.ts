@@ -67,3 +67,6 @@ export const evacuationSpec = z
       .meta({ description: 'Why, for those who see it in `isthmus status`.' }),
   })
   .meta({ description: 'Which share of which Groups leaves which IDC, and until when.' });
+
+/** A valid spec of an Evacuation, as in YAML. */
+export type EvacuationFields = Readonly<z.output<typeof evacuationSpec>>;
