@@ -1,16 +1,15 @@
 import { dirname } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { readBounded } from '../base/files/bounded-file.ts';
+import { type Decoded, decode } from '../base/files/encoding.ts';
+import { isMap } from '../base/raw-map.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
 import { printable } from '../base/text/shown.ts';
+import { configKind, ownApiVersion } from '../model/values/api-version.ts';
 import { type PathPart, renderPath } from '../model/values/field-path.ts';
-import { type Decoded, decode } from '../registry/files/encoding.ts';
-import { loadDocument, locate, splitDocuments, YamlFault } from '../registry/files/yaml.ts';
-import { yamlLimits } from '../registry/files/yaml-limits.ts';
+import { oneDocumentBytesMax, readOneDocument } from '../registry/files/one-document.ts';
 import { type Fault, show } from '../registry/parse/fault.ts';
-import { isMap } from '../registry/parse/fields.ts';
 import { parseStrict } from '../registry/parse/own/parse-strict.ts';
-import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
 import { optionList } from './options.ts';
 import { configSchema, schemaOf } from './schema.ts';
 import type { Given } from './setting.ts';
@@ -23,14 +22,11 @@ export interface ConfigFile {
   readonly faults: readonly string[];
 }
 
-/** Size limit in bytes, up to which positions include the column. */
-const fileBytesMax = yamlLimits.locatedMax;
-
 /** Reads and validates a file. Throws MeshError `unavailable` if it cannot be read. */
 export function readConfigFile(file: string): ConfigFile {
   let decoded: Decoded;
   try {
-    decoded = decode(readBounded(file, fileBytesMax));
+    decoded = decode(readBounded(file, oneDocumentBytesMax.located));
   } catch (cause) {
     throw new MeshError('unavailable', `${file} cannot be read: ${wordsOfFailure(cause)}`, { cause });
   }
@@ -44,37 +40,27 @@ export function readConfigFile(file: string): ConfigFile {
  * throws.
  */
 export function parseConfigFile(text: string, file: string): ConfigFile {
-  const documents = splitDocuments(text);
-  const [{ value: document }, { value: second }] = [documents.next(), documents.next()];
-  const whole = (message: string, line = 1, column = 1) => {
-    return { values: new Map(), faults: [`${file}:${line}:${column}: error: ${message}`] };
-  };
-  if (!document)
-    return whole(`is empty: a file begins with apiVersion: ${ownApiVersion}, kind: ${configKind}.`);
-  if (second) return whole('holds a second document: a configuration is one.', second.line);
-  let raw: unknown;
-  try {
-    raw = loadDocument(document.text);
-  } catch (reason) {
-    if (!(reason instanceof YamlFault)) throw reason;
-    const { line, column } = reason.position;
-    return whole(`is not YAML: ${reason.message}`, line + document.line - 1, column);
+  const document = readOneDocument(text, {
+    none: `is empty: a file begins with apiVersion: ${ownApiVersion}, kind: ${configKind}.`,
+    second: 'holds a second document: a configuration is one.',
+  });
+  if ('fault' in document) {
+    const { line, column, fault } = document;
+    return { values: new Map(), faults: [`${file}:${line}:${column}: error: ${fault}`] };
   }
+  const { raw } = document;
   const faults: Fault[] = [...headFaults(raw)];
   const read = faults.length === 0 ? readOptions(raw, dirname(file), faults) : [];
-  const places = locate(
-    document.text,
-    [...faults, ...read].map(({ path }) => path),
-  );
-  const lineAt = (index: number) => (places[index]?.line ?? 1) + document.line - 1;
+  const places = document.placesOf([...faults, ...read].map(({ path }) => path));
+  const placeAt = (index: number) => places[index] ?? { line: 1, column: 1 };
   const told = faults.map(({ severity, path, message }, i) => {
     const at = path.length === 0 ? '' : `${renderPath(path)}: `;
-    return { line: lineAt(i), column: places[i]?.column ?? 1, words: `${severity}: ${at}${message}` };
+    return { ...placeAt(i), words: `${severity}: ${at}${message}` };
   });
   return {
     values: new Map(
       read.map(({ name, value }, i) => {
-        return [name, { value, origin: { from: 'file', file, line: lineAt(faults.length + i) } }];
+        return [name, { value, origin: { from: 'file', file, line: placeAt(faults.length + i).line } }];
       }),
     ),
     faults: told

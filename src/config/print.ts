@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
+import { configKind, ownApiVersion } from '../model/values/api-version.ts';
 import { variableOf } from './option.ts';
 import { type Origin, type Setting, showOrigin } from './setting.ts';
 import type { FileValue } from './value-kind.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
+import { configKind, ownApiVersion } from '../model/values/api-version.ts';
 import { isGroup, type OptionTree } from './option.ts';
 import { controlPlaneOptions } from './options.ts';
 import type { Shape } from './value-kind.ts';

@@ -1,4 +1,5 @@
 import { MeshError } from '../base/error.ts';
+import { isMap } from '../base/raw-map.ts';
 import { idcNamePattern } from './idc.ts';
 import { addressKind, isLoopback } from './values/address.ts';
 import { canonicalHost } from './values/hostname.ts';
@@ -89,8 +90,8 @@ interface Said {
  * an incomplete scope is refused rather than guessed.
  */
 export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata): NodeScope {
-  const raw = isRecord(metadata) ? metadata[nodeMetadataKey] : undefined;
-  if (!isRecord(raw)) {
+  const raw = isMap(metadata) ? metadata[nodeMetadataKey] : undefined;
+  if (!isMap(raw)) {
     throw new MeshError(
       'invalid',
       `node.metadata.${nodeMetadataKey} is missing; start Envoy from \`isthmus bootstrap\``,
@@ -146,10 +147,6 @@ function apart<A extends string, B extends string>(said: Said, a: A, b: B) {
     throw bad(said, b, `is the address of ${said.nameOf(a)} too; give it one of its own`);
   }
   return { [a]: first, [b]: second } as { [K in A | B]: ListenAddress };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function bad({ nameOf }: Said, field: string, message: string): MeshError {
@@ -212,7 +209,7 @@ function hosts(said: Said): readonly string[] {
 
 function listen(said: Said, field: string): ListenAddress {
   const value = said.raw[field];
-  if (!isRecord(value) || typeof value.address !== 'string' || typeof value.port !== 'number') {
+  if (!isMap(value) || typeof value.address !== 'string' || typeof value.port !== 'number') {
     throw bad(said, field, 'must be {address, port}');
   }
   const { address, port } = value;

@@ -372,10 +372,10 @@ const processes: readonly Held[] = [
   [
     'the largest scenario',
     '32 MiB',
-    'src/drill/scenario/document/read.ts',
-    'scenarioBytesMax = 4 * yamlLimits.documentMax',
+    'src/registry/files/one-document.ts',
+    'whole: 4 * yamlLimits.documentMax',
   ],
-  ['the largest scenario', '512 KiB', 'src/config/config-file.ts', 'fileBytesMax = yamlLimits.locatedMax'],
+  ['the largest scenario', '512 KiB', 'src/registry/files/one-document.ts', 'located: yamlLimits.locatedMax'],
   ['the largest scenario', '64 KiB', 'src/client/token.ts', 'tokenBytesMax = 64 * 1024'],
   ['a pipe as scenario', '30 s', 'src/base/files/bounded-file.ts', '[waitMs, waitsMax] = [20, 1_500]'],
   [

@@ -1,9 +1,8 @@
 import { InvalidArgumentError } from 'commander';
 import { readAddress, readAddresses } from '../../config/address.ts';
 import { readIdcName } from '../../model/idc.ts';
-import { canonicalHost } from '../../model/values/hostname.ts';
+import { canonicalHost, isHost } from '../../model/values/hostname.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
-import { isHost } from '../../registry/parse/hosts.ts';
 import type { AppAddress } from '../../translate/bootstrap.ts';
 import { readArgument } from './argument.ts';
 

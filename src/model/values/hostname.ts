@@ -1,3 +1,18 @@
+const dnsLabel = /^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
+
+/** A DNS name of labels of letters, digits and `-`; no wildcard, no trailing dot. */
+export function isDnsName(text: string): boolean {
+  return text.length <= 253 && text.split('.').every((label) => dnsLabel.test(label));
+}
+
+/**
+ * A host of a ServiceEntry or DestinationRule, in the form of `canonicalHost`: a DNS name, or `*.` before
+ * one. Not `*` alone.
+ */
+export function isHost(text: string): boolean {
+  return isDnsName(text.startsWith('*.') ? text.slice(2) : text);
+}
+
 /**
  * The canonical form of a host: lower case, as DNS and Envoy's routes ignore case, and without the root's dot
  * (`example.org.`, RFC 1034, 3.1).

@@ -1,9 +1,9 @@
 import { MeshError } from '../../base/error.ts';
 import type { Evacuation } from '../../model/evacuation.ts';
+import { ownApiVersion } from '../../model/values/api-version.ts';
 import { renderPath } from '../../model/values/field-path.ts';
 import type { Fault } from '../parse/fault.ts';
 import { parseObject } from '../parse/object.ts';
-import { ownApiVersion } from '../parse/own/schema.ts';
 import { type EvacuationFields, evacuationSpec } from '../parse/own/schema-evacuation.ts';
 
 /** A control plane's record of the evacuation of a name, for its peers and its disk. */

@@ -1,11 +1,11 @@
 import type { NamedIdc } from '../../agreement/admission.ts';
 import { breathe } from '../../base/breathe.ts';
+import { isMap } from '../../base/raw-map.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
 import { refKey } from '../../model/object.ts';
 import { type PathPart, renderPath } from '../../model/values/field-path.ts';
 import { type Fault, findingOf } from '../parse/fault.ts';
-import { isMap } from '../parse/fields.ts';
 import { placeholderIn } from '../parse/foreign.ts';
 import { type Draft, parseObject } from '../parse/object.ts';
 import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';

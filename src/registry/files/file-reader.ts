@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { openRegular, readOpened } from '../../base/files/bounded-file.ts';
+import { decode } from '../../base/files/encoding.ts';
 import { systemErrorCode } from '../../base/system-error.ts';
 import { type Content, type Entry, misencodedContent, readContent } from './documents.ts';
-import { decode } from './encoding.ts';
 import { signatureOf } from './scan.ts';
 
 /** The state of one file. */

@@ -1,3 +1,4 @@
+import { isMap, type RawMap } from '../../base/raw-map.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Labels } from '../../model/meta.ts';
@@ -7,14 +8,6 @@ import { type Fault, show } from './fault.ts';
 
 /** The fields of a message: name → '' if supported, else the consequence of not being supported. */
 export type FieldTable = Readonly<Record<string, string>>;
-
-/** Any mapping of YAML or JSON. */
-export type RawMap = Readonly<Record<string, unknown>>;
-
-/** Whether a value is a mapping (not a list, not null). */
-export function isMap(value: unknown): value is RawMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /**
  * Reads a mapping of an Istio object, field by field. Each reader returns the value, or undefined if the

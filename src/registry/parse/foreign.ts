@@ -1,5 +1,5 @@
+import type { RawMap } from '../../base/raw-map.ts';
 import { closest } from '../../base/text/suggest.ts';
-import type { RawMap } from './fields.ts';
 
 /**
  * The kind of a foreign document: an object of another API group, as files may contain beside Istio's

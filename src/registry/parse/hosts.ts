@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
 
-const dnsLabel = /^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
 const portName = /^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
 
 /** An IPv4 or IPv6 address without zone, prefix or port. */
@@ -14,19 +13,6 @@ export function isCidr(text: string): boolean {
   if (address === undefined || prefix === undefined || rest.length > 0) return false;
   if (!isIpAddress(address) || !/^[0-9]{1,3}$/.test(prefix)) return false;
   return Number(prefix) <= (isIP(address) === 4 ? 32 : 128);
-}
-
-/** A DNS name of labels of letters, digits and `-`; no wildcard, no trailing dot. */
-export function isDnsName(text: string): boolean {
-  return text.length <= 253 && text.split('.').every((label) => dnsLabel.test(label));
-}
-
-/**
- * A host of a ServiceEntry or DestinationRule, in the form of `canonicalHost`: a DNS name, or `*.` before
- * one. Not `*` alone.
- */
-export function isHost(text: string): boolean {
-  return isDnsName(text.startsWith('*.') ? text.slice(2) : text);
 }
 
 /** A port's name: one DNS label. */

@@ -8,9 +8,9 @@ import {
 import { idcNamePattern } from '../../model/idc.ts';
 import type { Labels, Meta } from '../../model/meta.ts';
 import type { Kind } from '../../model/object.ts';
+import { isDnsName } from '../../model/values/hostname.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';
-import { isDnsName } from './hosts.ts';
 
 /** Kubernetes metadata. Fields set by its API server are accepted and ignored. */
 const metadataFields: FieldTable = {

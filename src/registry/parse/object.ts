@@ -1,11 +1,13 @@
 import type { NamedIdc } from '../../agreement/admission.ts';
+import { isMap, type RawMap } from '../../base/raw-map.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import { idcNamePattern } from '../../model/idc.ts';
 import type { Meta } from '../../model/meta.ts';
 import type { Kind, MeshObject, Ref } from '../../model/object.ts';
+import { configKind, ownApiVersion } from '../../model/values/api-version.ts';
 import type { PathPart } from '../../model/values/field-path.ts';
 import { type Fault, hasErrors, show } from './fault.ts';
-import { Fields, isMap, type RawMap } from './fields.ts';
+import { Fields } from './fields.ts';
 import { foreignKind } from './foreign.ts';
 import { parseDestinationRule } from './istio/destination-rule.ts';
 import { parseServiceEntry } from './istio/service-entry.ts';
@@ -13,7 +15,6 @@ import { parseWorkloadEntry } from './istio/workload-entry.ts';
 import { parseMeta } from './metadata.ts';
 import { parseEvacuation } from './own/evacuation.ts';
 import { parseDrGroup, parseIdc } from './own/idc-and-dr-group.ts';
-import { configKind, ownApiVersion } from './own/schema.ts';
 
 /** The result of parsing a document. */
 interface Parsed {

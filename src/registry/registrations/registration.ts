@@ -1,8 +1,9 @@
+import { isMap } from '../../base/raw-map.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../../model/service.ts';
 import { durationMeant, parseDurationMs } from '../../model/values/duration.ts';
 import { type Fault, hasErrors, show } from '../parse/fault.ts';
-import { Fields, isMap } from '../parse/fields.ts';
+import { Fields } from '../parse/fields.ts';
 import { parseObject } from '../parse/object.ts';
 
 /** Identifies an instance among all registrations. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decode } from '../../../src/registry/files/encoding.ts';
+import { decode } from '../../../src/base/files/encoding.ts';
 
 const text = 'apiVersion: é\n';
 

@@ -1,10 +1,7 @@
 import { checkAgreement } from '../../../agreement/agreement.ts';
-import { type MeshObject, refKey } from '../../../model/object.ts';
 import type { PathPart } from '../../../model/values/field-path.ts';
-import type { Entry } from '../../../registry/files/documents.ts';
-import { createObjectsInForce } from '../../../registry/files/objects-in-force.ts';
+import { readObjects } from '../../../registry/files/read-objects.ts';
 import type { Fault } from '../../../registry/parse/fault.ts';
-import { parseObject } from '../../../registry/parse/object.ts';
 import { type RegistryObject, registryObjects } from '../../world/registry-objects.ts';
 import { planTopology, type WorldPlan } from '../../world/topology.ts';
 import type { ScenarioSpec } from './document.ts';
@@ -26,38 +23,27 @@ export function objectFaults(world: World, wallMs: number): Fault[] {
     instances: topology.idcs.flatMap((idc) => idc.instances),
   });
   const found: Fault[] = vainFaults(world);
-  const catalog = createObjectsInForce();
   const sources = new Map<string, RegistryObject>();
-  const tell = (source: RegistryObject, fault: Fault) => {
-    const path = placeOf(source, fault.path, world);
+  const tell = (origin: string, fault: Fault) => {
+    const source = sources.get(origin);
+    const path = source && placeOf(source, fault.path, world);
     if (path !== undefined) found.push({ ...fault, path: ['spec', 'world', ...path] });
   };
-  const instances: MeshObject[] = [];
-  for (const source of all) {
-    const { name, position } = source;
+  const written = all.map((source) => {
+    const { name, position, object: raw } = source;
     const origin = position === undefined ? name : `world.objects[${position}]`;
-    const { ref, object, idcs, draft, faults } = parseObject(source.object, origin);
-    for (const fault of faults) tell(source, fault);
-    if (name.startsWith('workloadentry-')) {
-      // Each IDC has instances of the same names.
-      if (object) instances.push(object);
-    } else if (ref !== undefined) {
-      sources.set(origin, source);
-      const known = { ...(object && { object }), ...(idcs && { idcs }), ...(draft && { draft }) };
-      const entry: Entry = { key: refKey(ref), ref, origin, ...known };
-      catalog.setFile(origin, [entry]);
-    }
-  }
-  catalog.settle([]);
-  for (const { file, fault } of catalog.faults()) {
-    const source = sources.get(file);
-    if (source) tell(source, fault);
-  }
-  const looked = { objects: [...catalog.objects(), ...instances], wallMs };
+    sources.set(origin, source);
+    return { origin, raw };
+  });
+  const isInstance = ({ origin }: { readonly origin: string }) => origin.startsWith('workloadentry-');
+  // Each IDC has instances of the same names: none stands beside another.
+  const read = [written.filter((one) => !isInstance(one)), ...written.filter(isInstance).map((one) => [one])];
+  const parts = read.map(readObjects);
+  for (const { origin, fault } of parts.flatMap(({ faults }) => faults)) tell(origin, fault);
+  const looked = { objects: parts.flatMap(({ objects }) => objects), wallMs };
   for (const { code, object, path, message, severity } of checkAgreement(looked)) {
-    const source = sources.get(object.meta.origin);
     // Limits that nobody can lift are no fault of a scenario.
-    if (source && severity !== 'note') tell(source, { code, severity: 'warning', path, message });
+    if (severity !== 'note') tell(object.meta.origin, { code, severity: 'warning', path, message });
   }
   return found;
 }

@@ -2,8 +2,7 @@ import { MeshError } from '../../../base/error.ts';
 import { readBounded } from '../../../base/files/bounded-file.ts';
 import { wordsOfFailure } from '../../../base/system-error.ts';
 import { renderPath } from '../../../model/values/field-path.ts';
-import { loadDocument, locate, splitDocuments, YamlFault } from '../../../registry/files/yaml.ts';
-import { yamlLimits } from '../../../registry/files/yaml-limits.ts';
+import { oneDocumentBytesMax, readOneDocument } from '../../../registry/files/one-document.ts';
 import { type Fault, hasErrors } from '../../../registry/parse/fault.ts';
 import { parseStrict } from '../../../registry/parse/own/parse-strict.ts';
 import { machineClock } from '../../time.ts';
@@ -29,48 +28,33 @@ export function parseScenario(
   file: string,
   wallMs: number = machineClock.wall(),
 ): ScenarioReading {
-  const documents = splitDocuments(text);
-  const [document, second] = documents;
-  const whole = (message: string, line = 1, column = 1) => ({
-    faults: [`${file}:${line}:${column}: error: ${message}`],
+  const document = readOneDocument(text, {
+    none: 'holds no scenario.',
+    second: 'holds more than one document: a scenario is one.',
   });
-  if (!document) return whole('holds no scenario.');
-  if (second) return whole('holds more than one document: a scenario is one.', second.line);
-  let raw: unknown;
-  try {
-    raw = loadDocument(document.text);
-  } catch (reason) {
-    if (!(reason instanceof YamlFault)) throw reason;
-    const { line, column } = reason.position;
-    return whole(`is not YAML: ${reason.message}`, line + document.line - 1, column);
-  }
+  if ('fault' in document)
+    return { faults: [`${file}:${document.line}:${document.column}: error: ${document.fault}`] };
   const faults: Fault[] = [];
-  const parsed = parseStrict(scenarioSchema, raw, [], faults);
+  const parsed = parseStrict(scenarioSchema, document.raw, [], faults);
   if (parsed) {
     faults.push(...checkScenario(parsed));
     if (!faults.some(({ path }) => path.includes('world'))) faults.push(...addedFaults(parsed.spec, wallMs));
   }
   const isGood = parsed !== undefined && !hasErrors(faults);
-  const places = locate(
-    document.text,
-    faults.map(({ path }) => path),
-  );
+  const places = document.placesOf(faults.map(({ path }) => path));
   const lines = faults.map(({ severity, path, message }, i) => {
     const { line = 1, column = 1 } = places[i] ?? {};
     const at = path.length === 0 ? '' : `${renderPath(path)}: `;
-    return `${file}:${line + document.line - 1}:${column}: ${severity}: ${at}${message}`;
+    return `${file}:${line}:${column}: ${severity}: ${at}${message}`;
   });
   return { faults: lines, ...(isGood && { scenario: parsed }) };
 }
-
-/** More than any document may have (`yaml-limits.ts`), in bytes. */
-const scenarioBytesMax = 4 * yamlLimits.documentMax;
 
 /** Reads and checks the scenario in a file; one that cannot be read is a fault. */
 export function readScenarioFile(file: string): ScenarioReading {
   let text: string;
   try {
-    text = readBounded(file, scenarioBytesMax).toString('utf8');
+    text = readBounded(file, oneDocumentBytesMax.whole).toString('utf8');
   } catch (reason) {
     return { faults: [`${file}: error: cannot be read: ${wordsOfFailure(reason)}`] };
   }

@@ -1,9 +1,8 @@
 import type { Meta } from '../../../model/meta.ts';
 import type { DestinationRule, TrafficPolicy } from '../../../model/service.ts';
-import { canonicalHost } from '../../../model/values/hostname.ts';
+import { canonicalHost, isHost } from '../../../model/values/hostname.ts';
 import { show } from '../fault.ts';
 import type { Fields, FieldTable } from '../fields.ts';
-import { isHost } from '../hosts.ts';
 import { parseExportTo } from './export-to.ts';
 import { parsePolicy } from './traffic-policy.ts';
 

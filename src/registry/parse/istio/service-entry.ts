@@ -1,11 +1,12 @@
+import { isMap } from '../../../base/raw-map.ts';
 import { didYouMean } from '../../../base/text/suggest.ts';
 import type { Labels, Meta } from '../../../model/meta.ts';
 import type { ServiceEntry, ServicePort, WorkloadSpec } from '../../../model/service.ts';
 import { addressKind } from '../../../model/values/address.ts';
-import { canonicalHost } from '../../../model/values/hostname.ts';
+import { canonicalHost, isHost } from '../../../model/values/hostname.ts';
 import { show } from '../fault.ts';
-import { type Fields, type FieldTable, isMap } from '../fields.ts';
-import { isCidr, isHost, isIpAddress, isPortName } from '../hosts.ts';
+import type { Fields, FieldTable } from '../fields.ts';
+import { isCidr, isIpAddress, isPortName } from '../hosts.ts';
 import { checkLabels } from '../metadata.ts';
 import { parseExportTo } from './export-to.ts';
 import { parseProtocol } from './protocol.ts';

@@ -1,7 +1,7 @@
 import type { ClientTls } from '../../../model/service.ts';
+import { isDnsName } from '../../../model/values/hostname.ts';
 import { show } from '../fault.ts';
 import type { Fields, FieldTable } from '../fields.ts';
-import { isDnsName } from '../hosts.ts';
 
 /** ClientTLSSettings as of Istio 1.30. */
 const tlsFields: FieldTable = {

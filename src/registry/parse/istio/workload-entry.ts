@@ -1,8 +1,9 @@
 import type { Meta } from '../../../model/meta.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../../../model/service.ts';
+import { isDnsName } from '../../../model/values/hostname.ts';
 import { show } from '../fault.ts';
 import type { Fields, FieldTable } from '../fields.ts';
-import { isDnsName, isIpAddress, isPortName } from '../hosts.ts';
+import { isIpAddress, isPortName } from '../hosts.ts';
 import { checkLabels } from '../metadata.ts';
 
 /** WorkloadEntry as of Istio 1.30; also an item of `endpoints` of a ServiceEntry. */

@@ -1,6 +1,7 @@
+import { isMap } from '../../../base/raw-map.ts';
 import { didYouMean } from '../../../base/text/suggest.ts';
 import { type GroupSpill, groupClasses, parseSharePercent } from '../../../model/capacity.ts';
-import { type Fields, isMap } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 
 /**
  * `capacity`, `spill` and `class` of a DrGroup; undefined if none is given. The schema has checked each

@@ -1,10 +1,9 @@
 import { type Evacuation, evacuationLimits } from '../../../model/evacuation.ts';
 import type { Meta } from '../../../model/meta.ts';
-import { canonicalHost } from '../../../model/values/hostname.ts';
+import { canonicalHost, isHost } from '../../../model/values/hostname.ts';
 import type { Fault } from '../fault.ts';
 import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';
-import { isHost } from '../hosts.ts';
 import { checkLabels } from '../metadata.ts';
 import { parseStrict, salvage } from './parse-strict.ts';
 import { evacuationSpec } from './schema-evacuation.ts';

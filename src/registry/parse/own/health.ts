@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isMap, type RawMap } from '../../../base/raw-map.ts';
 import {
   type GroupHealth,
   type HealthSettings,
@@ -9,7 +10,7 @@ import {
 import { parseDurationMs } from '../../../model/values/duration.ts';
 import type { PathPart } from '../../../model/values/field-path.ts';
 import { show } from '../fault.ts';
-import { type Fields, isMap, type RawMap } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import type { health } from './schema-health.ts';
 
 type HealthYaml = z.infer<typeof health>;

@@ -12,12 +12,11 @@ import {
 } from '../../../model/idc.ts';
 import type { Meta } from '../../../model/meta.ts';
 import { parseDurationMs } from '../../../model/values/duration.ts';
-import { canonicalHost } from '../../../model/values/hostname.ts';
+import { canonicalHost, isHost } from '../../../model/values/hostname.ts';
 import { parseSizeBytes } from '../../../model/values/size.ts';
 import type { Fault } from '../fault.ts';
 import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';
-import { isHost } from '../hosts.ts';
 import { checkLabels } from '../metadata.ts';
 import { parseSpill } from './capacity.ts';
 import { parseHealth } from './health.ts';

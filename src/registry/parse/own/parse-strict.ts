@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { isMap } from '../../../base/raw-map.ts';
 import { closest, didYouMean } from '../../../base/text/suggest.ts';
 import type { FindingCode } from '../../../model/finding-codes.ts';
 import { durationMeant } from '../../../model/values/duration.ts';
 import type { PathPart } from '../../../model/values/field-path.ts';
 import { type Fault, show } from '../fault.ts';
-import { isMap } from '../fields.ts';
 
 /**
  * Validates `raw` by a schema of Isthmus's own kinds. Returns the value, or undefined after adding all errors

@@ -8,16 +8,11 @@ import {
   roundTripLimits,
   underscoreActions,
 } from '../../../model/idc.ts';
+import { ownApiVersion } from '../../../model/values/api-version.ts';
 import { sizePattern } from '../../../model/values/size.ts';
 import { groupCapacity, groupClass, idcCapacity, retryBudget, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
 import { duration, health, port } from './schema-health.ts';
-
-/** The API version of Isthmus's own kinds. */
-export const ownApiVersion = 'isthmus.dev/v1alpha1';
-
-/** The kind of a control plane's own configuration: of the same version, and no object of a registry. */
-export const configKind = 'ControlPlaneConfig';
 
 /** Only addresses: gateways become endpoints of EDS, where Envoy takes no names. */
 const gatewayAddress = z
