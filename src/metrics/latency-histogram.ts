@@ -8,6 +8,14 @@ export interface Series {
   record(ms: number): void;
 }
 
+interface HistogramOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Default 256. */
+  readonly seriesMax?: number;
+}
+
 /** A histogram of times, by labels. */
 export interface LatencyHistogram {
   /** The series of these label values; keep it, as the lookup is slow. */
@@ -39,15 +47,7 @@ class CountedSeries implements Series {
  * prom-client's own looks its labels up each time, which takes a microsecond. Recorded in milliseconds,
  * exported in seconds. At most `seriesMax` series; further ones count as `other` in every label.
  */
-export function createLatencyHistogram(
-  registry: Registry,
-  options: {
-    readonly name: string;
-    readonly help: string;
-    readonly labels: readonly string[];
-    readonly seriesMax?: number;
-  },
-): LatencyHistogram {
+export function createLatencyHistogram(registry: Registry, options: HistogramOptions): LatencyHistogram {
   return new LabelledHistogram(registry, options);
 }
 
@@ -79,15 +79,7 @@ class LabelledHistogram implements LatencyHistogram {
     }),
   });
 
-  constructor(
-    registry: Registry,
-    options: {
-      readonly name: string;
-      readonly help: string;
-      readonly labels: readonly string[];
-      readonly seriesMax?: number;
-    },
-  ) {
+  constructor(registry: Registry, options: HistogramOptions) {
     const { name, help, labels, seriesMax = 256 } = options;
     this.#name = name;
     this.#help = help;

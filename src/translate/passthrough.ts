@@ -11,7 +11,8 @@ import { prefixRange } from './listener/client-address.ts';
 import type { HttpFilter } from './listener/http-filter.ts';
 import { removeIsthmusHeaders } from './listener/http-listener.ts';
 import { passthroughCluster } from './names.ts';
-import { buildRequestRoutes, type HeaderMatcher } from './route/request-routes.ts';
+import type { HeaderMatcher } from './route/header-matchers.ts';
+import { buildRequestRoutes } from './route/request-routes.ts';
 import { unknownHosts } from './route/unknown-hosts.ts';
 
 /*

@@ -4,17 +4,23 @@ import { cds, eds, gone, lds, rds, story } from './story.ts';
 
 // What others have reported of other xDS servers and their clients, made again in small.
 
+/** A client that has confirmed `a`, with the nonce `before`, and was then sent another version of it. */
+async function oneStepAhead() {
+  const s = story();
+  await s.apply([eds('a'), eds('b')]);
+  const client = s.connect('sotw');
+  client.ask('EDS', 'a');
+  client.got();
+  client.ack('EDS');
+  const before = client.nonce('EDS') as string;
+  await s.apply([eds('a', 'v2')]);
+  return { s, client, before };
+}
+
 t.test(
   'a client that passes over a response and goes on with the nonce before (grpc-java 11232)',
   async (t) => {
-    const s = story();
-    await s.apply([eds('a'), eds('b')]);
-    const client = s.connect('sotw');
-    client.ask('EDS', 'a');
-    t.same(client.got(), ['EDS a']);
-    client.ack('EDS');
-    const before = client.nonce('EDS') as string;
-    await s.apply([eds('a', 'v2')]);
+    const { s, client, before } = await oneStepAhead();
     t.same(client.got(), ['EDS a']);
     // It wants none any more, and does not answer; then it wants some again.
     const request = (names: string[]) =>
@@ -36,14 +42,7 @@ t.test(
 );
 
 t.test('a client that passes over a response and asks only once (grpc-java 11232)', async (t) => {
-  const s = story();
-  await s.apply([eds('a'), eds('b')]);
-  const client = s.connect('sotw');
-  client.ask('EDS', 'a');
-  client.got();
-  client.ack('EDS');
-  const before = client.nonce('EDS') as string;
-  await s.apply([eds('a', 'v2')]);
+  const { s, client, before } = await oneStepAhead();
   t.same(client.got(), ['EDS a']);
   client.send('EDS', { resource_names: [], response_nonce: before });
   client.send('EDS', { resource_names: ['a', 'b'], response_nonce: before });
@@ -58,14 +57,7 @@ t.test('a client that passes over a response and asks only once (grpc-java 11232
 });
 
 t.test('a client that is slow to answer is sent its resources again once, not ever more', async (t) => {
-  const s = story();
-  await s.apply([eds('a'), eds('b')]);
-  const client = s.connect('sotw');
-  client.ask('EDS', 'a');
-  client.got();
-  client.ack('EDS');
-  const first = client.nonce('EDS') as string;
-  await s.apply([eds('a', 'v2')]);
+  const { s, client, before: first } = await oneStepAhead();
   client.got();
   const second = client.nonce('EDS') as string;
   client.send('EDS', { resource_names: ['a', 'b'], response_nonce: first });
@@ -80,14 +72,7 @@ t.test('a client that is slow to answer is sent its resources again once, not ev
 });
 
 t.test('an answer makes ignored requests void, and names that are kept count', async (t) => {
-  const s = story();
-  await s.apply([eds('a'), eds('b')]);
-  const client = s.connect('sotw');
-  client.ask('EDS', 'a');
-  client.got();
-  client.ack('EDS');
-  const before = client.nonce('EDS') as string;
-  await s.apply([eds('a', 'v2')]);
+  const { s, client, before } = await oneStepAhead();
   client.got();
   const { saidBytes } = s.hub.budget.levels();
   client.send('EDS', { resource_names: ['a', 'b', 'x'.repeat(10_000)], response_nonce: before });

@@ -8,7 +8,7 @@ import { instancesOf, partNames, workloadsOf } from '../world/parts.ts';
 import { hostOf, type Topology, type WorldPlan } from '../world/topology.ts';
 import type { LoopFacts } from './loop/facts.ts';
 import { onceRows } from './loop/once.ts';
-import { judgeLoopControl, loopRows } from './loop/rows.ts';
+import { judgeLoopControl, loopControl, loopRows } from './loop/rows.ts';
 
 const hopLimit = 2;
 
@@ -57,10 +57,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
     judge: (m) => [...loopRows(m, { crossings: 1, entries: 4 }), ...onceRows(m)],
     judgeControl: judgeLoopControl,
     figures: (m) => ({ circles: circlesOf(m), refusing: m.refusing }),
-    control: {
-      off: 'loop prevention is off in filters and routes',
-      proves: 'without it requests loop between the IDCs',
-    },
+    control: loopControl,
   };
 }
 

@@ -7,7 +7,7 @@ import { instancesOf, type Part, partNames, workloadsOf } from '../world/parts.t
 import { hostOf, type Topology, type WorldPlan } from '../world/topology.ts';
 import type { Down, LoopFacts } from './loop/facts.ts';
 import { preferenceRow, relayedRow } from './loop/preference.ts';
-import { judgeLoopControl, loopRows } from './loop/rows.ts';
+import { judgeLoopControl, loopControl, loopRows } from './loop/rows.ts';
 
 const hopLimit = 2;
 const idcs = ['sh-a', 'bj-b', 'gz-c'] as const;
@@ -77,10 +77,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
     ],
     judgeControl: judgeLoopControl,
     figures: (m) => ({ circles: circlesOf(m), refusing: m.refusing, order }),
-    control: {
-      off: 'loop prevention is off in filters and routes',
-      proves: 'without it requests loop between the IDCs',
-    },
+    control: loopControl,
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Call } from '../call/call.ts';
+import type { Result } from './callers/load-caller.ts';
 
 /** One request of the load client, as it ended. Times in milliseconds of the machine's monotonic clock. */
-export interface Sample {
+export interface Sample extends Result {
   /** Unique over the drill; sent as `x-drill-id`. */
   readonly id: string;
   /** Which load it belongs to, such as `caller-sh-a` or `edge`. */
@@ -12,21 +13,6 @@ export interface Sample {
   readonly sent: number;
   /** When its last byte had come, or it had failed. Latency is `end - due`. */
   readonly end: number;
-  /** HTTP status; 0 when there was none. */
-  readonly status: number;
-  /** Who answered, as the answer says; '' when nobody did. */
-  readonly idc: string;
-  readonly instance: string;
-  /** `address:port` that the request was written to, or tried last. */
-  readonly target: string;
-  /** When the connection it was written on was established; 0 when none was. */
-  readonly connectedAt: number;
-  /** Why it failed; '' for a success. */
-  readonly error: string;
-  /** What a proxy that refused it said of why (`x-isthmus-outcome`); absent when none did. */
-  readonly outcome?: string;
-  /** The longest time between two pieces of what came piece by piece, in milliseconds. */
-  readonly gapMs?: number;
   /** What it was in a mixed load. */
   readonly call?: Call;
 }

@@ -17,6 +17,9 @@ export const isolationChecks = [
 ] as const;
 export type IsolationCheck = (typeof isolationChecks)[number];
 
+/** Those of a drill without an outage. */
+export const calmIsolationChecks = isolationChecks.filter((check) => check !== 'sidecars in the outage');
+
 /** What was found by each check. */
 export type IsolationFindings = Readonly<Partial<Record<IsolationCheck, CheckFinding>>>;
 

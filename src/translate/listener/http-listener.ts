@@ -8,13 +8,11 @@ import { edgeHttp, insideHttp, workloadHttp } from '../leniency.ts';
 import { headerPrefix, visitedKey } from '../names.ts';
 import { tryingRouter } from '../route/nobody-there.ts';
 import { upgrades } from '../upgrades.ts';
+import { jsonAccessLog } from './access-log.ts';
 import { clientChains, clientFilters, fromWorkload } from './client-address.ts';
 import { outcomeInMetadata } from './edge-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { type HttpRole, localReplies } from './local-replies.ts';
-
-/** The access log part of an HTTP connection manager. */
-type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
 
 /** The last HTTP filter of a chain. */
 export const routerFilter: HttpFilter = {
@@ -49,41 +47,28 @@ export const visitedToMetadata: HttpFilter = {
   }),
 };
 
-/** An access log in JSON lines; none without a file. */
-export function accessLog(listener: HttpRole, file: string | undefined): AccessLogs {
-  if (file === undefined) return {};
-  return {
-    access_log: [
-      {
-        name: 'envoy.access_loggers.file',
-        typed_config: any('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
-          path: file,
-          log_format: {
-            json_format: {
-              time: '%START_TIME%',
-              listener,
-              method: '%REQ(:METHOD)%',
-              path: '%REQ(:PATH)%',
-              authority: '%REQ(:AUTHORITY)%',
-              status: '%RESPONSE_CODE%',
-              flags: '%RESPONSE_FLAGS%',
-              details: '%RESPONSE_CODE_DETAILS%',
-              duration: '%DURATION%',
-              trail: `%REQ(${trailHeader})%`,
-              outcome: listener === 'edge' ? outcomeInMetadata : `%RESP(${outcomeHeader})%`,
-              request_id: '%REQ(X-REQUEST-ID)%',
-              drill_id: '%REQ(X-DRILL-ID)%',
-              upstream_host: '%UPSTREAM_HOST%',
-              upstream_cluster: '%UPSTREAM_CLUSTER%',
-              attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
-              downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
-              downstream_direct_remote: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
-            },
-          },
-        }),
-      },
-    ],
+/** An access log of requests, one JSON line each; none without a file. */
+export function accessLog(listener: HttpRole, file: string | undefined) {
+  const fields = {
+    listener,
+    method: '%REQ(:METHOD)%',
+    path: '%REQ(:PATH)%',
+    authority: '%REQ(:AUTHORITY)%',
+    status: '%RESPONSE_CODE%',
+    flags: '%RESPONSE_FLAGS%',
+    details: '%RESPONSE_CODE_DETAILS%',
+    duration: '%DURATION%',
+    trail: `%REQ(${trailHeader})%`,
+    outcome: listener === 'edge' ? outcomeInMetadata : `%RESP(${outcomeHeader})%`,
+    request_id: '%REQ(X-REQUEST-ID)%',
+    drill_id: '%REQ(X-DRILL-ID)%',
+    upstream_host: '%UPSTREAM_HOST%',
+    upstream_cluster: '%UPSTREAM_CLUSTER%',
+    attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
+    downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
+    downstream_direct_remote: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
   };
+  return jsonAccessLog(fields, file);
 }
 
 /**

@@ -18,6 +18,7 @@ import {
 import type { ListenerRole } from '../../plan/types.ts';
 import { any } from '../any.ts';
 import { failHealthHeader, passthroughCluster } from '../names.ts';
+import { isGrpcContent } from '../route/header-matchers.ts';
 
 /** A proxy's HTTP listeners: those with routes, and a sidecar's inbound one. */
 export type HttpRole = ListenerRole | 'inbound';
@@ -163,9 +164,7 @@ function bodyForGrpcAlone(mapper: ResponseMapper): ResponseMapper[] {
   ];
 }
 
-const isGrpc: AccessLogFilter = {
-  header_filter: { header: { name: 'content-type', string_match: { prefix: 'application/grpc' } } },
-};
+const isGrpc: AccessLogFilter = { header_filter: { header: isGrpcContent } };
 
 /** A header that overwrites existing ones. */
 function header(key: string, value: string): HeaderOption {

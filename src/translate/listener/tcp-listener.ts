@@ -3,6 +3,7 @@ import { type TcpListener, tcpConnectAttempts } from '../../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
 import { any } from '../any.ts';
 import { failoverCluster, tcpListenerName, tlsListenerName } from '../names.ts';
+import { jsonAccessLog } from './access-log.ts';
 
 type NetworkFilter = envoy.config.listener.v3.Filter;
 type FilterChain = envoy.config.listener.v3.FilterChain;
@@ -103,34 +104,21 @@ export function buildConnectRoutes(cluster: string, action: RouteAction, ends: b
  * CONNECT.
  */
 export function tcpAccessLog(fields: Readonly<Record<string, string>>, file: string | undefined): TcpProxy {
-  if (file === undefined) return {};
-  return {
-    access_log: [
-      {
-        name: 'envoy.access_loggers.file',
-        typed_config: any('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
-          path: file,
-          log_format: {
-            json_format: {
-              time: '%START_TIME%',
-              ...fields,
-              flags: '%RESPONSE_FLAGS%',
-              details: '%CONNECTION_TERMINATION_DETAILS%',
-              failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
-              duration: '%DURATION%',
-              received: '%BYTES_RECEIVED%',
-              sent: '%BYTES_SENT%',
-              local: '%DOWNSTREAM_LOCAL_ADDRESS%',
-              upstream_host: '%UPSTREAM_HOST%',
-              upstream_cluster: '%UPSTREAM_CLUSTER%',
-              attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
-              downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
-            },
-          },
-        }),
-      },
-    ],
+  const all = {
+    ...fields,
+    flags: '%RESPONSE_FLAGS%',
+    details: '%CONNECTION_TERMINATION_DETAILS%',
+    failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+    duration: '%DURATION%',
+    received: '%BYTES_RECEIVED%',
+    sent: '%BYTES_SENT%',
+    local: '%DOWNSTREAM_LOCAL_ADDRESS%',
+    upstream_host: '%UPSTREAM_HOST%',
+    upstream_cluster: '%UPSTREAM_CLUSTER%',
+    attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
+    downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
   };
+  return jsonAccessLog(all, file);
 }
 
 /**

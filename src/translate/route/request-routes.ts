@@ -3,11 +3,11 @@ import { atOnce } from '../../plan/retries/retry.ts';
 import type { Path, RetryPlan } from '../../plan/types.ts';
 import { protoDuration } from '../any.ts';
 import { mirroredHeader } from '../names.ts';
+import { type HeaderMatcher, isGrpcContent } from './header-matchers.ts';
 import { buildRetry } from './retry.ts';
 
 type RouteMatch = envoy.config.route.v3.RouteMatch;
 type RouteAction = envoy.config.route.v3.RouteAction;
-export type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;
 
 /** Common properties of a path's routes. */
 interface Common {
@@ -79,7 +79,6 @@ const isGrpcWeb: HeaderMatcher = {
   name: 'content-type',
   string_match: { prefix: 'application/grpc-web' },
 };
-const isGrpc: HeaderMatcher = { name: 'content-type', string_match: { prefix: 'application/grpc' } };
 
 /** By declared length; the length of a chunked body is unknown. */
 function isLongerThan(bytes: number): HeaderMatcher {
@@ -154,7 +153,7 @@ function laterProxy(common: Common): Route[] {
   if (methods.length === 0 || idempotent === other) return [first, rest];
   // Requests that may last long without an answer are not hedged: upgrades, and gRPC where POST counts as
   // idempotent.
-  const but = [isUpgrade, ...(methods.includes('POST') ? [isGrpc] : [])];
+  const but = [isUpgrade, ...(methods.includes('POST') ? [isGrpcContent] : [])];
   const headers = [isOneOf(methods), ...but.map((header) => ({ ...header, invert_match: true }))];
   return [first, route(common, { headers }, idempotent, 0), rest];
 }

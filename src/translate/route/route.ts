@@ -16,9 +16,10 @@ import {
 } from '../names.ts';
 import { addressesPermitted, namesLookedUp, passthroughHost } from '../passthrough.ts';
 import { appProtocol } from '../sidecar.ts';
+import type { HeaderMatcher } from './header-matchers.ts';
 import { buildVainRoutes } from './nobody-there.ts';
 import { readyHost } from './ready.ts';
-import { buildRequestRoutes, type HeaderMatcher } from './request-routes.ts';
+import { buildRequestRoutes } from './request-routes.ts';
 import { buildRetry } from './retry.ts';
 import { knownHosts, unknownHosts } from './unknown-hosts.ts';
 

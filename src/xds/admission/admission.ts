@@ -4,6 +4,7 @@ import { Bucket } from '../../base/bucket.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { Slots } from '../../base/slots.ts';
+import { grpcContentType, grpcStatus } from '../transport/call.ts';
 import { goaway } from '../transport/goaway.ts';
 import { HeldConnection, StreamHolder, type Useful } from './admission-holders.ts';
 import type { AdmissionLevels, AdmissionLimit, AdmissionLimits, TurnedAway } from './admission-limits.ts';
@@ -293,7 +294,11 @@ export class Admission {
       return;
     }
     this.#closeAfterAnswer(stream);
-    const trailers = { ':status': 200, 'content-type': 'application/grpc+proto', 'grpc-status': 8 };
+    const trailers = {
+      ':status': 200,
+      'content-type': grpcContentType,
+      'grpc-status': grpcStatus.resourceExhausted,
+    };
     stream.respond({ ...trailers, 'grpc-message': message }, { endStream: true });
   }
 

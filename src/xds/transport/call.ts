@@ -14,10 +14,11 @@ export const grpcStatus = {
   ...{ failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 },
 } as const;
 
-const contentType = 'application/grpc+proto';
+/** Of all responses. */
+export const grpcContentType = 'application/grpc+proto';
 const answerHeaders = {
   ':status': 200,
-  'content-type': contentType,
+  'content-type': grpcContentType,
   'grpc-encoding': 'identity',
   'grpc-accept-encoding': 'identity,deflate,gzip',
 };
@@ -90,7 +91,8 @@ export class GrpcCall {
       if (http.headersSent) {
         http.once('wantTrailers', () => http.sendTrailers(trailers));
         http.end();
-      } else http.respond({ ':status': 200, 'content-type': contentType, ...trailers }, { endStream: true });
+      } else
+        http.respond({ ':status': 200, 'content-type': grpcContentType, ...trailers }, { endStream: true });
       // Drops further input, so that the stream's end is seen.
       http.resume();
     }

@@ -8,7 +8,7 @@ import {
   triesRow,
 } from '../../judge/rows.ts';
 import type { Verdict } from '../../judge/verdict.ts';
-import { isolationChecks } from '../../measure/isolation.ts';
+import { calmIsolationChecks } from '../../measure/isolation.ts';
 import type { Measurement } from '../../measure/measurement.ts';
 
 /** This drill's own measurements. Times of the machine's clock; NaN: never. */
@@ -81,10 +81,7 @@ export function controlPlaneRows(m: Measured): Row[] {
     ),
     ...crossingRows(m, 0),
     triesRow(m, controlPlaneBounds.tries),
-    ...isolationRows(
-      m,
-      isolationChecks.filter((check) => !check.includes('outage')),
-    ),
+    ...isolationRows(m, calmIsolationChecks),
     leakRow(m),
     ...reconcileRows(m),
   ];

@@ -127,6 +127,12 @@ const circlingShareMin = 0.5;
 /** Share of requests that must succeed before the blow. */
 const earlyShareMin = 0.99;
 
+/** The negative control of loop drills. */
+export const loopControl = {
+  off: 'loop prevention is off in filters and routes',
+  proves: 'without it requests loop between the IDCs',
+};
+
 /**
  * Whether a loop drill without loop prevention failed for the right reason: requests circulated between IDCs
  * because none could serve them. Returns objections.

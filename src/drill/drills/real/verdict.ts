@@ -14,7 +14,7 @@ import {
   wasStruck,
 } from '../../measure/executions.ts';
 import { withoutTcp } from '../../measure/fates.ts';
-import { isolationChecks } from '../../measure/isolation.ts';
+import { calmIsolationChecks } from '../../measure/isolation.ts';
 import type { RealMeasurement } from './facts.ts';
 import { callShapeOf, healthyOf, healthyRows, methodOf, overheadOf } from './healthy.ts';
 
@@ -28,7 +28,6 @@ const triesMax = 8;
 const toldMs = 5000;
 
 /** Nothing is looked at in a fault: the sidecars of what is out cannot be asked. */
-const isolation = isolationChecks.filter((check) => check !== 'sidecars in the outage');
 
 /** Holds a measurement against each bound. Pure. `kinds`: the names of all kinds of requests in the load. */
 export function realRows(m: RealMeasurement, kinds: readonly string[]): Row[] {
@@ -42,7 +41,7 @@ export function realRows(m: RealMeasurement, kinds: readonly string[]): Row[] {
     twiceRow(m, executions),
     ...crossingRows(http, 1),
     triesRow(http, triesMax),
-    ...isolationRows(m, isolation),
+    ...isolationRows(m, calmIsolationChecks),
     leakRow(m),
     ...reconcileRows(http),
   ];

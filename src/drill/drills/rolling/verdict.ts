@@ -9,7 +9,7 @@ import {
 } from '../../judge/rows.ts';
 import type { Verdict } from '../../judge/verdict.ts';
 import { fateOf } from '../../measure/fates.ts';
-import { isolationChecks } from '../../measure/isolation.ts';
+import { calmIsolationChecks } from '../../measure/isolation.ts';
 import type { Measurement } from '../../measure/measurement.ts';
 
 /** One instance, replaced. Times on the machine's clock; NaN for what did not happen. */
@@ -41,7 +41,6 @@ export type RollingMeasurement = Measurement & RollingFacts;
 const rollingBounds = { successRate: 1, crossings: 1, tries: 8, freeMs: 5_000 } as const;
 
 /** Nothing is out in the rolling phase at which one would have to look. */
-const isolation = isolationChecks.filter((check) => check !== 'sidecars in the outage');
 
 /** Holds a measurement against each bound. Pure. */
 export function rollingRows(m: RollingMeasurement): Row[] {
@@ -53,7 +52,7 @@ export function rollingRows(m: RollingMeasurement): Row[] {
     afterFreeRow(m),
     ...crossingRows(m, rollingBounds.crossings),
     triesRow(m, rollingBounds.tries),
-    ...isolationRows(m, isolation),
+    ...isolationRows(m, calmIsolationChecks),
     leakRow(m),
     ...reconcileRows(m),
   ];

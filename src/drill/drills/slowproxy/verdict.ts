@@ -1,7 +1,7 @@
 import { millis, type Row, seconds, timedBy, times } from '../../judge/row.ts';
 import { isolationRows, leakRow, reconcileRows, successRow } from '../../judge/rows.ts';
 import type { Verdict } from '../../judge/verdict.ts';
-import { isolationChecks } from '../../measure/isolation.ts';
+import { calmIsolationChecks } from '../../measure/isolation.ts';
 import type { Measurement } from '../../measure/measurement.ts';
 
 /** Event → ACK of some edits, over all proxies that ACKed. */
@@ -87,10 +87,7 @@ export function slowProxyRows(m: Measured): Row[] {
       measured: seconds(m.deregisteredMs),
       ok: m.deregisteredMs <= slowProxyBounds.heldMsMax,
     },
-    ...isolationRows(
-      m,
-      isolationChecks.filter((check) => !check.includes('outage')),
-    ),
+    ...isolationRows(m, calmIsolationChecks),
     leakRow(m),
     ...reconcileRows(m),
   ];

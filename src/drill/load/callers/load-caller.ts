@@ -12,6 +12,7 @@ export interface Job {
 export interface Result {
   /** HTTP status; 0 when none came. Of what has none, 200 when it went well. */
   readonly status: number;
+  /** Who answered, as the answer says; '' when nobody did. */
   readonly idc: string;
   readonly instance: string;
   /** `address:port` that it was written to, or tried last. */
@@ -20,8 +21,9 @@ export interface Result {
   readonly connectedAt: number;
   /** Why it failed; '' for a success. */
   readonly error: string;
+  /** What a proxy that refused it said of why (`x-isthmus-outcome`); absent when none did. */
   readonly outcome?: string;
-  /** The longest time between two pieces of what is paced, in milliseconds. */
+  /** The longest time between two pieces of what comes piece by piece, in milliseconds. */
   readonly gapMs?: number;
 }
 

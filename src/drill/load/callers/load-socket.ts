@@ -1,7 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
-import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { type ListenAddress, showAddress } from '../../../model/values/listen-address.ts';
+import type { Call } from '../../call/call.ts';
 import type { TargetPicker } from '../load-target.ts';
+import type { Caller, Job, Result } from './load-caller.ts';
 
 /** What is told of a connection of its own for one call. */
 interface SocketEvents {
@@ -10,11 +12,21 @@ interface SocketEvents {
   refused(error: Error, target: ListenAddress): void;
 }
 
+/** What connections of their own are made with. */
+interface SocketCallerOptions {
+  readonly picker: TargetPicker;
+  readonly clock: Clock;
+  readonly connectTimeoutMs: number;
+}
+
+/** The result of a call that nobody answered. */
+export const noAnswer = { status: 0, idc: '', instance: '' };
+
 /**
  * Connects to the first address that accepts. Returns what gives the attempt up, and destroys the connection
  * afterwards.
  */
-export function connectFirst(
+function connectFirst(
   picker: TargetPicker,
   clock: Clock,
   connectTimeoutMs: number,
@@ -48,5 +60,44 @@ export function connectFirst(
   return (reason) => {
     over = reason;
     current?.destroy(reason);
+  };
+}
+
+/** Says once how a call on a connection ended. */
+export type Finish = (result: Omit<Result, 'target' | 'connectedAt'>) => void;
+
+/** A caller whose calls have a connection each; `hold` makes a call on one. */
+export function createSocketCaller(
+  { picker, clock, connectTimeoutMs }: SocketCallerOptions,
+  hold: (socket: Socket, job: Job & { readonly call: Call }, finish: Finish) => void,
+): Caller {
+  const open = new Set<Socket>();
+  return {
+    make(job, done) {
+      const { call } = job;
+      if (!call) throw new RangeError('a connection of its own needs a call');
+      let at = { target: '', connectedAt: 0 };
+      let finished = false;
+      const finish: Finish = (result) => {
+        if (finished) return;
+        finished = true;
+        done({ ...result, ...at });
+      };
+      return connectFirst(picker, clock, connectTimeoutMs, {
+        refused: (error, target) => {
+          at = { ...at, target: showAddress(target) };
+          finish({ ...noAnswer, error: error.message });
+        },
+        connected: (socket, target) => {
+          at = { target: showAddress(target), connectedAt: clock.now() };
+          open.add(socket);
+          socket.on('close', () => open.delete(socket));
+          hold(socket, { ...job, call }, finish);
+        },
+      });
+    },
+    close() {
+      for (const socket of open) socket.destroy();
+    },
   };
 }

@@ -4,11 +4,9 @@ import { bodyOf, type Call, callMessage } from '../../call/call.ts';
 import { createDigest } from '../../call/payload.ts';
 import type { TcpAnswer, TcpRequest } from '../../upstream/upstream-tcp.ts';
 import type { TargetPicker } from '../load-target.ts';
-import { type Caller, createGapMeter, type Job, type Result } from './load-caller.ts';
+import { type Caller, createGapMeter } from './load-caller.ts';
 import { differenceOf } from './load-http.ts';
-import { connectFirst } from './load-socket.ts';
-
-type Finish = (result: Omit<Result, 'target' | 'connectedAt'>) => void;
+import { createSocketCaller, type Finish } from './load-socket.ts';
 
 /**
  * Makes TCP connections, one for each call, and holds them to the last byte and the way they end: whole is
@@ -16,37 +14,12 @@ type Finish = (result: Omit<Result, 'target' | 'connectedAt'>) => void;
  * Status 200 then; 0 otherwise.
  */
 export function createTcpCaller(connectTimeoutMs: number, picker: TargetPicker, clock: Clock): Caller {
-  const open = new Set<Socket>();
-  return {
-    make({ id, call }: Job, done) {
-      if (!call) throw new RangeError('a TCP connection needs a call');
-      let at = { target: '', connectedAt: 0 };
-      let finished = false;
-      const finish: Finish = (result) => {
-        if (finished) return;
-        finished = true;
-        done({ ...result, ...at });
-      };
-      return connectFirst(picker, clock, connectTimeoutMs, {
-        refused: (error, { address, port }) => {
-          at = { ...at, target: `${address}:${port}` };
-          finish({ status: 0, idc: '', instance: '', error: error.message });
-        },
-        connected: (socket, { address, port }) => {
-          at = { target: `${address}:${port}`, connectedAt: clock.now() };
-          open.add(socket);
-          socket.on('close', () => open.delete(socket));
-          const request: TcpRequest = { id, call };
-          socket.write(`${JSON.stringify(request)}\n`);
-          if (call.kind === 'tcp-session') converse(socket, id, call, clock, finish);
-          else exchange(socket, id, call, finish);
-        },
-      });
-    },
-    close() {
-      for (const socket of open) socket.destroy();
-    },
-  };
+  return createSocketCaller({ picker, clock, connectTimeoutMs }, (socket, { id, call }, finish) => {
+    const request: TcpRequest = { id, call };
+    socket.write(`${JSON.stringify(request)}\n`);
+    if (call.kind === 'tcp-session') converse(socket, id, call, clock, finish);
+    else exchange(socket, id, call, finish);
+  });
 }
 
 /** The body, the answer, and both ends of the connection in the order that the call asks for. */

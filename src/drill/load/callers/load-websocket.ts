@@ -5,10 +5,8 @@ import { type Call, callMessage } from '../../call/call.ts';
 import { acceptOf, createFrameReader, encodeFrame, opcodes } from '../../call/websocket.ts';
 import type { TargetPicker } from '../load-target.ts';
 import { createAnswerReader } from './load-answer.ts';
-import { type Caller, createGapMeter, type Job, type Result } from './load-caller.ts';
-import { connectFirst } from './load-socket.ts';
-
-const noAnswer = { status: 0, idc: '', instance: '' };
+import { type Caller, createGapMeter, type Job } from './load-caller.ts';
+import { createSocketCaller, type Finish, noAnswer } from './load-socket.ts';
 
 /**
  * Opens websockets (RFC 6455, over HTTP/1.1), each on a connection of its own: a message every `everyMs`,
@@ -16,35 +14,9 @@ const noAnswer = { status: 0, idc: '', instance: '' };
  * with status 101 when it had been open.
  */
 export function createWebsocketCaller(connectTimeoutMs: number, picker: TargetPicker, clock: Clock): Caller {
-  const open = new Set<Socket>();
-  return {
-    make(job, done) {
-      const { call } = job;
-      if (!call) throw new RangeError('a websocket needs a call');
-      let at = { target: '', connectedAt: 0 };
-      let finished = false;
-      const finish = (result: Omit<Result, 'target' | 'connectedAt'>) => {
-        if (finished) return;
-        finished = true;
-        done({ ...result, ...at });
-      };
-      return connectFirst(picker, clock, connectTimeoutMs, {
-        refused: (error, { address, port }) => {
-          at = { ...at, target: `${address}:${port}` };
-          finish({ ...noAnswer, error: error.message });
-        },
-        connected: (socket, { address, port }) => {
-          at = { target: `${address}:${port}`, connectedAt: clock.now() };
-          open.add(socket);
-          socket.on('close', () => open.delete(socket));
-          converse(socket, job, call, clock, finish);
-        },
-      });
-    },
-    close() {
-      for (const socket of open) socket.destroy();
-    },
-  };
+  return createSocketCaller({ picker, clock, connectTimeoutMs }, (socket, job, finish) =>
+    converse(socket, job, clock, finish),
+  );
 }
 
 function upgradeRequest(host: string, id: string, key: string): string {
@@ -55,10 +27,9 @@ function upgradeRequest(host: string, id: string, key: string): string {
 
 function converse(
   socket: Socket,
-  { id, host }: Job,
-  call: Call,
+  { id, host, call }: Job & { readonly call: Call },
   clock: Clock,
-  finish: (result: Omit<Result, 'target' | 'connectedAt'>) => void,
+  finish: Finish,
 ): void {
   const key = randomBytes(16).toString('base64');
   socket.write(upgradeRequest(host, id, key));

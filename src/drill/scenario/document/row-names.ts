@@ -1,4 +1,4 @@
-import { type IsolationCheck, isolationChecks } from '../../measure/isolation.ts';
+import { calmIsolationChecks, type IsolationCheck, isolationChecks } from '../../measure/isolation.ts';
 import { layPhases } from '../../measure/phases.ts';
 import { scenarioRows } from '../bounds.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
@@ -10,7 +10,7 @@ const never = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 /** The looks at isolation that a scenario takes: in an outage where a step says so. */
 export function checksOf({ steps }: Pick<ScenarioSpec, 'steps'>): readonly IsolationCheck[] {
   const looks = steps.some(({ look }) => look !== undefined);
-  return isolationChecks.filter((check) => looks || check !== 'sidecars in the outage');
+  return looks ? isolationChecks : calmIsolationChecks;
 }
 
 /**

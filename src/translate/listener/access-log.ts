@@ -1,0 +1,18 @@
+import type { HttpConnectionManager } from '../../../protos/gen/envoy.d.ts';
+import { any } from '../any.ts';
+
+/** The access log part of a filter. */
+type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
+
+/** An access log of JSON lines with these fields; none without a file. */
+export function jsonAccessLog(
+  fields: Readonly<Record<string, string>>,
+  file: string | undefined,
+): AccessLogs {
+  if (file === undefined) return {};
+  const typed_config = any('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
+    path: file,
+    log_format: { json_format: { time: '%START_TIME%', ...fields } },
+  });
+  return { access_log: [{ name: 'envoy.access_loggers.file', typed_config }] };
+}
