@@ -66,8 +66,9 @@ export class Health {
       stream.write(known ? this.#answer() : unknownService);
       if (known) this.#watchers.add(stream);
     };
+    const requests = answering(stream, take);
     return {
-      ...answering(stream, take),
+      receive: (bytes) => requests.receive(bytes),
       halfClosed() {},
       closed: () => void this.#watchers.delete(stream),
     };

@@ -83,7 +83,8 @@ export class Answering {
 /** Adapts a handler to calls of one request. */
 export function once(stream: Stream, handler: StreamHandler): StreamHandler {
   return {
-    ...handler,
+    receive: (bytes) => handler.receive(bytes),
+    closed: () => handler.closed(),
     halfClosed: () => stream.refuse(new MeshError('invalid', 'the call ended without a request')),
   };
 }
