@@ -1,7 +1,7 @@
 import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
 import { addressName, type Reach, type Watched } from '../model/reach.ts';
-import type { ListenAddress } from '../model/values/listen-address.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 
 /** Gateways through which requests leave an IDC, or enter it. */
 type Kind = 'egress' | 'ingress';
@@ -92,6 +92,6 @@ export function planHungIdcs(
 export function describeLeftOut({ idc, kind, address, port }: LeftOut): Finding {
   const message =
     'accepts connections and never answers: its process hangs or is overloaded. No requests are sent to it until it answers; look at the process, or end it';
-  const where = `${kind} gateway ${address}:${port} of ${idc}`;
+  const where = `${kind} gateway ${showAddress({ address, port })} of ${idc}`;
   return { code: 'GatewayHangs', severity: 'warning', where, path: '', message };
 }

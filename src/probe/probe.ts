@@ -3,6 +3,7 @@ import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { systemClock, type Timer } from '../base/clock.ts';
 import type { StatusRange } from '../model/health.ts';
+import { showAddress } from '../model/values/listen-address.ts';
 import { askGrpcHealth } from './grpc.ts';
 
 /** How a process is found healthy: as proxies do. */
@@ -84,6 +85,8 @@ function opens(
       socket.destroy();
       resolve(undefined);
     });
-    socket.once('error', (error) => resolve(`${target.host}:${target.port}: ${error.message}`));
+    socket.once('error', (error) =>
+      resolve(`${showAddress({ address: target.host, port: target.port })}: ${error.message}`),
+    );
   });
 }

@@ -1,4 +1,4 @@
-import type { AnyTypes } from '../../protos/gen/envoy.d.ts';
+import type { AnyTypes, envoy } from '../../protos/gen/envoy.d.ts';
 
 /** Packs a message: `any('envoy.….Router', {…})` is the '@type' form of Envoy's YAML. */
 export function any<N extends string & keyof Named>(name: N, message: Named[N]): Packed<N> {
@@ -18,4 +18,9 @@ export function protoDuration(ms: number): `${number}s` {
 /** The stream that a proxy has anyway, waited for without an end: a fresh one each time. */
 export function adsSource() {
   return { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' } as const;
+}
+
+/** A header that replaces those of its name. */
+export function setHeader(key: string, value: string): envoy.config.core.v3.HeaderValueOption {
+  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }

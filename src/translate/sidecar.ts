@@ -1,5 +1,6 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
 import type { GroupPlan } from '../plan/types.ts';
+import { setHeader } from './any.ts';
 
 /** Request header with the workload's protocol for its sidecar; its only value: HTTP/1.1. */
 export const [appHeader, appHttp1] = ['x-isthmus-app', 'http1'] as const;
@@ -12,6 +13,5 @@ export function appProtocol({ protocol, sidecars }: Pick<GroupPlan, 'protocol' |
   request_headers_to_add?: envoy.config.core.v3.HeaderValueOption[];
 } {
   if (!sidecars || protocol !== 'http1') return {};
-  const header = { key: appHeader, value: appHttp1 };
-  return { request_headers_to_add: [{ header, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }] };
+  return { request_headers_to_add: [setHeader(appHeader, appHttp1)] };
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Idc } from '../../src/model/idc.ts';
 import { addressName } from '../../src/model/reach.ts';
-import { planHungIdcs, planLeftOut, watchedGateways } from '../../src/plan/gateways.ts';
+import { describeLeftOut, planHungIdcs, planLeftOut, watchedGateways } from '../../src/plan/gateways.ts';
 
 // Which gateways nobody is sent to. Egress gateways of sh-a are at 10.0.0.N 90, ingress gateways of sh-b at
 // 10.1.0.N 81.
@@ -70,4 +70,10 @@ t.test('an IDC hangs where none of its gateways answers, and one of them accepts
   t.strictSame(of([], [ingress(1)]), []);
   t.strictSame(of([ingress(1), ingress(2)], []), [], 'who refuses is asked in vain at once');
   t.strictSame(of([], ['10.0.0.1 81', '10.0.0.2 81', egress(1), egress(2)]), [], 'not the own one');
+});
+
+t.test('a gateway is named by its address, an IPv6 address in brackets', async (t) => {
+  const at = { idc: 'sh-b', kind: 'ingress', port: 8080 } as const;
+  t.equal(describeLeftOut({ ...at, address: '10.2.0.1' }).where, 'ingress gateway 10.2.0.1:8080 of sh-b');
+  t.equal(describeLeftOut({ ...at, address: 'fd00::1' }).where, 'ingress gateway [fd00::1]:8080 of sh-b');
 });

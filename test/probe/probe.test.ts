@@ -96,3 +96,9 @@ t.test('no server, and no gRPC', async (t) => {
   t.match(await probe({ grpc: { host: nobody.address, port: nobody.port, service: '' } }), /ECONNREFUSED/);
   t.match(await probe({ host: nobody.address, port: nobody.port }), /ECONNREFUSED/);
 });
+
+t.test('a target is named by its address, an IPv6 address in brackets', async (t) => {
+  const { port } = await freeAddress();
+  t.match(await probe({ host: '127.0.0.1', port }), new RegExp(`^127\\.0\\.0\\.1:${port}: `));
+  t.match(await probe({ host: '::1', port }), new RegExp(`^\\[::1\\]:${port}: `));
+});

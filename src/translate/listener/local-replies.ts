@@ -16,7 +16,7 @@ import {
   unsentHeader,
 } from '../../model/trail.ts';
 import type { ListenerRole } from '../../plan/types.ts';
-import { any } from '../any.ts';
+import { any, setHeader } from '../any.ts';
 import { failHealthHeader, passthroughCluster } from '../names.ts';
 import { isGrpcContent } from '../route/header-matchers.ts';
 
@@ -58,7 +58,7 @@ const overloaded = hasDetails("== 'overload'");
 const passthroughReplies: readonly ResponseMapper[] = [
   {
     filter: hasDetails(".startsWith('rbac_access_denied')"),
-    headers_to_add: [header(outcomeHeader, refusedAddressOutcome)],
+    headers_to_add: [setHeader(outcomeHeader, refusedAddressOutcome)],
     body: {
       inline_string:
         "isthmus: the address of this host is this machine's own, link-local, reserved or a proxy's: a sidecar passes nothing on to it",
@@ -70,17 +70,17 @@ const passthroughReplies: readonly ResponseMapper[] = [
         filters: [flagged(nobodyThere), celFilter(`xds.cluster_name == '${passthroughCluster}'`)],
       },
     },
-    headers_to_add: [header(outcomeHeader, noAddressOutcome)],
+    headers_to_add: [setHeader(outcomeHeader, noAddressOutcome)],
     body: { inline_string: 'isthmus: no Group has this host, and DNS has no address for it' },
   },
   {
     filter: hasDetails("== 'sub_cluster_warming_timeout'"),
-    headers_to_add: [header(outcomeHeader, noAddressOutcome)],
+    headers_to_add: [setHeader(outcomeHeader, noAddressOutcome)],
     body: { inline_string: 'isthmus: no Group has this host, and DNS does not answer' },
   },
   {
     filter: hasDetails("== 'sub_cluster_overflow'"),
-    headers_to_add: [header(outcomeHeader, overloadedOutcome)],
+    headers_to_add: [setHeader(outcomeHeader, overloadedOutcome)],
     body: { inline_string: 'isthmus: this sidecar has reached its limit of unknown hosts' },
   },
 ];
@@ -100,7 +100,7 @@ const meshListeners: readonly HttpRole[] = ['peer', 'sidecar', 'ingress'];
 /** Further headers of a listener's own 503s. */
 const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> = {
   // The egress then uses the next IDC at once, for this Group alone; its health checks end that.
-  peer: [header(failHealthHeader, 'true')],
+  peer: [setHeader(failHealthHeader, 'true')],
 };
 
 /**
@@ -116,27 +116,31 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
   const inMesh = meshListeners.includes(role);
   // A previous proxy may retry these with any method: none of the flags means that a try was sent.
   const unsent = [
-    ...(inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : []),
-    ...(inMesh ? [header(nobodyHeader, role === 'peer' ? nobodyReached : noWayOut)] : []),
+    ...(inMesh || role === 'inbound' ? [setHeader(unsentHeader, 'true')] : []),
+    ...(inMesh ? [setHeader(nobodyHeader, role === 'peer' ? nobodyReached : noWayOut)] : []),
   ];
-  const headers = [header(outcomeHeader, noIdcOutcome), ...unsent, ...(moreHeaders[role] ?? [])];
+  const headers = [setHeader(outcomeHeader, noIdcOutcome), ...unsent, ...(moreHeaders[role] ?? [])];
   const mappers: ResponseMapper[] = [{ filter: flagged(nobodyLeft), headers_to_add: headers }];
   mappers.push(
-    { filter: overloaded, headers_to_add: [header(outcomeHeader, overloadedOutcome), ...unsent] },
-    { filter: flagged(broken), headers_to_add: [header(outcomeHeader, interruptedOutcome)] },
+    { filter: overloaded, headers_to_add: [setHeader(outcomeHeader, overloadedOutcome), ...unsent] },
+    { filter: flagged(broken), headers_to_add: [setHeader(outcomeHeader, interruptedOutcome)] },
     {
       filter: hasStatus(outgrown),
       status_code: 503,
-      headers_to_add: [header(outcomeHeader, bodyTooLargeOutcome)],
+      headers_to_add: [setHeader(outcomeHeader, bodyTooLargeOutcome)],
     },
   );
   if (role === 'outbound') mappers.unshift(...passthroughReplies);
   // The first match applies. The sending proxy need not retry here (`nobody-there.ts`).
   if (role === 'peer') {
-    const more = [...headers, header(nobodyHeader, nobodyThereMark)];
+    const more = [...headers, setHeader(nobodyHeader, nobodyThereMark)];
     mappers.unshift({ filter: flagged(nobodyThere), headers_to_add: more });
     // Not unhealthy: no check fails, and nothing is ejected.
-    const taken = [header(outcomeHeader, spillLimitOutcome), ...unsent, header(nobodyHeader, nobodyFree)];
+    const taken = [
+      setHeader(outcomeHeader, spillLimitOutcome),
+      ...unsent,
+      setHeader(nobodyHeader, nobodyFree),
+    ];
     mappers.push({ filter: flagged(full), headers_to_add: taken });
   }
   if (inMesh) {
@@ -165,11 +169,6 @@ function bodyForGrpcAlone(mapper: ResponseMapper): ResponseMapper[] {
 }
 
 const isGrpc: AccessLogFilter = { header_filter: { header: isGrpcContent } };
-
-/** A header that overwrites existing ones. */
-function header(key: string, value: string): HeaderOption {
-  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
-}
 
 /**
  * Local replies with certain details (Envoy, "Response code details"); `is`: the rest of a CEL expression.

@@ -1,7 +1,7 @@
 import type { envoy, xds } from '../../../protos/gen/envoy.d.ts';
 import { sharedMessage } from '../../base/shared-message.ts';
 import { egress, nobodyHeader, outcomeHeader, unsentHeader } from '../../model/trail.ts';
-import { any } from '../any.ts';
+import { any, setHeader } from '../any.ts';
 import { metadataNamespace } from './edge-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
 
@@ -65,7 +65,7 @@ export const upstreamCodec: HttpFilter = {
 };
 
 function set(key: string, value: string): HeaderMutation {
-  return { append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } };
+  return { append: setHeader(key, value) };
 }
 
 /** Mutations applied to answers that have one of the headers. */

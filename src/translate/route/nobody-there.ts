@@ -1,4 +1,4 @@
-import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
+import type { Route } from '../../../protos/gen/envoy.d.ts';
 import { sharedMessage } from '../../base/shared-message.ts';
 import {
   egress,
@@ -11,12 +11,10 @@ import {
   unsentHeader,
 } from '../../model/trail.ts';
 import type { GroupPlan } from '../../plan/types.ts';
-import { any } from '../any.ts';
+import { any, setHeader } from '../any.ts';
 import { metadataNamespace } from '../listener/edge-filters.ts';
 import type { HttpFilter } from '../listener/http-filter.ts';
 import { believeProxies, upstreamCodec, whereAnswered } from '../listener/marks.ts';
-
-type HeaderOption = envoy.config.core.v3.HeaderValueOption;
 
 /** Saves the answer of a try for the request. Only Lua, of the upstream filters, can write metadata. */
 const remember = `function envoy_on_response(handle)
@@ -39,7 +37,7 @@ const tryFilters: readonly HttpFilter[] = [
         request_mutations: [
           { remove: nobodyHeader },
           // An empty value adds nothing.
-          { append: set(nobodyHeader, `%DYNAMIC_METADATA(${metadataNamespace}:nobody)%`) },
+          { append: setHeader(nobodyHeader, `%DYNAMIC_METADATA(${metadataNamespace}:nobody)%`) },
         ],
       },
     }),
@@ -76,10 +74,6 @@ export function buildVainRoutes({ crossing }: GroupPlan): readonly Route[] {
   return crossing === undefined || crossing.permits === 'all' ? [] : vainRoutes;
 }
 
-function set(key: string, value: string): HeaderOption {
-  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
-}
-
 /** One object each for all Groups: encoded once. */
 const vainRoutes: readonly Route[] = [
   answerTo(nobodyFree, spillLimitOutcome),
@@ -91,9 +85,9 @@ function answerTo(told: string, outcome: string): Route {
     match: { prefix: '/', headers: [{ name: nobodyHeader, string_match: { suffix: told } }] },
     direct_response: { status: 503 },
     response_headers_to_add: [
-      set(outcomeHeader, outcome),
-      set(nobodyHeader, told),
-      set(unsentHeader, 'true'),
+      setHeader(outcomeHeader, outcome),
+      setHeader(nobodyHeader, told),
+      setHeader(unsentHeader, 'true'),
     ],
   });
 }

@@ -1,4 +1,5 @@
 import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
+import { setHeader } from '../any.ts';
 
 /** Path where a load balancer asks an edge whether it should get clients. */
 const readyPath = '/.isthmus/ready';
@@ -15,12 +16,7 @@ export function readyHost(isReady: boolean): VirtualHost {
           status: isReady ? 200 : 503,
           body: { inline_string: isReady ? 'ready' : 'evacuated' },
         },
-        response_headers_to_add: [
-          {
-            header: { key: 'cache-control', value: 'no-store' },
-            append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
-          },
-        ],
+        response_headers_to_add: [setHeader('cache-control', 'no-store')],
       },
     ],
   };

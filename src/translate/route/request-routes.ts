@@ -1,7 +1,7 @@
 import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
 import { atOnce } from '../../plan/retries/retry.ts';
 import type { Path, RetryPlan } from '../../plan/types.ts';
-import { protoDuration } from '../any.ts';
+import { protoDuration, setHeader } from '../any.ts';
 import { mirroredHeader } from '../names.ts';
 import { type HeaderMatcher, isGrpcContent } from './header-matchers.ts';
 import { buildRetry } from './retry.ts';
@@ -97,14 +97,13 @@ const readMethods = ['GET', 'HEAD'] as const;
  * unchanged.
  */
 function mirrorTo({ cluster, percent }: NonNullable<RequestRoutes['mirror']>): RouteAction {
-  const header = { key: mirroredHeader, value: 'isthmus' };
   return {
     request_mirror_policies: [
       {
         cluster,
         runtime_fraction: { default_value: { numerator: percent, denominator: 'HUNDRED' } },
         disable_shadow_host_suffix_append: true,
-        request_headers_mutations: [{ append: { header, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }],
+        request_headers_mutations: [{ append: setHeader(mirroredHeader, 'isthmus') }],
       },
     ],
   };

@@ -1,6 +1,7 @@
 import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
 import { sharedMessage } from '../../base/shared-message.ts';
 import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
+import { setHeader } from '../any.ts';
 
 /**
  * A sidecar's answer for hosts of none of its Groups: a marked 404, distinct from an application's. gRPC gets
@@ -31,11 +32,6 @@ export function knownHosts(hosts: readonly string[]): VirtualHost {
 function refusing(text: string): Pick<VirtualHost, 'routes' | 'response_headers_to_add'> {
   return {
     routes: [{ match: { prefix: '/' }, direct_response: { status: 404, body: { inline_string: text } } }],
-    response_headers_to_add: [
-      {
-        header: { key: outcomeHeader, value: unknownHostOutcome },
-        append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
-      },
-    ],
+    response_headers_to_add: [setHeader(outcomeHeader, unknownHostOutcome)],
   };
 }
