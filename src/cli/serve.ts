@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type AdminServer, serveAdmin } from '../api/admin-server.ts';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
@@ -8,6 +9,7 @@ import type { ControlPlaneConfig } from '../config/options.ts';
 import { openFailbackStore } from '../failback/store.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { startControlPlane } from '../plane/controlplane.ts';
+import { userCacheFolder } from './process/cache-folder.ts';
 import { endAtFault } from './process/fault.ts';
 import { watchHeap } from './process/heap-use.ts';
 import { type ClosableLogger, createLogger } from './process/log.ts';
@@ -80,6 +82,7 @@ async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): 
 
 /** The options of a control plane that follow from its configuration alone. */
 function planeOptions({ idc, xds, routing, deletions, state }: ControlPlaneConfig, logger: Logger) {
+  const filters = state.filters ?? defaultFilterFolder();
   return {
     idc,
     xds: xds.listen,
@@ -87,9 +90,18 @@ function planeOptions({ idc, xds, routing, deletions, state }: ControlPlaneConfi
     hopLimit: routing.hopLimit,
     loopPrevention: routing.loopPrevention ? 'on' : 'off',
     deletionLimits: { ackMsMax: deletions.ackLimit, reconnectMsMax: deletions.reconnectLimit },
-    ...(state.filters === undefined ? {} : { filterStore: state.filters }),
+    ...(filters === undefined ? {} : { filterStore: filters }),
     ...(state.folder === undefined ? {} : { failbackStore: openFailbackStore(state.folder, logger) }),
   } as const;
+}
+
+/**
+ * Where compiled filters are stored if no option says where; undefined: nowhere. Control planes share it: a
+ * file is named by all that it was made of, and is checked before it is used.
+ */
+function defaultFilterFolder(): string | undefined {
+  const cache = userCacheFolder();
+  return cache === undefined ? undefined : join(cache, 'filters');
 }
 
 /** Resolves at the first SIGTERM or SIGINT. The second ends the process at once. */

@@ -34,7 +34,7 @@ export const controlPlaneOptions = {
       derived: {
         from: 'state.folder',
         of: (folder) => join(folder, 'filters'),
-        words: 'filters in the folder of --state',
+        words: 'filters in the folder of --state, else in ~/.cache/isthmus',
       },
       why: 'a start need not compile them',
     }),

@@ -13,11 +13,17 @@ interface ReadinessObserver {
   onReady(): void;
   /** Whether new proxies are welcome, as `turnAway` decides: called on a change. */
   onWelcome(isWelcome: boolean): void;
-  /** Still waiting: called on a change, and every `reminderMs`. `forMs`: since the start. */
+  /**
+   * Still waiting: called `firstMs` after the start, and from then on every `reminderMs` and on a change.
+   * `forMs`: since the start.
+   */
   onWaiting(waitingFor: readonly string[], forMs: number): void;
 }
 
-/** How often the conditions waited for are reported again. */
+/** When the conditions waited for are reported first: a start that is shorter needs no words. */
+const firstMs = 1_000;
+
+/** How often they are reported again. */
 const reminderMs = 10_000;
 
 /**
@@ -37,7 +43,7 @@ export class Readiness {
     this.#clock = clock;
     this.#waiting = new Set(conditions);
     this.#since = clock.now();
-    this.#reminder = clock.after(reminderMs, () => this.#remind());
+    this.#reminder = clock.after(firstMs, () => this.#remind());
   }
 
   /** Replaces the observer. */
@@ -49,7 +55,7 @@ export class Readiness {
   met(condition: string): void {
     if (!this.#waiting.delete(condition)) return;
     if (this.#waiting.size > 0) {
-      this.#tell();
+      if (this.#clock.now() - this.#since >= firstMs) this.#tell();
       return;
     }
     this.#ready = true;

@@ -262,6 +262,8 @@ t.test('serve: loop prevention is off only on request, and then it is reported e
     'error',
     '--loop-prevention',
     'off',
+    '--filters',
+    join(dir, '.filters'),
   ];
   const addresses = ['--xds', `127.0.0.1:${xds.port}`, '--admin', `127.0.0.1:${admin.port}`];
   const child = spawn(process.execPath, [main, ...args, ...addresses], {
@@ -286,6 +288,7 @@ t.test('serve: ready, asked, ended by SIGTERM', async (t) => {
   const xds = await freeAddress();
   const admin = await freeAddress();
   const args = ['serve', '--idc', 'sh-a', '--config', dir, '--log-level', 'error'];
+  args.push('--filters', join(dir, '.filters'));
   const child = spawn(
     process.execPath,
     [main, ...args, '--xds', `127.0.0.1:${xds.port}`, '--admin', `127.0.0.1:${admin.port}`],

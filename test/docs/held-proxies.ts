@@ -169,7 +169,7 @@ const requests: readonly Held[] = [
   ],
   ['share that leaves', '100 %', 'src/model/evacuation.ts', 'percentDefault: 100,'],
   ['how long each of `steps`', '60 s', 'src/model/evacuation.ts', 'stepSecondsDefault: 60,'],
-  ['where Node caches', '.cache/isthmus', 'src/cli/process/compile-cache.ts', "'.cache'), 'isthmus')"],
+  ['where Node caches', '.cache/isthmus', 'src/cli/process/cache-folder.ts', "'.cache'), 'isthmus')"],
   [
     'what home must bear',
     'half of the registered instances',

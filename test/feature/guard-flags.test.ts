@@ -26,6 +26,7 @@ for (const [ackLimit, reconnectLimit] of [
     const [xds, admin] = [await freeAddress(), await freeAddress()];
     const at = ({ port }: { port: number }) => `127.0.0.1:${port}`;
     const flags = ['--idc', 'sh-a', '--config', dir, '--registrations', join(dir, '.r.db')];
+    flags.push('--filters', join(dir, '.filters'));
     const ports = ['--xds', at(xds), '--admin', at(admin), '--admin-token-file', join(dir, '.token')];
     const limits = ['--deletion-ack-limit', ackLimit, '--deletion-reconnect-limit', reconnectLimit];
     const child = spawn(process.execPath, [main, 'serve', ...flags, ...ports, ...limits], {

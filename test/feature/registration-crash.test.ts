@@ -30,6 +30,7 @@ t.teardown(() => clearInterval(keepAlive));
 
 function serve(): ChildProcess {
   const flags = ['--idc', 'sh-a', '--config', dir, '--registrations', join(dir, 'r.db')];
+  flags.push('--filters', join(dir, '.filters'));
   const addresses = ['--xds', `127.0.0.1:${xds.port}`, '--admin', `127.0.0.1:${admin.port}`];
   const args = [main, 'serve', ...flags, ...addresses, '--admin-token-file', join(dir, '.token')];
   return spawn(process.execPath, [...args, '--log-level', 'error'], {

@@ -30,7 +30,7 @@ t.test('a value of the file overrides a default, and a flag overrides the file',
   );
   const flags = ['--file', file, '--xds', showAddress(xds), '--log-level', 'info'];
   const child = spawn(process.execPath, [main, 'serve', ...flags], {
-    ...{ env: { ...env, ISTHMUS_SERVE_SHUTDOWN_GRACE: '0s' }, cwd: '/' },
+    ...{ env: { ...env, ISTHMUS_SERVE_SHUTDOWN_GRACE: '0s', XDG_CACHE_HOME: join(dir, 'cache') }, cwd: '/' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   t.teardown(() => void child.kill('SIGKILL'));

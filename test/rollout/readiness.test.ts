@@ -8,10 +8,12 @@ t.test(
     const told: string[] = [];
     let time = 0;
     let remind = () => {};
+    let due = 0;
     const clock: Clock = {
       now: () => time,
       wall: () => time,
-      after(_, fn) {
+      after(ms, fn) {
+        due = ms;
         remind = fn;
         return {
           cancel() {
@@ -30,7 +32,11 @@ t.test(
     readiness.met('filters');
     readiness.met('filters');
     t.strictSame(readiness.waitingFor(), ['source files', 'queue']);
-    time = 10_000;
+    t.strictSame([told, due], [[], 1_000], 'a short start needs no words');
+    time = 1_000;
+    remind();
+    t.equal(due, 10_000);
+    time = 11_000;
     remind();
     readiness.met('queue');
     readiness.met('source files');
@@ -38,9 +44,9 @@ t.test(
     t.ok(readiness.ready);
     remind();
     t.strictSame(told, [
-      'source files,queue after 0',
-      'source files,queue after 10000',
-      'source files after 10000',
+      'source files,queue after 1000',
+      'source files,queue after 11000',
+      'source files after 11000',
       'ready',
     ]);
     told.length = 0;

@@ -25,6 +25,10 @@ export function describeWaiting({ idc, idcs, sources, waitingFor }: WaitingConte
     const words = peers === 'none' ? undefined : peers.waitsFor();
     return words === undefined ? [] : [`source ${source.name}: ${words}`];
   });
+  if (waitingFor.length > 0 && waitingFor.every((name) => name === 'filters'))
+    return [
+      'filters: being compiled and checked, which takes some seconds; if it lasts, the log has the error',
+    ];
   if (idcs.includes(idc) || sources.slice(0, 1).some(waits)) return late;
   const known =
     idcs.length === 0 ? 'the registry has no Idc at all' : `the registry has ${idcs.slice(0, 10).join(', ')}`;
