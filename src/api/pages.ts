@@ -2,11 +2,12 @@ import { MeshError } from '../base/error.ts';
 import { contract } from '../contract/contract.ts';
 import { type OperationId, operations } from '../contract/operations.ts';
 import type { statusContract } from '../contract/status.ts';
+import type { whoContract } from '../contract/who.ts';
 import type { ControlPlane } from '../plane/types.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import type { ApiAnswer, Handlers } from './handlers.ts';
 
-type Ids = keyof typeof statusContract & OperationId;
+type Ids = keyof (typeof statusContract & typeof whoContract) & OperationId;
 
 /** Handlers of the pages about a control plane. */
 export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
@@ -18,6 +19,7 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
       status: 200,
       body: node === undefined ? plane.status() : nodeStreams(plane, node),
     }),
+    getWho: async ({ path, query }) => ({ status: 200, body: await plane.who(path.host, query.for) }),
     getProblems: () => ({ status: 200, body: plane.problems() }),
     async getMetrics() {
       const { contentType } = plane.metrics.registry;

@@ -5,6 +5,8 @@ export const exitCode = {
   failed: 1,
   /** It could not run: wrong usage, a missing tool, a port in use. */
   unusable: 2,
+  /** It looked, and found that nobody serves (`who`). */
+  unserved: 3,
   /** Interrupted by Ctrl-C or SIGTERM. */
   interrupted: 130,
   /** Nobody reads its standard output any more, as after `| head -1`: 128 + SIGPIPE. */

@@ -5,10 +5,12 @@ import type { Operation } from './operation.ts';
 import type { OperationId } from './operations.ts';
 import { registrationContract } from './registrations.ts';
 import { statusContract } from './status.ts';
+import { whoContract } from './who.ts';
 
 /** Input and output of each operation of the admin API: the source of the router, OpenAPI and clients. */
 export const contract = {
   ...statusContract,
+  ...whoContract,
   ...evacuationContract,
   ...registrationContract,
 } as const satisfies Readonly<Record<OperationId, Operation>>;

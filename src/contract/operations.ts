@@ -16,6 +16,7 @@ export const operations = {
   getLive: { method: 'GET', path: '/livez' },
   getReady: { method: 'GET', path: '/readyz' },
   getStatus: { method: 'GET', path: '/status' },
+  getWho: { method: 'GET', path: '/v1/who/{host}' },
   getProblems: { method: 'GET', path: '/problems' },
   getMetrics: { method: 'GET', path: '/metrics' },
   confirmDeletes: { method: 'POST', path: '/confirm-deletes' },

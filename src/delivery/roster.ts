@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { NodeRole } from '../model/node.ts';
+import type { NodeRole, NodeScope } from '../model/node.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import { RefusalBook, type RefusedStreams } from './refused-streams.ts';
 
 /** A proxy's stream, as the roster sees it. */
@@ -12,6 +13,9 @@ export interface RosterStream {
   readonly idc: string;
   /** `address:port` of the peer. */
   readonly peer: string;
+  readonly scope: NodeScope;
+  /** Where it shows its clusters; absent: nowhere. */
+  readonly clusters?: ListenAddress;
 }
 
 /** The last event that a stream has ACKed: event → ACK time, and when (the clock's `now`). */
@@ -112,6 +116,11 @@ export class Roster {
   acked(id: number, eventAt: number, ackedAt: number): void {
     const stream = this.#streams.get(id);
     if (stream !== undefined) stream.last = { tookMs: ackedAt - eventAt, at: ackedAt };
+  }
+
+  /** Connected streams, the oldest first. */
+  connected(): Iterable<RosterStream> {
+    return this.#streams.values();
   }
 
   lastAck(id: number): LastAck | undefined {

@@ -99,6 +99,8 @@ export interface Idc {
     /** Whether the edge answers `/.isthmus/ready`, for load balancers; absent: no. */
     readonly exposeReady?: boolean;
     readonly edge?: EdgePolicy;
+    /** Admin addresses of its control planes, `IP:PORT`, for commands that ask all IDCs. */
+    readonly controlPlanes?: readonly string[];
     /** Capacity of instances here, for Groups that do not declare it; absent: unknown. */
     readonly capacity?: { readonly concurrentPerInstance: number };
   };

@@ -224,3 +224,19 @@ function listen(said: Said, field: string): ListenAddress {
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }
+
+/** The key, beside the scope's fields, of where a proxy shows its clusters. No part of its class. */
+export const clustersField = 'clusters';
+
+/**
+ * Where a proxy says that `GET /clusters` is answered, from its `node.metadata`; undefined: nowhere, or not
+ * in a form that can be used.
+ */
+export function clustersAddressOf(metadata: unknown): ListenAddress | undefined {
+  const raw = isMap(metadata) ? metadata[nodeMetadataKey] : undefined;
+  const value = isMap(raw) ? raw[clustersField] : undefined;
+  if (!isMap(value) || typeof value.address !== 'string' || typeof value.port !== 'number') return undefined;
+  const { address, port } = value;
+  const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
+  return isPort && addressKind(address) === 'ip' ? { address, port } : undefined;
+}

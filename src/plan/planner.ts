@@ -24,6 +24,8 @@ interface Planner {
    * evacuations begin, step and end.
    */
   update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
+  /** The plans of a host as last made, made again: nothing is kept of them. */
+  plansOf(view: MeshView, host: string): readonly GroupPlan[];
   /** Whether any Group has a limit on requests from other IDCs. */
   hasLimits(): boolean;
   /** Hosts with instances here without such a limit, as no capacity is declared. */
@@ -153,21 +155,27 @@ class GroupPlanner implements Planner {
     return this.#plan(view, new Set([...bounded.map(([host]) => host), ...hostsWithChoice(view, moved)]));
   }
 
-  #plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
-    const context: PlanContext = {
+  plansOf(view: MeshView, host: string): readonly GroupPlan[] {
+    return plansOfHost(view.groups.get(host), this.#context(view));
+  }
+
+  #context({ idcs }: MeshView): PlanContext {
+    return {
       ...this.#options,
-      idcs: view.idcs,
+      idcs,
       checkIntervalMsMin: this.#intervalMsMin,
       leaving: this.#leaving,
       besideCritical: this.#besideCritical,
       unreached: this.#unreached,
       hung: this.#hung,
     };
+  }
+
+  #plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
+    const context = this.#context(view);
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
-      const group = view.groups.get(host);
-      const planned =
-        group === undefined ? [] : [group, ...(group.others ?? [])].flatMap((one) => planHost(one, context));
+      const planned = plansOfHost(view.groups.get(host), context);
       plans.set(host, planned);
       keep(
         this.#checked,
@@ -182,6 +190,11 @@ class GroupPlanner implements Planner {
     }
     return plans;
   }
+}
+
+/** The plans of a host for all of its callers; none if it is not there. */
+function plansOfHost(group: GroupView | undefined, context: PlanContext): readonly GroupPlan[] {
+  return group === undefined ? [] : [group, ...(group.others ?? [])].flatMap((one) => planHost(one, context));
 }
 
 /** Groups that can cross to one of these IDCs and to another. */

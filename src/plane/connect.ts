@@ -1,6 +1,8 @@
 import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
 import type { Finding } from '../model/finding.ts';
+import { readClusters } from '../who/read-clusters.ts';
+import { createWhoReader, type WhoReader } from '../who/who.ts';
 import { type AgreementWatch, watchAgreement } from './findings/agreement-watch.ts';
 import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
@@ -14,6 +16,7 @@ interface Connected {
   /** Has to be started: it reads the sources. */
   readonly feed: SourceFeed;
   readonly status: StatusReader;
+  readonly who: WhoReader;
   problems(): readonly Finding[];
   /** Looks no more whether gateways accept connections, and whether objects agree. */
   close(): void;
@@ -64,7 +67,19 @@ export function connectParts(
     watch.close();
     agreement.close();
   };
-  return { feed, status, problems, close };
+  return { feed, status, who: whoReader(parts, options), problems, close };
+}
+
+/** Reads proxies when somebody asks, and nothing before. */
+function whoReader({ roster, pipeline, failback }: Parts, { idc, clock }: ControlPlaneOptions): WhoReader {
+  return createWhoReader({
+    ...{ idc, clock, read: readClusters },
+    view: () => pipeline.view(),
+    plansOf: (host) => pipeline.plansOf(host),
+    proxies: () => roster.connected(),
+    evacuations: () => pipeline.evacuations.list().items,
+    held: () => failback.held(),
+  });
 }
 
 /** Registers stream observers; each event reaches them in this order. */

@@ -18,7 +18,7 @@ export async function startControlPlane(
   const parts = makeParts(options, seams);
   const { metrics, xds, gate, pipeline, deletions, failback } = parts;
   const connected = connectParts(parts, options, seams);
-  const { status, problems, feed } = connected;
+  const { status, who, problems, feed } = connected;
   const stop = new AbortController();
 
   async function close(): Promise<void> {
@@ -32,6 +32,7 @@ export async function startControlPlane(
   const port = await xds.listen(showAddress(options.xds));
   const plane: ControlPlane = {
     ...status,
+    ...who,
     metrics,
     xds: { address: options.xds.address, port },
     problems,

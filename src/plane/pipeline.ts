@@ -24,6 +24,7 @@ import type { KnownHealth } from '../plan/evacuation/evacuation-room.ts';
 import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from '../plan/gateways.ts';
 import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
 import { planPolicies } from '../plan/trail.ts';
+import type { GroupPlan } from '../plan/types.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import { createFilterKeeper } from '../trail/filter-keeper.ts';
 import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
@@ -88,6 +89,8 @@ export interface Pipeline {
   /** Whether there are such limits, and hosts that could have one and do not. */
   hasLimits(): boolean;
   unbounded(): readonly string[];
+  /** The plans of a host, made again for whoever asks. */
+  plansOf(host: string): readonly GroupPlan[];
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
@@ -321,6 +324,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     hasLimits: () => planner.hasLimits(),
     unbounded: () => planner.unbounded(),
+    plansOf: (host) => planner.plansOf(index.view(), host),
     forget(nodeClass) {
       opening.delete(nodeClass);
       catalog.close(nodeClass);

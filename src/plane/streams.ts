@@ -1,18 +1,33 @@
 import { MeshError } from '../base/error.ts';
 import type { PushAnswer } from '../delivery/ledger.ts';
 import type { RosterStream } from '../delivery/roster.ts';
-import { type NodeScope, parseNodeScope } from '../model/node.ts';
+import { clustersAddressOf, type NodeScope, parseNodeScope } from '../model/node.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { Ack, Node, StreamInfo } from '../xds/events.ts';
 import type { XdsServer } from '../xds/xds.ts';
 
-/** What has been read, by the node of a stream, which never changes. */
-const scopes = new WeakMap<Node, NodeScope>();
+/** What a proxy says of itself. `clusters`: where it shows them; absent: nowhere. */
+interface Said {
+  readonly scope: NodeScope;
+  readonly clusters: ListenAddress | undefined;
+}
 
-/** What a proxy says of itself: read once for each stream. Throws MeshError `invalid`. */
+/** What has been read, by the node of a stream, which never changes. */
+const read = new WeakMap<Node, Said>();
+
+/** Reads a node once for each stream. Throws MeshError `invalid`. */
+function saidBy(node: Node): Said {
+  const known = read.get(node);
+  if (known !== undefined) return known;
+  const { metadata } = node;
+  const said = { scope: parseNodeScope(metadata), clusters: clustersAddressOf(metadata) };
+  read.set(node, said);
+  return said;
+}
+
+/** The scope of a proxy. Throws MeshError `invalid`. */
 export function scopeOf(node: Node): NodeScope {
-  const scope = scopes.get(node) ?? parseNodeScope(node.metadata);
-  scopes.set(node, scope);
-  return scope;
+  return saidBy(node).scope;
 }
 
 /** A proxy's class: equal scopes get equal resources. Throws MeshError `invalid`. */
@@ -32,8 +47,11 @@ export function answerOf({ stream, type, sentAtMs, ackedAtMs, causes, superseded
 
 /** A stream for the roster. */
 export function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
-  const { role, idc } = scopeOf(node);
-  return { id, node: node.id ?? '', role, idc, peer: peer.address };
+  const { scope, clusters } = saidBy(node);
+  return {
+    ...{ id, node: node.id ?? '', role: scope.role, idc: scope.idc, peer: peer.address, scope },
+    ...(clusters && { clusters }),
+  };
 }
 
 /** Levels of the xDS port's limits by name, summed over all listening addresses. */

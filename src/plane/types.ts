@@ -12,6 +12,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { Source } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
+import type { WhoReader } from '../who/who.ts';
 import type { XdsLimits } from '../xds/xds.ts';
 import type { Heap } from './memory.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -60,7 +61,7 @@ export interface ControlPlaneSeams {
 }
 
 /** A running control plane. */
-export interface ControlPlane extends StatusReader {
+export interface ControlPlane extends StatusReader, WhoReader {
   readonly metrics: Metrics;
   /** The ADS address with the bound port. */
   readonly xds: ListenAddress;

@@ -1,6 +1,6 @@
 import type { Bootstrap, Cluster, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
-import { type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
+import { clustersField, type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
 import { ownHeaders } from '../model/trail.ts';
 import { isLoopback } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
@@ -60,7 +60,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   const { inbound } = options;
   checkAdmin(scope, options.admin);
   return {
-    node: nodeOf(options.id, scope),
+    node: nodeOf(options.id, scope, options.admin),
     ...(options.admin === undefined ? {} : { admin: { address: socketAddress(options.admin) } }),
     dynamic_resources: {
       ads_config: {
@@ -110,8 +110,11 @@ function checkNode({ id, xds }: Pick<BootstrapOptions, 'id' | 'xds'>): void {
   if (xds.length === 0) throw new MeshError('invalid', 'a bootstrap needs at least one xDS address');
 }
 
-/** The client's node in requests to the control plane (config.core.v3.Node). */
-function nodeOf(id: string, scope: NodeScope) {
+/**
+ * The client's node in requests to the control plane (config.core.v3.Node). `clusters`: where it shows its
+ * clusters.
+ */
+function nodeOf(id: string, scope: NodeScope, clusters?: ListenAddress) {
   return {
     id,
     cluster: `${scope.role}.${scope.idc}`,
@@ -119,7 +122,7 @@ function nodeOf(id: string, scope: NodeScope) {
       region: scope.idc,
       ...(scope.role === 'egress' || scope.zone === undefined ? {} : { zone: scope.zone }),
     },
-    metadata: { [nodeMetadataKey]: JSON.parse(JSON.stringify(scope)) },
+    metadata: { [nodeMetadataKey]: JSON.parse(JSON.stringify({ ...scope, [clustersField]: clusters })) },
   };
 }
 

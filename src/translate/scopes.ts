@@ -137,6 +137,15 @@ export class ScopeIndex<S extends Scoped> {
   }
 }
 
+/** Whether a scope sees a Group, found without an index. */
+export function seesGroup(scope: NodeScope, group: SeenGroup): boolean {
+  if (!sees(scope, group)) return false;
+  if (!isCaller(scope)) return true;
+  if (callsNobody(scope)) return false;
+  if (scope.dependsOn === undefined) return scope.namespace === group.namespace;
+  return dependencies(scope).some((wanted) => reaches(wanted, group.host));
+}
+
 function sees(scope: NodeScope, { seenBy }: SeenGroup): boolean {
   if (!isCaller(scope)) return seenBy?.gateways !== false;
   return isSeenBy(seenBy, scope.namespace);

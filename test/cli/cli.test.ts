@@ -49,6 +49,7 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
     [],
     ['serve'],
     ['status'],
+    ['who'],
     ['validate'],
     ['bootstrap'],
     ['capacity'],
@@ -112,7 +113,7 @@ t.test('the help lists the commands by the life of a control plane, within 80 co
     'serve',
     'bootstrap',
     'status',
-    'run',
+    'who',
   ]);
   t.match(out, /^Exit code: 0 done; 1 /m);
   t.match(out, /^Example:\n {2}isthmus validate /m);

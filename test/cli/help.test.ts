@@ -9,10 +9,11 @@ import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { statusCommand } from '../../src/cli/commands/look/status.ts';
+import { whoCommand } from '../../src/cli/commands/look/who.ts';
 import { quickstartCommand } from '../../src/cli/commands/quickstart.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
 import { serveCommand } from '../../src/cli/commands/serve.ts';
-import { statusCommand } from '../../src/cli/commands/status.ts';
 import { validateCommand } from '../../src/cli/commands/validate.ts';
 import { versionCommand } from '../../src/cli/commands/version.ts';
 import { wrapHelp } from '../../src/cli/help-end.ts';
@@ -21,7 +22,7 @@ import { drills } from '../../src/drill/catalog.ts';
 const drill = drillCommand(drills);
 const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
-  ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill],
+  ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

@@ -2,6 +2,8 @@ import type { Held } from './held-proxies.ts';
 
 /** Of objects and files. */
 const objects: readonly Held[] = [
+  ['`isthmus who`', '32; 16; 8', 'src/who/who.ts', 'proxiesMax: 32, readsMax: 16, questionsMax: 8'],
+  ["an Envoy's answer to it", '2 s, 32 MiB', 'src/who/read-clusters.ts', 'answerBytesMax: 32 * 2 ** 20'],
   ['`metadata.namespace`', '`default`', 'src/registry/parse/metadata.ts', "defaultNamespace = 'default';"],
   [
     '`resolution`',
@@ -255,7 +257,7 @@ const processes: readonly Held[] = [
   ['`--health` of a command', 'each 0.1 s', 'src/cli/run.ts', 'probePauseMs = 100;'],
   ['`--health` of a command', '1 s for an answer', 'src/probe/probe.ts', 'probeMsMax = 1_000;'],
   ['deregistration of a command', '3 s', 'src/cli/run.ts', 'crashMsMax = 3_000;'],
-  ['`--watch`', '2 s', 'src/cli/commands/status.ts', 'watchMs = 2_000;'],
+  ['`--watch`', '2 s', 'src/cli/commands/look/status.ts', 'watchMs = 2_000;'],
   ["a client's answer", '10 s', 'src/client/status-client.ts', 'answerMsMax = 10_000;'],
   [
     'type URL',

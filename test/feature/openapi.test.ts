@@ -260,6 +260,9 @@ t.test('answers are as documented', async (t) => {
   t.match(recordOf(await check(t, 'GET', '/../replica/evacuations', 200)), { name: 'e', spec: null });
   await check(t, 'PUT', '/../evacuations/e', 200, spec);
   t.match(recordOf(await check(t, 'GET', '/../replica/evacuations', 200)), { name: 'e', spec });
+  t.match(await check(t, 'GET', '/../who/echo.shop?for=0', 200), { idc: 'sh-a', host: 'echo.shop' });
+  await check(t, 'GET', '/../who/echo.shop?for=1h', 400);
+  await check(t, 'GET', '/../who/nobody.shop', 404);
   const asked = Object.keys(served).filter((id) => served[id as OperationId].path.startsWith('/v1/'));
   t.strictSame([...seen].sort(), asked.sort(), 'each operation was asked');
   t.equal((await mesh.api('POST', '/../evacuations/e')).status, 405);

@@ -164,8 +164,12 @@ t.test('an address without connections leaves no state', async (t) => {
 t.test('disconnected proxies and refused clients', async (t) => {
   const clock = manualClock();
   const roster = new Roster({ clock, logger: silentLogger, metrics: createMetrics('sh-a') });
+  const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } as const;
   for (let i = 0; i < goneLimits.nodesMax + 10; i++) {
-    roster.opened({ ...{ id: i, node: `node-${i}`, role: 'sidecar', idc: 'sh-a', peer: '10.0.0.1:1' } });
+    roster.opened({
+      ...{ id: i, node: `node-${i}`, role: 'sidecar', idc: 'sh-a', peer: '10.0.0.1:1' },
+      scope,
+    });
     roster.closed({ id: i });
   }
   const error = { code: 'invalid', message: 'no' };

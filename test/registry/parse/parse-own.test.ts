@@ -24,6 +24,7 @@ t.test('an Idc', async (t) => {
     network: 'dc-1',
     exposeOutcome: true,
     exposeReady: true,
+    controlPlanes: ['10.0.0.9:15014', '[2001:db8::9]:15014'],
     ingress: [gateway, { ...gateway, address: '2001:db8::1' }],
   });
   t.strictSame(read(raw).object, {
@@ -33,6 +34,7 @@ t.test('an Idc', async (t) => {
       network: 'dc-1',
       exposeOutcome: true,
       exposeReady: true,
+      controlPlanes: ['10.0.0.9:15014', '[2001:db8::9]:15014'],
       ingress: [gateway, { ...gateway, address: '2001:db8::1' }],
       egress: [{ address: '10.0.0.2', sidecarPort: 15444, ingressPort: 15445 }],
     },

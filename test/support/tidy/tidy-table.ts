@@ -56,11 +56,13 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   // Asks instances whether they are well.
   probe: { folders: ['base', 'model'], node: true },
   failback: { folders: ['base', 'model', 'plan', 'probe'], node: true },
+  // Reads proxies when somebody asks who serves a host.
+  who: { folders: ['base', 'model', 'index', 'plan', 'translate'], node: true },
   // The control plane: the only room that sees all of them.
   plane: {
     folders: [
       ...['base', 'model', 'agreement', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
-      ...['metrics', 'rollout', 'failback'],
+      ...['metrics', 'rollout', 'failback', 'who'],
     ],
     // Of the contract the status that it answers with.
     types: ['contract'],
@@ -252,7 +254,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'registrations/replica.ts',
     'source.ts',
   ],
-  translate: ['bootstrap.ts', 'catalog.ts', 'changes.ts', 'resources.ts'],
+  translate: ['bootstrap.ts', 'catalog.ts', 'changes.ts', 'names.ts', 'resources.ts', 'scopes.ts'],
   xds: ['codec/codec.ts', 'codec/encode-ahead.ts', 'events.ts', 'resource-types.ts', 'xds.ts'],
   drill: [
     'catalog.ts',

@@ -29,7 +29,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
   checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
   checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
   if (parsed === undefined) return undefined;
-  const { network, exposeOutcome, exposeReady, edge, capacity, ...rest } = parsed;
+  const { network, exposeOutcome, exposeReady, edge, controlPlanes, capacity, ...rest } = parsed;
   return {
     kind: 'Idc',
     meta,
@@ -39,6 +39,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
       ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
       ...(exposeReady === undefined ? {} : { exposeReady }),
       ...(edge === undefined ? {} : { edge: parseEdge(edge) }),
+      ...(controlPlanes === undefined ? {} : { controlPlanes }),
       ...(capacity === undefined ? {} : { capacity }),
     },
   };

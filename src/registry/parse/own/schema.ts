@@ -130,6 +130,21 @@ export const idcSpec = z.strictObject({
     default: false,
   }),
   edge: edgeSpec.optional(),
+  controlPlanes: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(?:\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5}$/,
+          'is not an address: write IP:PORT, or [IPv6]:PORT.',
+        ),
+    )
+    .max(16, 'has too many addresses: give up to 16.')
+    .optional()
+    .meta({
+      description:
+        "Admin addresses of the IDC's control planes, for commands that ask all IDCs (`isthmus who --all-idcs`).",
+    }),
   capacity: idcCapacity.optional(),
   ingress: z.array(ingress).min(1, 'must have at least one gateway, or nobody can enter the IDC.').meta({
     description: 'The ingress gateways.',

@@ -1,13 +1,13 @@
 import { Command, Option } from 'commander';
-import { keepProcess, sleep, systemClock } from '../../base/clock.ts';
-import { MeshError } from '../../base/error.ts';
-import { exitCode } from '../../base/exit.ts';
-import { askNode, askProblems, askStatus } from '../../client/status-client.ts';
-import type { ListenAddress } from '../../model/values/listen-address.ts';
-import { askEach, type Told } from '../ask-each.ts';
-import { helpEnd } from '../help-end.ts';
-import { adminOption } from '../options/admin.ts';
-import { nodeText, type Overview, overviewsText } from '../status-text.ts';
+import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
+import { MeshError } from '../../../base/error.ts';
+import { exitCode } from '../../../base/exit.ts';
+import { askNode, askProblems, askStatus } from '../../../client/status-client.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { askEach, type Told } from '../../ask-each.ts';
+import { helpEnd } from '../../help-end.ts';
+import { adminOption } from '../../options/admin.ts';
+import { nodeText, type Overview, overviewsText } from '../../status-text.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];

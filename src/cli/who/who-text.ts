@@ -1,0 +1,147 @@
+import { printable } from '../../base/text/shown.ts';
+import { textTable } from '../../base/text/text-table.ts';
+import type { WhoAnswer } from '../../client/who-client.ts';
+import { span } from '../../model/values/duration.ts';
+
+type Group = WhoAnswer['groups'][number];
+type Host = Group['instances'][number];
+type Reason = Host['why'][number]['reason'];
+
+/** Width of the table; 'wide': names, zones and counts too. */
+type WhoWidth = 'table' | 'wide';
+
+/** Longer lists are for -o json. */
+const silentMax = 5;
+
+const reasonWords: Readonly<Record<Reason, string>> = {
+  'check-failed': 'fails its health check',
+  'check-timeout': 'health check times out',
+  'not-checked': 'not checked yet',
+  'told-unhealthy': 'says that it cannot serve',
+  ejected: 'ejected by outlier detection',
+  'declared-unhealthy': 'declared unhealthy',
+  'last-resort': 'last resort while evacuated',
+  degraded: 'degraded by its health check',
+  'being-removed': 'being removed',
+};
+
+/** Who serves a host, as one IDC sees it. */
+export function whoText(who: WhoAnswer, width: WhoWidth): string {
+  const blocks = who.groups.map((group) => [
+    ...sentences(who, group),
+    ...textTable([header(width), ...rows(who.idc, group, width)]),
+  ]);
+  return `${[...blocks, readText(who)]
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.map(printable).join('\n'))
+    .join('\n\n')}\n`;
+}
+
+/** What is to be known first, in words. */
+function sentences(who: WhoAnswer, group: Group): string[] {
+  const { requests, awayShare = 0 } = group;
+  const several = new Set(who.groups.map(({ namespace }) => namespace)).size > 1;
+  const name = `${who.host}:${group.port}${several ? ` of namespace ${group.namespace}` : ''}`;
+  const sent =
+    requests === 0 ? 'no requests' : `${requests} requests, ${percent(awayShare)} of them to other IDCs`;
+  return [
+    `${name}, as ${who.idc} sees it: ${servedText(who.idc, group)}.`,
+    takeoverText(group),
+    `In the last ${span(who.intervalMs)}: ${sent}.`,
+    ...heldText(who.idc, group),
+  ].filter((line) => line !== '');
+}
+
+function servedText(idc: string, { served, by, instances }: Group): string {
+  const usable = instances.filter(({ usableAt }) => usableAt > 0).length;
+  const own = `${usable} of ${instances.length} instances here can serve`;
+  switch (served) {
+    case 'here':
+      return `served by ${idc}, ${own}`;
+    case 'away':
+      return `served by ${by}, ${instances.length === 0 ? 'no instance is here' : own}`;
+    case 'nobody':
+      return `NOBODY serves it, ${instances.length === 0 ? 'no instance is here' : own}`;
+    case 'unknown':
+      return 'unknown, as no proxy that could tell was read';
+  }
+}
+
+function takeoverText({ takesOver, next, served }: Group): string {
+  if (served === 'nobody') return '';
+  if (takesOver !== undefined) return `Next: ${takesOver} takes over.`;
+  return next.length === 0
+    ? 'Next: nobody, it does not leave the IDC.'
+    : 'Next: nobody that is known to be able to.';
+}
+
+/** What keeps requests away from their usual way. */
+function heldText(idc: string, group: Group): string[] {
+  const { keepsPercent, evacuations, returningPercent, spillLimit } = group;
+  const keeps = keepsPercent === undefined ? '' : ` ${idc} keeps ${keepsPercent} % of its requests.`;
+  return [
+    evacuations.length === 0 ? '' : `Evacuated by ${evacuations.join(', ')}.${keeps}`,
+    returningPercent === undefined ? '' : `Returning gradually, held at ${returningPercent} %.`,
+    spillLimit === undefined
+      ? ''
+      : `Each ingress gateway takes up to ${spillLimit} concurrent requests from other IDCs.`,
+  ].filter((line) => line !== '');
+}
+
+function header(width: WhoWidth): string[] {
+  const columns = ['TO', 'IDC', 'PRIORITY', 'HEALTH', 'SHARE', 'WHY'];
+  return width === 'wide'
+    ? [...columns.slice(0, 5), 'REQUESTS', 'IN FLIGHT', 'USABLE AT', 'WEIGHT', 'ZONE', 'ENTRY', 'WHY']
+    : columns;
+}
+
+function rows(idc: string, group: Group, width: WhoWidth): string[][] {
+  const row = (host: Host, of: string, priority: number): string[] => {
+    const { address, health, share, requests, active, usableAt, knownTo, weight, zone, name } = host;
+    const first = [address, of, String(priority), health, share === undefined ? '-' : percent(share)];
+    const counts = [String(requests), String(active), `${usableAt} of ${knownTo}`, String(weight)];
+    const wide = width === 'wide' ? [...counts, zone ?? '-', name ?? '-'] : [];
+    return [...first, ...wide, whyText(host) || '-'];
+  };
+  const below = Math.max(0, ...group.instances.map(({ priority }) => priority));
+  return [
+    ...group.instances.map((host) => row(host, idc, host.priority)),
+    ...group.next.flatMap((one) =>
+      one.gateways.length === 0
+        ? [
+            [
+              `ingress of ${one.idc}`,
+              one.idc,
+              String(one.priority + below),
+              one.usable === 'no' ? 'none' : 'unknown',
+              '-',
+            ],
+          ]
+        : one.gateways.map((host) => row(host, one.idc, one.priority + below)),
+    ),
+  ];
+}
+
+/** The reasons, each with the proxies that say so, unless all do. */
+function whyText({ why, knownTo }: Host): string {
+  return why
+    .map(({ reason, at }) =>
+      at.length === knownTo ? reasonWords[reason] : `${reasonWords[reason]} at ${at.join(', ')}`,
+    )
+    .join('; ');
+}
+
+/** How many proxies were read, and which were not. */
+function readText({ proxies: { connected, asked, read, silent } }: WhoAnswer): string[] {
+  const of = connected === asked ? String(connected) : `${connected}, of which ${asked} were asked`;
+  const more = silent.length > silentMax ? [`  and ${silent.length - silentMax} more: -o json`] : [];
+  return [
+    `By ${read} of ${of} connected proxies that have it.`,
+    ...silent.slice(0, silentMax).map(({ node, role, why }) => `! ${node} (${role}) is not read: ${why}`),
+    ...more,
+  ];
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 1_000) / 10} %`;
+}

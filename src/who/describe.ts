@@ -1,0 +1,113 @@
+import type { GroupView } from '../index/view.ts';
+import type { EvacuationStatus } from '../model/evacuation.ts';
+import { isFor } from '../model/evacuation.ts';
+import type { CrossingIdc, GroupPlan } from '../plan/types.ts';
+import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { type HostTotals, judgeHosts, totalHosts } from './hosts.ts';
+import type { GroupReport, HostReport, NextIdc, ProxyReading, ServedBy } from './types.ts';
+
+/** What is known of a Group besides the readings. */
+interface GroupFacts {
+  readonly plan: GroupPlan;
+  readonly view: GroupView;
+  /** The local IDC. */
+  readonly idc: string;
+  readonly evacuations: readonly EvacuationStatus[];
+  /** Percentage taken back in a gradual failback; undefined: none is under way. */
+  readonly returningPercent: number | undefined;
+}
+
+/** Describes one port of a Group by the readings of proxies that have it. */
+export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading[]): GroupReport {
+  const { plan, view } = facts;
+  const callers = readings.filter(({ proxy }) => proxy.role !== 'egress');
+  const near = totalHosts(callers, instancesCluster(plan.group));
+  for (const { endpoints } of plan.instances)
+    for (const { address, port, weight } of endpoints) near.expect(address, port, weight);
+  const far = totalHosts(
+    readings.filter(({ proxy }) => proxy.role === 'egress'),
+    idcsCluster(plan.group),
+  );
+  const all = near.requests + far.requests;
+  const instances = near.reports(all, (address) => entryOf(view, address));
+  const exits = plan.crossing === undefined ? [] : totalHosts(callers, egressCluster).reports(0);
+  const next = (plan.crossing?.idcs ?? []).map((one) => nextIdc(one, far, all));
+  const judged = judge(facts, near, exits, next);
+  const evacuations = evacuationsOf(facts);
+  return {
+    ...{ namespace: plan.namespace, port: plan.group.port, protocol: plan.protocol, ...judged },
+    ...{ requests: all, ...(all === 0 ? {} : { awayShare: far.requests / all }) },
+    ...{ instances, exits, next, evacuations },
+    ...(plan.homeShare === undefined ? {} : { keepsPercent: plan.homeShare }),
+    ...(facts.returningPercent === undefined ? {} : { returningPercent: facts.returningPercent }),
+    ...(plan.spill === undefined ? {} : { spillLimit: plan.spill.limit }),
+    readAt: readings.map(({ proxy }) => proxy.node).sort(),
+  };
+}
+
+function nextIdc({ idc, priority, weight }: CrossingIdc, far: HostTotals, all: number): NextIdc {
+  const gateways = far.reports(all, () => undefined, idc);
+  const requests = gateways.reduce((sum, one) => sum + one.requests, 0);
+  return {
+    ...{ idc, priority: priority + 1, ...(weight === undefined ? {} : { weight }) },
+    usable: far.readings === 0 ? 'unknown' : judgeHosts(gateways),
+    ...{ requests, ...(all === 0 ? {} : { share: requests / all }), gateways },
+  };
+}
+
+/**
+ * Who serves: the instances, unless the Group is evacuated wholly and another IDC can; else the first other
+ * IDC that can, if an egress gateway leads there.
+ */
+function judge(
+  { plan, idc }: GroupFacts,
+  near: HostTotals,
+  exits: readonly HostReport[],
+  next: readonly NextIdc[],
+): Pick<GroupReport, 'served' | 'by' | 'takesOver'> {
+  const here = near.readings === 0 ? 'unknown' : judgeHosts(near.reports(0));
+  const canLeave = exits.length === 0 || exits.some(({ usableAt }) => usableAt > 0);
+  const others = canLeave ? next.filter(({ usable }) => usable === 'yes') : [];
+  const isDoubtful = canLeave && next.some(({ usable }) => usable === 'unknown');
+  const isFirst = here === 'yes' && (plan.homeShare !== 0 || others.length === 0);
+  const order = [
+    ...(isFirst ? [idc] : []),
+    ...others.map((one) => one.idc),
+    ...(here === 'yes' && !isFirst ? [idc] : []),
+  ];
+  const served = servedBy(here, isFirst, others.length > 0, isDoubtful);
+  const [by, takesOver] = served === 'unknown' ? [] : order;
+  return { served, ...(by && { by }), ...(takesOver && { takesOver }) };
+}
+
+function servedBy(
+  here: NextIdc['usable'],
+  isFirst: boolean,
+  canOthers: boolean,
+  isDoubtful: boolean,
+): ServedBy {
+  if (isFirst) return 'here';
+  if (here === 'unknown') return 'unknown';
+  if (canOthers) return 'away';
+  return isDoubtful ? 'unknown' : 'nobody';
+}
+
+/** The WorkloadEntry of an instance, by its address; undefined: an inline endpoint, or several have it. */
+function entryOf({ instances, siblings = [] }: GroupView, address: string): string | undefined {
+  const all = [...instances, ...siblings.flatMap((one) => one.instances)];
+  const names = new Set(
+    all.flatMap((one) => {
+      const isIt = address === one.address || address.replace(/^\[?(.*?)\]?:\d+$/, '$1') === one.address;
+      return isIt && one.ref !== undefined ? [`${one.ref.namespace}/${one.ref.name}`] : [];
+    }),
+  );
+  return names.size === 1 ? [...names][0] : undefined;
+}
+
+/** Evacuations in force of the local IDC that cover the Group. */
+function evacuationsOf({ evacuations, view, idc }: GroupFacts): string[] {
+  return evacuations
+    .filter((one) => one.idc === idc && one.percentNow > 0 && one.endsInMs > 0)
+    .filter((one) => isFor(one, view.host, view.entry.meta.labels))
+    .map(({ name }) => name);
+}
