@@ -246,6 +246,7 @@ const processes: readonly Held[] = [
     'inflationMax = 100;',
   ],
   ['warnings of one kind', '20 in 10 s', 'src/xds/sparse-log.ts', 'linesPerWindow = 20;'],
+  ['warnings of one kind', 'once in 10 min', 'src/xds/sparse-log.ts', 'toldMs = 600_000;'],
   ['compiling a filter', '60 s', 'src/trail/compile-process.ts', 'jobMsMax = 60_000;'],
   ['compiling a filter', '10 s', 'src/trail/filter-keeper.ts', 'retryMs = 10_000;'],
   [
