@@ -1,4 +1,4 @@
-import { didYouMean } from '../base/text/suggest.ts';
+import { closest, didYouMean } from '../base/text/suggest.ts';
 import type { FindingCode } from '../model/finding-codes.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Kind } from '../model/object.ts';
@@ -34,15 +34,24 @@ interface Surroundings {
   readonly idcs: ReadonlySet<string>;
   /** Selectors of the namespace, for a hint if none matches. */
   readonly selectors?: Iterable<Labels>;
+  /** Selectors of all namespaces, for the same. */
+  readonly anywhere?: Iterable<PlacedSelector>;
+}
+
+/** The selector of a ServiceEntry, and its namespace. */
+export interface PlacedSelector {
+  readonly namespace: string;
+  readonly selector: Labels;
 }
 
 /** The disagreements of an instance with its context. `labels`: its own and its metadata's. */
 export function disagreements(
   { address, ports, locality = '', labels }: Pick<WorkloadSpec, 'address' | 'ports' | 'locality' | 'labels'>,
-  { namespace, entries, idcs, selectors = [] }: Surroundings,
+  { namespace, entries, idcs, selectors = [], anywhere = [] }: Surroundings,
 ): Disagreement[] {
   if (entries.length === 0) {
-    const message = `no ServiceEntry in namespace ${namespace} selects it, so it gets no requests: correct the labels.${hintFor(labels, selectors)}`;
+    const near = hintFor(labels, selectors) || namespaceFor(labels, namespace, anywhere);
+    const message = `no ServiceEntry in namespace ${namespace} selects it, so it gets no requests: correct the labels.${near}`;
     return [{ code: 'NotSelected', path: ['labels'], message }];
   }
   // A name may resolve to other addresses in each IDC.
@@ -95,6 +104,21 @@ function hintFor(labels: Labels, selectors: Iterable<Labels>): string {
     if (near !== '') return near.replace(/'(.*)'/, `'${key}: $1'`);
   }
   return '';
+}
+
+/** A namespace with a ServiceEntry that would select the instance; of several the nearest by name. */
+function namespaceFor(labels: Labels, namespace: string, anywhere: Iterable<PlacedSelector>): string {
+  const found = new Set<string>();
+  let looked = 0;
+  for (const { namespace: other, selector } of anywhere) {
+    looked += 1;
+    if (looked > nearMax) break;
+    const pairs = Object.entries(selector);
+    if (other !== namespace && pairs.length > 0 && pairs.every(([key, value]) => labels[key] === value))
+      found.add(other);
+  }
+  const near = closest(namespace, found) ?? [...found].sort()[0];
+  return near === undefined ? '' : ` One in namespace ${near} would: did you mean that namespace?`;
 }
 
 // Limit on comparisons: a large namespace would take long.

@@ -3,6 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
 import { packageVersion } from '../base/package/version.ts';
 import { helpEnd, wrapHelp } from './help-end.ts';
+import { requireAtOnce } from './options/required.ts';
 import { endAtBrokenOutput } from './process/broken-output.ts';
 
 /**
@@ -64,6 +65,7 @@ function programOf(below: readonly Command[]): Command {
       }),
     );
   for (const command of below) program.addCommand(command);
+  requireAtOnce(program);
   wrapHelp(program);
   return program;
 }

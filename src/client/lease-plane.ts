@@ -95,9 +95,11 @@ class LeaseAtPlane {
         const { namespace, name } = this.#instance.key;
         this.#say(`registered ${namespace}/${name}, generation ${this.#life.generation}${this.#at()}`);
         this.#life.isRegistered = true;
+        const { warnings = [] } = answer.body;
         if (this.#isFirst)
           for (const words of warningsOf(answer)) this.#say(`warning${this.#at()}: ${words}`);
-        if (this.#isFirst) void this.#tellConfirmed();
+        // What nothing selects is in no Group: no proxy has it, however many confirm.
+        if (this.#isFirst && !warnings.some(({ code }) => code === 'NotSelected')) void this.#tellConfirmed();
         this.#isFirst = false;
         this.#keeping.onOthers(answer.body.controlPlanes ?? []);
         return true;

@@ -1,9 +1,8 @@
-import { disagreements } from '../agreement/instance.ts';
+import { disagreements, type PlacedSelector } from '../agreement/instance.ts';
 import { viewsOf } from '../model/audience.ts';
 import { compareDeclarations } from '../model/declarations.ts';
 import type { Evacuation } from '../model/evacuation.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
-import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import { covers, isWildcard } from '../model/values/hostname.ts';
@@ -207,8 +206,9 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     disagreementsOf({ namespace, name }) {
       const found = instances.find(namespace, name);
       if (found === undefined) return [];
-      const selectors = found.owners.length > 0 ? [] : selectorsIn(namespace);
-      const around = { namespace, entries: found.owners, idcs: idcNames(), selectors };
+      const anywhere = found.owners.length > 0 ? [] : placedSelectors();
+      const selectors = anywhere.flatMap((one) => (one.namespace === namespace ? [one.selector] : []));
+      const around = { namespace, entries: found.owners, idcs: idcNames(), selectors, anywhere };
       return disagreements(found.instance, around);
     },
     work: () => ({ ...work }),
@@ -218,9 +218,14 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     return new Set([...idcs.values()].map(({ meta }) => meta.name));
   }
 
-  function selectorsIn(namespace: string): Labels[] {
-    return [...entries.values()].flatMap(({ entry: { meta, spec } }) =>
-      meta.namespace === namespace && spec.workloadSelector ? [spec.workloadSelector] : [],
+  function placedSelectors(): PlacedSelector[] {
+    return [...entries.values()].flatMap(
+      ({
+        entry: {
+          meta,
+          spec: { workloadSelector: selector },
+        },
+      }) => (selector ? [{ namespace: meta.namespace, selector }] : []),
     );
   }
 

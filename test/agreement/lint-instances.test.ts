@@ -72,6 +72,18 @@ t.test('an instance that nothing selects, with what it was probably meant to be'
   );
 });
 
+t.test('an instance of another namespace than the ServiceEntry that would select it', async (t) => {
+  const lost = { ...workload('w'), metadata: { name: 'w', namespace: 'shopp' } };
+  const [found] = await told(t, ...two, service('s', 'a.example'), workload('v'), lost);
+  t.match(found, /no ServiceEntry in namespace shopp selects it.* One in namespace shop would: did you mean/);
+  const other = {
+    ...workload('w', { labels: { app: 'cart' } }),
+    metadata: { name: 'w', namespace: 'shopp' },
+  };
+  const [none] = await told(t, ...two, service('s', 'a.example'), workload('v'), other);
+  t.match(none, /correct the labels\.$/, 'the control: its labels are those of nobody');
+});
+
 t.test('a single address may be written as a prefix', async (t) => {
   const tcp = (address: string) => ({
     addresses: [address],

@@ -139,6 +139,9 @@ t.test('probable mistakes are reported: an unknown Group and port name', async (
   await one.said(
     /warning: labels: no ServiceEntry in namespace shop selects it.* Did you mean 'app: echo'\?/,
   );
+  // Where something selects it this is said within milliseconds.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  t.notMatch(one.err(), /every proxy has it/);
   one.child.kill('SIGTERM');
   await one.ended;
   const labels = { app: 'echo' };
@@ -152,6 +155,14 @@ t.test('probable mistakes are reported: an unknown Group and port name', async (
   ]);
   t.equal(reply.body.warnings.length, 1, 'without a locality it stands with its control plane');
   await mesh.api('DELETE', '/shop/named');
+});
+
+t.test('a registration in a namespace that nobody declares names the one that was meant', async (t) => {
+  const one = { address: '127.0.0.1', ports: { http: 1 }, labels: { app: 'echo' } };
+  t.match((await mesh.api('PUT', '/shopp/lost', one)).body.warnings, [
+    { code: 'NotSelected', message: /One in namespace shop would: did you mean that namespace\?$/ },
+  ]);
+  await mesh.api('DELETE', '/shopp/lost');
 });
 
 t.test('a registration for another IDC gets a warning that nobody there learns of it', async (t) => {

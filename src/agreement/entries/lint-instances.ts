@@ -1,6 +1,6 @@
 import type { Labels } from '../../model/meta.ts';
 import type { ServiceEntry, WorkloadEntry } from '../../model/service.ts';
-import { type Disagreement, disagreements, isInside, lackOf } from '../instance.ts';
+import { type Disagreement, disagreements, isInside, lackOf, type PlacedSelector } from '../instance.ts';
 import { lazy } from '../lazy.ts';
 import type { Lint } from '../lint.ts';
 
@@ -63,7 +63,7 @@ function isSame(one: Around, other: Around): boolean {
 function workloadCheck(entries: readonly ServiceEntry[], idcs: ReadonlySet<string>) {
   const selectors = lazy(() => selectorsOf(entries));
   return (object: WorkloadEntry): readonly Lint[] => {
-    const { byLabel, byNamespace } = selectors();
+    const { byLabel, byNamespace, anywhere } = selectors();
     const { namespace } = object.meta;
     const labels = { ...object.spec.labels, ...object.meta.labels };
     const selecting = Object.entries(labels).flatMap((label) =>
@@ -71,7 +71,8 @@ function workloadCheck(entries: readonly ServiceEntry[], idcs: ReadonlySet<strin
         matches(spec.workloadSelector ?? {}, labels),
       ),
     );
-    const around = { namespace, entries: selecting, idcs, selectors: byNamespace.get(namespace) ?? [] };
+    const own = byNamespace.get(namespace) ?? [];
+    const around = { namespace, entries: selecting, idcs, selectors: own, anywhere };
     const lints = disagreements({ ...object.spec, labels }, around).map(({ code, path, message }) => ({
       code,
       object,
@@ -89,14 +90,16 @@ const none: readonly Lint[] = [];
 function selectorsOf(entries: readonly ServiceEntry[]) {
   const byLabel = new Map<string, ServiceEntry[]>();
   const byNamespace = new Map<string, Labels[]>();
+  const anywhere: PlacedSelector[] = [];
   for (const entry of entries) {
     const { workloadSelector } = entry.spec;
     const [first] = Object.entries(workloadSelector ?? {});
     if (first === undefined || workloadSelector === undefined) continue;
     add(byLabel, JSON.stringify([entry.meta.namespace, ...first]), entry);
     add(byNamespace, entry.meta.namespace, workloadSelector);
+    anywhere.push({ namespace: entry.meta.namespace, selector: workloadSelector });
   }
-  return { byLabel, byNamespace };
+  return { byLabel, byNamespace, anywhere };
 }
 
 function lintEntry(object: ServiceEntry, idcs: ReadonlySet<string>): Lint[] {
