@@ -71,7 +71,7 @@ export function matchesLabels(selector: Labels, labels: Labels): boolean {
 }
 
 /** The labels of a WorkloadEntry: its spec's and its metadata's, which win, as in Istio. */
-function labelsOf({ meta, spec }: WorkloadEntry): Labels {
+export function labelsOf({ meta, spec }: WorkloadEntry): Labels {
   return { ...spec.labels, ...meta.labels };
 }
 

@@ -12,12 +12,12 @@ const run = promisify(execFile);
 t.test('what becomes of a registration comes back to it', { timeout: 300_000 }, async (t) => {
   const mesh = await startRegisteringMesh();
   t.teardown(() => mesh.close());
-  const instance = (labels: Record<string, string>) => ({
-    ...{ address: '10.1.0.1', ports: {}, labels, ttl: '1h' },
+  const instance = (labels: Record<string, string>, address = '10.1.0.1') => ({
+    ...{ address, ports: {}, labels, ttl: '1h' },
   });
   const statusOf = async (name: string) => (await mesh.api('GET', `/shop/${name}`)).body.status;
   await mesh.api('PUT', '/shop/lost', instance({ app: 'nobody' }));
-  await mesh.api('PUT', '/shop/found', instance({ app: 'echo' }));
+  await mesh.api('PUT', '/shop/found', instance({ app: 'echo' }, '10.1.0.2'));
   await until('it is told that nothing selects it', async () => (await statusOf('lost')) !== undefined);
   t.match(await statusOf('lost'), {
     inForce: true,

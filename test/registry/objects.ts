@@ -6,13 +6,14 @@ export interface RawObject {
   readonly spec: { readonly [key: string]: unknown };
 }
 
-/** A good WorkloadEntry in the namespace `shop`. */
+/** A good WorkloadEntry in the namespace `shop`; its address follows the number at the end of its name. */
 export function workload(name: string, spec: Record<string, unknown> = {}): RawObject {
+  const place = 1 + (Number(/\d+$/.exec(name)?.[0] ?? 0) % 250);
   return {
     apiVersion: 'networking.istio.io/v1',
     kind: 'WorkloadEntry',
     metadata: { name, namespace: 'shop' },
-    spec: { address: '10.1.0.1', labels: { app: 'checkout' }, locality: 'sh-a/zone-1', ...spec },
+    spec: { address: `10.1.0.${place}`, labels: { app: 'checkout' }, locality: 'sh-a/zone-1', ...spec },
   };
 }
 
@@ -33,15 +34,16 @@ export function service(name: string, host: string, spec: Record<string, unknown
   };
 }
 
-/** A good Idc. */
+/** A good Idc; those whose names end in other letters have other addresses. */
 export function idc(name: string): RawObject {
+  const network = `10.0.${Math.abs((name.codePointAt(name.length - 1) ?? 0) - 97) % 256}`;
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Idc',
     metadata: { name },
     spec: {
-      ingress: [{ address: '10.0.0.1', edgePort: 8080, peerPort: 15443 }],
-      egress: [{ address: '10.0.0.2', sidecarPort: 15444, ingressPort: 15445 }],
+      ingress: [{ address: `${network}.1`, edgePort: 8080, peerPort: 15443 }],
+      egress: [{ address: `${network}.2`, sidecarPort: 15444, ingressPort: 15445 }],
     },
   };
 }
