@@ -66,6 +66,8 @@ export function isInside({ spec }: ServiceEntry): boolean {
 
 function unknownPorts(ports: WorkloadSpec['ports'], entries: readonly ServiceEntry[]): Disagreement[] {
   const known = new Set(entries.flatMap(({ spec }) => spec.ports.map(({ name }) => name)));
+  // A ServiceEntry without ports is told as that.
+  if (known.size === 0) return [];
   const [entry] = entries;
   return Object.keys(ports).flatMap((name): Disagreement[] => {
     if (known.has(name) || entry === undefined) return [];

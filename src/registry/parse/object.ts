@@ -8,6 +8,7 @@ import { configKind, ownApiVersion } from '../../model/values/api-version.ts';
 import type { PathPart } from '../../model/values/field-path.ts';
 import { type Fault, hasErrors, show } from './fault.ts';
 import { Fields } from './fields.ts';
+import { firstFaults } from './first-faults.ts';
 import { foreignKind } from './foreign.ts';
 import { parseDestinationRule } from './istio/destination-rule.ts';
 import { parseServiceEntry } from './istio/service-entry.ts';
@@ -63,10 +64,15 @@ export const kindNames = Object.keys(kinds) as Kind[];
 const rootFields: readonly string[] = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
 /**
- * Parses one object from YAML or JSON. All errors are found at once; never throws. `origin`: its location,
- * for `meta.origin`.
+ * Parses one object from YAML or JSON. All errors are found at once, without those that follow from others;
+ * never throws. `origin`: its location, for `meta.origin`.
  */
 export function parseObject(raw: unknown, origin: string): Parsed {
+  const parsed = parseWhole(raw, origin);
+  return { ...parsed, faults: firstFaults(parsed.faults) };
+}
+
+function parseWhole(raw: unknown, origin: string): Parsed {
   const faults: Fault[] = [];
   if (!isMap(raw)) {
     const message = `must be a mapping with apiVersion, kind, metadata and spec, not ${show(raw)}.`;

@@ -34,6 +34,11 @@ const broken = (name: string, spec: Record<string, unknown>): string => {
 const mistakes: readonly (readonly [what: string, file: string, text: string | Buffer])[] = [
   ['an Idc', 'idc-b', broken('idc-b', { ingress: 'none' })],
   ['a ServiceEntry', 'entry', broken('entry', { ports: [{ number: 0, name: 'http', protocol: 'HTTP' }] })],
+  ['a list that is none', 'entry', broken('entry', { hosts: 'a.example' })],
+  ['a word that nobody knows', 'entry', broken('entry', { resolution: 'STATIKC' })],
+  ['a label that is no text', 'entry', broken('entry', { workloadSelector: { labels: { app: 7 } } })],
+  ['labels that are none', 'entry', broken('entry', { workloadSelector: { labels: 'app' } })],
+  ['a balancer that is none', 'rule', broken('rule', { trafficPolicy: { loadBalancer: 'RANDOM' } })],
   ['a WorkloadEntry', 'first', broken('first', { weight: -1 })],
   ['a DestinationRule', 'rule', broken('rule', { host: 7 })],
   ['a DrGroup', 'group', broken('group', { hosts: 7 })],

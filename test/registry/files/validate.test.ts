@@ -30,7 +30,7 @@ t.test('what is found is told by file, line and column, whatever found it', asyn
   const folder = new TestFolder(t);
   folder.write(
     'b.yaml',
-    toYaml(workload('w2'), service('s', 'a.example', { resolution: 'x' }), workload('w1')),
+    toYaml(workload('w2'), service('s', 'a.example', { resolution: 'x' }), workload('w1', { weight: -1 })),
   );
   folder.write('a.yaml', toYaml(workload('w3', { weight: -1, address: '' }), idc('A')));
   const { out } = await run(folder.path, 'text');

@@ -106,7 +106,8 @@ function parsePorts(spec: Fields): ServicePort[] {
     if (number === undefined || name === undefined || protocol === undefined) continue;
     ports.push({ number, name, protocol, ...(targetPort === undefined ? {} : { targetPort }) });
   }
-  if (!spec.has('ports')) spec.warn('no ports: the hosts get no routes. Give at least one.', 'ports');
+  if (!spec.has('ports') || (Array.isArray(spec.raw.ports) && spec.raw.ports.length === 0))
+    spec.warn('no ports: the hosts get no routes. Give at least one.', 'ports');
   return ports;
 }
 
@@ -116,7 +117,8 @@ function parseSelector(spec: Fields): Labels | undefined {
   fields.checkKnown(selectorFields);
   const labels = fields.labels('labels');
   checkLabels(fields, 'labels', labels);
-  if (Object.keys(labels).length === 0) {
+  const { labels: written } = fields.raw;
+  if (written === undefined || written === null || (isMap(written) && Object.keys(written).length === 0)) {
     fields.error(
       'selects nothing in particular: name at least one label, or every workload would serve these hosts.',
       'labels',
