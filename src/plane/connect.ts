@@ -152,7 +152,10 @@ function observeReadiness(
     onWaiting(waitingFor, forMs) {
       const why = reasons();
       const fields = { waitingFor, forMs: Math.round(forMs), ...(why.length > 0 ? { why } : {}) };
-      logger.info('not ready', fields);
+      // Filters come by themselves; about the rest somebody has to do something.
+      const isStuck = why.length > 0 && waitingFor.some((name) => name !== 'filters');
+      if (isStuck) logger.warn('not ready', fields);
+      else logger.info('not ready', fields);
     },
   });
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type AdminServer, serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { silentLogger } from '../../src/base/log.ts';
+import { type LogFields, silentLogger } from '../../src/base/log.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { idc, service } from '../registry/objects.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
@@ -44,4 +44,22 @@ t.test('an admin address in use ends the start', async (t) => {
     onListening: () => Promise.reject(new Error('the port is taken')),
   });
   await t.rejects(refused, /the port is taken/);
+});
+
+t.test('an IDC that the registry lacks is a warning that names those that it has', async (t) => {
+  const warned = async (own: string) => {
+    const lines: (LogFields | undefined)[] = [];
+    const warn = (message: string, fields?: LogFields) =>
+      void (message === 'not ready' && lines.push(fields));
+    const plane = await startControlPlane({
+      ...{ idc: own, sources: [createRawSource([idc('sh-a'), idc('sh-b')])], hopLimit: 1 },
+      ...{ xds: { address: '127.0.0.1', port: 0 }, clock: systemClock, logger: { ...silentLogger, warn } },
+    });
+    t.teardown(() => plane.close());
+    await until('it is ready, or warns', () => plane.readiness().ready || lines.length > 0);
+    return lines;
+  };
+  const why = /^Idc sh-x: the registry has sh-a, sh-b: correct --idc.* Did you mean 'sh-a'\?$/;
+  t.match((await warned('sh-x')).at(-1), { why: [why] });
+  t.same(await warned('sh-a'), [], 'the control: there is nothing to do');
 });

@@ -1,7 +1,9 @@
+import { statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { siblingUrl } from '../../base/files/sibling.ts';
+import { noFile } from '../../base/system-error.ts';
 import type { Commit, Opened, StoreAnswer } from './lease-worker.ts';
 
 /** Rows on disk, written by a thread, so that waiting for the disk does not delay pushes. */
@@ -24,6 +26,11 @@ const busyPauseMs = 50;
 /** Opens the file, or creates it. Throws MeshError `unavailable` with what to do. */
 export async function openLeaseStore(file: string, clock: Clock): Promise<LeaseStore> {
   const since = clock.now();
+  const odd = whyNoFile(file);
+  if (odd !== undefined)
+    throw new MeshError('unavailable', `the registrations in ${file} cannot be opened: ${odd}`, {
+      ref: file,
+    });
   for (;;) {
     const { worker, answer } = await start(file);
     if ('rows' in answer) return createStore(worker, answer, file);
@@ -37,6 +44,13 @@ export async function openLeaseStore(file: string, clock: Clock): Promise<LeaseS
       ref: file,
     });
   }
+}
+
+/** Why SQLite cannot open it, where its own words would not say so. */
+function whyNoFile(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return undefined;
+  return found.isDirectory() ? 'it is a folder; name a file, which is created' : noFile;
 }
 
 function advice({ code, message }: { code: string; message: string }): string {

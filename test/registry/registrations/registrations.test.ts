@@ -48,6 +48,17 @@ t.test('before it is open it does not report an empty list', async (t) => {
   await t.rejects(source.submit(register('a')), unavailable);
 });
 
+t.test('what is no file is refused in words', async (t) => {
+  const folder = t.testdir();
+  const refused = (file: string, message: RegExp) =>
+    t.rejects(open(t, file), { code: 'unavailable', message });
+  await refused(
+    folder,
+    /^the registrations in .* cannot be opened: it is a folder; name a file, which is created$/,
+  );
+  await refused('/dev/null', /cannot be opened: it is a pipe, a socket or a device/);
+});
+
 t.test('each operation that changes something is a line of the log, and no other', async (t) => {
   const lines: object[] = [];
   const { source } = await open(t, newFile(t), {
