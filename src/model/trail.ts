@@ -25,7 +25,7 @@ export const overloadedOutcome = 'overloaded';
  * processed.
  */
 export const spillLimitOutcome = 'spill-limit';
-/** Outcome of a sidecar's own 404: the host belongs to no Group that it calls. */
+/** Outcome of the own 404 of a sidecar or an edge: the host belongs to no Group that it calls or has. */
 export const unknownHostOutcome = 'unknown-host';
 /** Outcome of a sidecar's own 403: the resolved address of a host named by a request is refused. */
 export const refusedAddressOutcome = 'refused-address';

@@ -95,6 +95,22 @@ t.test('clients at the edge get a plain 404', async (t) => {
   t.equal(answer.status, 404);
   t.equal(answer.headers[outcomeHeader], undefined);
   t.equal(answer.body, '');
+  await until('the access log says why', () => {
+    const lines = readFileSync(join(logs, 'sh-a-ingress.log'), 'utf8').trim().split('\n');
+    return lines
+      .map((line) => JSON.parse(line))
+      .some(
+        (line) =>
+          line.listener === 'edge' && line.authority === 'nobody.test' && line.outcome === 'unknown-host',
+      );
+  });
+  const tunnel = await rawExchange(world.edge, 'CONNECT far.test:80 HTTP/1.1\r\nHost: far.test:80\r\n\r\n');
+  t.equal(tunnel.status, 404, 'the control: a host that is declared, and has no route for this');
+  await until('the access log says nothing of it', () => {
+    const lines = readFileSync(join(logs, 'sh-a-ingress.log'), 'utf8').trim().split('\n');
+    const [line] = lines.map((one) => JSON.parse(one)).filter(({ method }) => method === 'CONNECT');
+    return line !== undefined && line.outcome !== 'unknown-host';
+  });
 });
 
 t.test('between IDCs an unknown Group is a 503, so that others are tried', async (t) => {
@@ -135,6 +151,8 @@ t.test('at the edge', async (t) => {
   const answer = await ask();
   t.equal(answer.status, 503);
   t.strictSame(own(answer.headers), [outcomeHeader]);
+  const unknown = await get(world.edge, '/', { host: 'nobody.test' });
+  t.match([unknown.status, unknown.headers[outcomeHeader]], [404, 'unknown-host']);
 });
 
 t.test('an application’s own 404 is its own', async (t) => {

@@ -13,6 +13,7 @@ import {
   overloadedOutcome,
   refusedAddressOutcome,
   spillLimitOutcome,
+  unknownHostOutcome,
   unsentHeader,
 } from '../../model/trail.ts';
 import type { ListenerRole } from '../../plan/types.ts';
@@ -143,6 +144,14 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
     ];
     mappers.push({ filter: flagged(full), headers_to_add: taken });
   }
+  // Envoy's own 404. A host that is declared has no route for CONNECT alone.
+  if (role === 'edge')
+    mappers.push({
+      filter: {
+        and_filter: { filters: [flagged(unknownGroup), celFilter("request.method != 'CONNECT'")] },
+      },
+      headers_to_add: [setHeader(outcomeHeader, unknownHostOutcome)],
+    });
   if (inMesh) {
     mappers.push({
       filter: flagged(unknownGroup),
