@@ -13,7 +13,7 @@ import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 // Who serves a host, while its instances die: what is said is what each Envoy's own /clusters says.
 
 /** An instance that answers its name, and may go and come back. */
-async function instance(name: string) {
+async function instance(name: string, status = 200) {
   const at: ListenAddress = await freeAddress();
   let server: Server | undefined;
   const down = () => {
@@ -22,7 +22,8 @@ async function instance(name: string) {
   };
   const up = () =>
     new Promise<void>((resolve) => {
-      server = createServer((_, response) => response.end(name)).listen(at.port, at.address, resolve);
+      server = createServer((_, response) => response.writeHead(status).end(name));
+      server.listen(at.port, at.address, resolve);
     });
   t.teardown(down);
   await up();
@@ -30,6 +31,7 @@ async function instance(name: string) {
 }
 
 const [first, second, away] = [await instance('first'), await instance('second'), await instance('away')];
+const sick = await instance('sick', 503);
 const instances = [
   { idc: 'sh-a', at: first.at },
   { idc: 'sh-a', at: second.at },
@@ -41,6 +43,8 @@ const world = await startIdcs({
   groups: [
     { name: 'one', instances, health: '/' },
     { name: 'here', instances: [{ idc: 'sh-a', at: first.at }] },
+    // Nothing checks them: who fails is ejected for what it answers.
+    { name: 'sick', instances: [first, sick].map(({ at }) => ({ idc: 'sh-a', at })) },
   ],
 });
 t.teardown(() => world.close());
@@ -173,6 +177,19 @@ t.test('all instances serve, and the shares are those of the requests', async (t
   t.match(told.out, /By 3 of 3 connected proxies that have it\./);
 });
 
+t.test('an instance is ejected for its answers at the proxy that had them', async (t) => {
+  let host: HostReport | undefined;
+  await until('it is ejected', async () => {
+    for (let i = 0; i < 10; i++) await get(world.outbound, '/', { host: 'sick.test' });
+    const { groups } = await a.plane.who('sick.test', 0);
+    host = groups[0]?.instances.find(({ address }) => address === sick.address);
+    return host?.why.some(({ reason }) => reason === 'ejected') === true;
+  });
+  t.match(host, { health: 'mixed', knownTo: 2, usableAt: 1, why: [{ reason: 'ejected', at: ['caller'] }] });
+  const flags = await flagsAt('caller', 'instances/sick.test:80');
+  t.match(flags.get(sick.address), /failed_outlier_check/);
+});
+
 t.test('one instance is dead', async () => {
   first.down();
   const group = await compared(({ instances: all }) => usable(all).join() === second.address);
@@ -242,7 +259,7 @@ t.test('what cannot be told is said', async (t) => {
   t.equal(wrong.code, 2);
   t.match(
     wrong.err,
-    /the registry of sh-a declares no host 'ome\.test': it has 2 hosts\. Did you mean 'one\.test'\?/,
+    /the registry of sh-a declares no host 'ome\.test': it has 3 hosts\. Did you mean 'one\.test'\?/,
   );
   const port = await who('one.test:81');
   t.equal(port.code, 2);
