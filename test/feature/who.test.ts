@@ -190,6 +190,27 @@ t.test('an instance is ejected for its answers at the proxy that had them', asyn
   t.match(flags.get(sick.address), /failed_outlier_check/);
 });
 
+t.test('an evacuated IDC is the last resort', async (t) => {
+  const expires = new Date(Date.now() + 3_600_000).toISOString();
+  const evacuation = (percent: number) =>
+    `{apiVersion: isthmus.dev/v1alpha1, kind: Evacuation, metadata: {name: works}, spec: {idc: sh-a, percent: ${percent}, expires: '${expires}'}}`;
+  a.save('evacuation.yaml', evacuation(100));
+  const group = await compared(
+    ({ instances: all }) => all.length === 2 && all.every(({ health }) => health === 'degraded'),
+  );
+  t.match(group, { served: 'away', by: 'sh-b', takesOver: 'sh-a', keepsPercent: 0, evacuations: ['works'] });
+  t.match(group.instances, [{ why: [{ reason: 'last-resort' }] }, { why: [{ reason: 'last-resort' }] }]);
+  a.save('evacuation.yaml', evacuation(30));
+  await until('the rest serves', async () =>
+    (await seen(a)).instances.every(({ health }) => health === 'healthy'),
+  );
+  const told = await who('one.test', '--for', '0');
+  t.equal(told.code, 0, told.err);
+  t.match(told.out, /Evacuated by works\. sh-a keeps 70 % of its requests\./);
+  a.save('evacuation.yaml', '');
+  await until('it is over', async () => (await seen(a)).keepsPercent === undefined);
+});
+
 t.test('one instance is dead', async () => {
   first.down();
   const group = await compared(({ instances: all }) => usable(all).join() === second.address);
