@@ -119,7 +119,7 @@ const stepMsMax = 100;
 /** 100 Groups that may leave sh-a together, and so many sidecars that use them. */
 function groupsOnTheMove(streams: number) {
   const index = createIndex({ idc: 'sh-a' });
-  const planner = createPlanner({ own: 'sh-a', hopLimit: 1, loopPrevention: 'on' });
+  const planner = createPlanner({ localIdc: 'sh-a', hopLimit: 1, loopPrevention: 'on' });
   const catalog = new Catalog();
   const numbers = Array.from({ length: 100 }, (_, i) => i);
   const endpoints = (i: number) =>
@@ -130,7 +130,7 @@ function groupsOnTheMove(streams: number) {
   const shop = drGroup('shop', numbers.map(hostOf));
   index.apply(upserts(idc('sh-a'), idc('sh-b'), shop, ...numbers.map(group)));
   const { idcs, groups } = index.view();
-  catalog.surround(idcs, { own: idcs.get('sh-a'), filters: {} });
+  catalog.updateContext(idcs, { localIdc: idcs.get('sh-a'), filters: {} });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
   catalog.update(planner.update(index.view(), all, 0));
   const hub = newHub();

@@ -1,8 +1,8 @@
 import { pushesMax } from '../../src/delivery/ledger.ts';
 import { refusedLimits } from '../../src/delivery/refused-streams.ts';
-import { goneLimits } from '../../src/delivery/roster.ts';
+import { disconnectedLimits } from '../../src/delivery/roster.ts';
 import { departedLimits } from '../../src/registry/registrations/departed.ts';
-import { spareMax } from '../../src/registry/registrations/journal.ts';
+import { removedKeysMax } from '../../src/registry/registrations/journal.ts';
 import { readNamesMax } from '../../src/xds/state/name-sets.ts';
 import { removedMax } from '../../src/xds/state/snapshot.ts';
 import { unsettledMax, unsettledMs } from '../../src/xds/state/unsettled.ts';
@@ -25,7 +25,7 @@ const tables: readonly Filling[] = [
   { what: 'removed resources, for who is behind', gauge: 'xds_level removedResources', most: removedMax },
   {
     ...{ what: 'proxies that are gone', gauge: 'xds_level goneNodes' },
-    ...{ most: goneLimits.nodesMax, ageMs: goneLimits.keptMs },
+    ...{ most: disconnectedLimits.nodesMax, ageMs: disconnectedLimits.keptMs },
   },
   {
     ...{ what: 'clients that were refused', gauge: 'xds_level refusedClients' },
@@ -37,7 +37,7 @@ const tables: readonly Filling[] = [
   },
   {
     ...{ what: 'changes for other control planes', gauge: 'registrations_remembered changes' },
-    most: spareMax,
+    most: removedKeysMax,
   },
   {
     ...{ what: 'proxies that left unsettled', gauge: 'xds_level unsettled' },

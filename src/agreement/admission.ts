@@ -10,7 +10,7 @@ export function namesOf(object: MeshObject): readonly string[] {
 }
 
 /** The names that a rejected object wants, each with the key of the object that has it. */
-export type Taken = ReadonlyMap<string, string>;
+export type TakenNames = ReadonlyMap<string, string>;
 
 /**
  * Decides which candidates, the new versions of objects by key and in order, may have the names that they
@@ -25,8 +25,8 @@ export function resolveNames(
   candidates: ReadonlyMap<string, MeshObject>,
   owners: ReadonlyMap<string, string>,
   isStanding: (key: string) => boolean,
-): Map<string, Taken> {
-  const rejected = new Map<string, Taken>();
+): Map<string, TakenNames> {
+  const rejected = new Map<string, TakenNames>();
   const active = new Map<string, readonly string[]>();
   for (const [key, object] of candidates) active.set(key, namesOf(object));
   for (let again = true; again; ) {
@@ -65,7 +65,7 @@ interface Objection {
 /** What `object` lacks of its names; `describe` words the object that has them. */
 export function nameObjections(
   object: MeshObject,
-  taken: Taken,
+  taken: TakenNames,
   describe: (key: string) => string,
 ): Objection[] {
   return [...taken].map(([host, owner]) => ({

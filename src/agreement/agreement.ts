@@ -4,7 +4,7 @@ import type { DrGroup } from '../model/idc.ts';
 import type { Kind, MeshObject } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import type { PathPart } from '../model/values/field-path.ts';
-import { covers, isWildcard, meaningsOf } from '../model/values/hostname.ts';
+import { isWildcard, meaningsOf, patternCovers } from '../model/values/hostname.ts';
 import { lintConflicts, lintIdcs } from './conflicts.ts';
 import { lintByName } from './entries/lint-by-name.ts';
 import { lintNames } from './entries/lint-dns.ts';
@@ -29,7 +29,7 @@ import { lintTraffic } from './traffic/lint-traffic.ts';
 import { lintZones } from './traffic/lint-zone.ts';
 
 /** What is looked at. */
-export interface Looked {
+export interface AgreementInput {
   /** The objects in force. */
   readonly objects: Iterable<MeshObject>;
   /** Objects that are not in force for a fault of their own, as far as they can be read; none by default. */
@@ -38,7 +38,7 @@ export interface Looked {
    * Kinds of which an object may be missing for a fault of its own: that it is not there says nothing. None
    * by default.
    */
-  readonly doubtful?: ReadonlySet<Kind>;
+  readonly incompleteKinds?: ReadonlySet<Kind>;
   /** Milliseconds since the Unix epoch. */
   readonly wallMs: number;
   /** What an earlier look found of instances, for one that looks again and again; nothing by default. */
@@ -55,18 +55,18 @@ const noKinds: ReadonlySet<Kind> = new Set();
  * All that is allowed between objects and has no effect, or not the one that was meant. The same objects give
  * the same findings, whoever asks.
  */
-export function checkAgreement(looked: Looked): Lint[] {
-  return [...agreementChecks(looked)].flat();
+export function checkAgreement(input: AgreementInput): Lint[] {
+  return [...agreementChecks(input)].flat();
 }
 
 /** The same, a part at a time: who has other things to do does them in between. */
-export function* agreementChecks(looked: Looked): Generator<Lint[]> {
-  const { drafts = noDrafts, doubtful = noKinds, wallMs } = looked;
-  const objects = [...looked.objects];
-  const isTold = ({ lacks = [] }: Lint) => !lacks.some((kind) => doubtful.has(kind));
+export function* agreementChecks(input: AgreementInput): Generator<Lint[]> {
+  const { drafts = noDrafts, incompleteKinds = noKinds, wallMs } = input;
+  const objects = [...input.objects];
+  const isTold = ({ lacks = [] }: Lint) => !lacks.some((kind) => incompleteKinds.has(kind));
   const mesh = createMesh(objects, wallMs);
   yield [];
-  for (const found of lintMesh(mesh, looked.knownInstances)) yield found.filter(isTold);
+  for (const found of lintMesh(mesh, input.knownInstances)) yield found.filter(isTold);
   if (drafts.size === 0) return;
   for (const found of lintMesh(createMesh([...objects, ...drafts.keys()], wallMs)))
     yield found.filter((lint) => isOfDraft(lint, drafts) && isTold(lint));
@@ -129,7 +129,7 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
   const byName = [...groups].sort((a, b) => compareText(a.meta.name, b.meta.name));
   for (const group of byName) {
     for (const [index, host] of group.spec.hosts.entries()) {
-      if (isWildcard(host) ? [...hosts].some((one) => covers(host, one)) : hosts.has(host)) continue;
+      if (isWildcard(host) ? [...hosts].some((one) => patternCovers(host, one)) : hosts.has(host)) continue;
       const message = `no ServiceEntry declares ${host}: correct it, or add the ServiceEntry.${didYouMean(host, suggestible(hosts))}`;
       lints.push({
         code: 'UnknownHost',
@@ -175,7 +175,7 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
 function lintRules({ entries, rules }: Mesh): Lint[] {
   const hosts = new Set(entries.flatMap(({ spec }) => spec.hosts));
   const covered = (pattern: string) =>
-    isWildcard(pattern) ? [...hosts].some((host) => covers(pattern, host)) : hosts.has(pattern);
+    isWildcard(pattern) ? [...hosts].some((host) => patternCovers(pattern, host)) : hosts.has(pattern);
   return rules
     .filter(({ meta, spec }) => !meaningsOf(spec.host, meta.namespace).some(covered))
     .map((object) => ({

@@ -18,14 +18,14 @@ export interface Disagreement {
  * The kind of object whose absence each code reports; the object may be missing because of an error of its
  * own.
  */
-export const lackOf: Readonly<Partial<Record<Disagreement['code'], Kind>>> = {
+export const missingKinds: Readonly<Partial<Record<Disagreement['code'], Kind>>> = {
   NotSelected: 'ServiceEntry',
   UnknownPort: 'ServiceEntry',
   UnknownLocality: 'Idc',
 };
 
 /** The context of an instance. */
-interface Surroundings {
+interface InstanceContext {
   /** The namespace, for messages. */
   readonly namespace: string;
   /** The ServiceEntries that it is an instance of. */
@@ -47,7 +47,7 @@ export interface PlacedSelector {
 /** The disagreements of an instance with its context. `labels`: its own and its metadata's. */
 export function disagreements(
   { address, ports, locality = '', labels }: Pick<WorkloadSpec, 'address' | 'ports' | 'locality' | 'labels'>,
-  { namespace, entries, idcs, selectors = [], anywhere = [] }: Surroundings,
+  { namespace, entries, idcs, selectors = [], anywhere = [] }: InstanceContext,
 ): Disagreement[] {
   if (entries.length === 0) {
     const near = hintFor(labels, selectors) || namespaceFor(labels, namespace, anywhere);
@@ -55,12 +55,12 @@ export function disagreements(
     return [{ code: 'NotSelected', path: ['labels'], message }];
   }
   // A name may resolve to other addresses in each IDC.
-  const isLocated = entries.some(isInside) && !(locality === '' && addressKind(address) === 'dns');
+  const isLocated = entries.some(belongsToIdc) && !(locality === '' && addressKind(address) === 'dns');
   return [...unknownPorts(ports, entries), ...(isLocated ? localityOf(locality, idcs) : [])];
 }
 
 /** Whether a ServiceEntry's instances belong to an IDC: external hosts are reached from anywhere. */
-export function isInside({ spec }: ServiceEntry): boolean {
+export function belongsToIdc({ spec }: ServiceEntry): boolean {
   return spec.location === 'MESH_INTERNAL' || !spec.resolution.startsWith('DNS');
 }
 

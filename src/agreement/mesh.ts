@@ -4,8 +4,8 @@ import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/service.ts';
-import { covers as coversHost, isWildcard } from '../model/values/hostname.ts';
-import { byHost } from './entries/lint-hosts.ts';
+import { patternCovers as coversHost, isWildcard } from '../model/values/hostname.ts';
+import { entriesByHost } from './entries/lint-hosts.ts';
 import { lazy } from './lazy.ts';
 
 /** All objects by kind, and who is for whom: looked up, so that a check costs what it finds. */
@@ -41,7 +41,7 @@ export function createMesh(objects: Iterable<MeshObject>, wallMs: number): Mesh 
   const entries = all.filter((object) => object.kind === 'ServiceEntry');
   const workloads = all.filter((object) => object.kind === 'WorkloadEntry');
   const groups = all.filter((object) => object.kind === 'DrGroup');
-  const hosts = byHost(entries);
+  const hosts = entriesByHost(entries);
   const coverage = lazy(() => coverageOf(groups, entries, hosts));
   const selection = lazy(() => selectionOf(workloads));
   return {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { filesMax } from '../base/files/open-files.ts';
-import { type Holder, peerOf, Slots } from '../base/slots.ts';
+import { FairSlots, peerOfAddress, type SlotHolder } from '../base/fair-slots.ts';
+import { openFilesMax } from '../base/files/open-files.ts';
 import { rawRefusal } from './refusal.ts';
 
 /** Limits of clients of the admin address. Times in milliseconds. */
@@ -19,7 +19,7 @@ export interface AdminLimits {
 /** docs/defaults.md lists them. The wait for slow proxies comes after a request and is not limited here. */
 export const adminLimits: AdminLimits = {
   // Each `isthmus run` has a short one, and one while it waits for proxies.
-  connectionsMax: Math.max(128, Math.min(10_000, Math.floor(filesMax() / 8))),
+  connectionsMax: Math.max(128, Math.min(10_000, Math.floor(openFilesMax() / 8))),
   headersMsMax: 10_000,
   requestMsMax: 30_000,
 };
@@ -35,16 +35,16 @@ const full = rawRefusal(
  * idle ones first: a health probe is answered however many connections another address keeps open.
  */
 export function keepPlaces(server: Server, connectionsMax: number): void {
-  const places = new Slots<Holder>(connectionsMax);
+  const places = new FairSlots<SlotHolder>(connectionsMax);
   const requests = new WeakMap<Socket, number>();
   const count = (socket: Socket, by: number) => requests.set(socket, (requests.get(socket) ?? 0) + by);
   server.on('connection', (socket) => {
-    const holder: Holder = {
-      peer: peerOf(socket.remoteAddress ?? ''),
+    const holder: SlotHolder = {
+      peer: peerOfAddress(socket.remoteAddress ?? ''),
       isSettled: () => (requests.get(socket) ?? 0) > 0,
       end: () => void socket.destroy(),
     };
-    if (places.take(holder)) socket.once('close', () => places.free(holder));
+    if (places.take(holder)) socket.once('close', () => places.release(holder));
     else socket.end(full, () => socket.destroy());
   });
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { wordsOfFailure } from '../base/system-error.ts';
+import { describeSystemError } from '../base/system-error.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import type { ControlPlane } from '../plane/types.ts';
 import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
@@ -74,7 +74,7 @@ export async function serveAdmin(
   try {
     await app.listen({ port: listen.port, host: listen.address });
   } catch (cause) {
-    const message = `cannot serve the admin interface on ${showAddress(listen)}: ${wordsOfFailure(cause)}; give another address, or stop the process that uses it`;
+    const message = `cannot serve the admin interface on ${showAddress(listen)}: ${describeSystemError(cause)}; give another address, or stop the process that uses it`;
     throw new MeshError('unavailable', message, { cause });
   }
   // For example no file descriptors left: existing connections are still served.

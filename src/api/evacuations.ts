@@ -5,11 +5,11 @@ import type { evacuationContract } from '../contract/evacuations.ts';
 import type { OperationId } from '../contract/operations.ts';
 import { type Evacuation, evacuationLimits } from '../model/evacuation.ts';
 import type { ControlPlane } from '../plane/types.ts';
-import { evacuationWords, parseEvacuationSpec } from '../registry/evacuations/evacuation-record.ts';
+import { describeEvacuationFaults, parseEvacuationSpec } from '../registry/evacuations/evacuation-record.ts';
 import type { EvacuationsSource } from '../registry/evacuations/evacuations-source.ts';
 import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
 import { Refusal, toldFaults } from './refusal.ts';
-import { settled } from './registrations.ts';
+import { waitFor } from './registrations.ts';
 
 /** What the operations need. */
 export interface EvacuationContext {
@@ -74,7 +74,7 @@ function evacuationFrom(name: string, spec: unknown): Evacuation {
   if ('kind' in parsed) return parsed;
   // In the body the fields of `spec` are at the top, and the name is in the path.
   const faults = parsed.map((fault) => ({ ...fault, path: fault.path.slice(1) }));
-  throw new Refusal('invalid', evacuationWords(name, parsed), { faults: toldFaults(faults) });
+  throw new Refusal('invalid', describeEvacuationFaults(name, parsed), { faults: toldFaults(faults) });
 }
 
 /** Throws MeshError `invalid` for a start implausibly far in the future. */
@@ -129,7 +129,7 @@ async function end(
   failInFolder(name, context, 'delete it there');
   const ended = await evacuations.end(name);
   return confirmed(context, query, signal, () => {
-    const comingHome = [...plane.evacuations.held().keys()].sort();
+    const comingHome = [...plane.evacuations.limitedShares().keys()].sort();
     return { name, own, ended, comingHome };
   });
 }
@@ -139,10 +139,10 @@ async function end(
  */
 async function confirmed<Body extends object>(
   { plane, clock }: EvacuationContext,
-  wait: Parameters<typeof settled>[2],
+  wait: Parameters<typeof waitFor>[2],
   signal: AbortSignal,
   body: () => Body,
 ) {
-  const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
+  const acked = await waitFor({ clock }, plane.deletions.barrier(false), wait, signal);
   return { status: acked.acked === false ? 202 : 200, body: { ...body(), ...acked } } as const;
 }

@@ -4,7 +4,7 @@ import { type OperationId, operations } from '../contract/operations.ts';
 import type { statusContract } from '../contract/status.ts';
 import type { whoContract } from '../contract/who.ts';
 import type { ControlPlane } from '../plane/types.ts';
-import { peerWords } from '../registry/registrations/peer-words.ts';
+import { describePeer } from '../registry/registrations/describe-peers.ts';
 import type { ApiAnswer, Handlers } from './handlers.ts';
 
 type Ids = keyof (typeof statusContract & typeof whoContract) & OperationId;
@@ -42,7 +42,7 @@ function readinessPage(plane: ControlPlane): ApiAnswer<'getReady'> {
   const notes = [...reasons];
   for (const { name, reason } of sources) if (reason) notes.push(`source ${name}: ${reason}`);
   for (const peer of peers) {
-    const words = peerWords(peer);
+    const words = describePeer(peer);
     if (words !== undefined) notes.push(`control plane ${peer.name}: ${words}`);
   }
   return { status: ready ? 200 : 503, body: `${[first, ...notes].join('\n')}\n` };

@@ -71,7 +71,7 @@ async function register(
   const told = toldFaults(faults);
   if (input === undefined) throw refusal(key, told);
   const done = await submit(context, { type: 'register', key, input });
-  const acked = await settled(context, context.plane.deletions.barrier(false), query, signal);
+  const acked = await waitFor(context, context.plane.deletions.barrier(false), query, signal);
   const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
   const peers = context.registrations.facets.peers.statuses();
   const others = peers.filter(({ state }) => state === 'in step' || state === 'away');
@@ -96,8 +96,8 @@ async function drainOrResume(
   const done = await submit(context, { type, key, generation });
   const waited =
     type === 'drain'
-      ? await gone(context, key, generation, query, signal)
-      : await settled(context, context.plane.deletions.barrier(false), query, signal);
+      ? await removedEverywhere(context, key, generation, query, signal)
+      : await waitFor(context, context.plane.deletions.barrier(false), query, signal);
   const status = waited.acked === false ? 202 : 200;
   return { status, body: { ...show(done as Registered, context), ...waited } };
 }
@@ -109,7 +109,7 @@ async function deregister(
   const { generation } = query;
   const was = context.registrations.get(key)?.registration.state ?? 'absent';
   await submit(context, { type: 'deregister', key, generation });
-  const waited = await gone(context, key, generation, query, signal);
+  const waited = await removedEverywhere(context, key, generation, query, signal);
   const standing = context.registrations.get(key)?.registration;
   const isOver = standing?.state !== 'leaving' || standing.generation !== (generation ?? standing.generation);
   const isGone = waited.acked === true || (waited.acked === undefined && isOver);
@@ -151,7 +151,7 @@ interface Waited {
 }
 
 /** Waits until no proxy has an instance, at this control plane or at others that answer. */
-async function gone(
+async function removedEverywhere(
   context: RegistrationContext,
   key: RegistrationKey,
   generation: number | undefined,
@@ -163,20 +163,25 @@ async function gone(
   const ref = { kind: 'WorkloadEntry', namespace: key.namespace, name: key.name } as const;
   const until = clock.now() + wait.timeout;
   const left = () => ({ ...wait, timeout: Math.max(1, until - clock.now()) });
-  const here = await settled(context, deletions.of(ref) ?? deletions.barrier(true), left(), signal);
+  const here = await waitFor(context, deletions.of(ref) ?? deletions.barrier(true), left(), signal);
   if (here.acked !== true || registrations.facets.peers.statuses().length === 0) return here;
-  const { owing, away } = await registrations.ridElsewhere(key, generation, left().timeout, signal);
-  if (owing.length > 0)
-    return { acked: false, waitingFor: owing.map((name) => `proxies of the control plane at ${name}`) };
-  if (away.length === 0) return here;
+  const { unconfirmed, unreachable } = await registrations.waitUntilRemovedElsewhere(
+    key,
+    generation,
+    left().timeout,
+    signal,
+  );
+  if (unconfirmed.length > 0)
+    return { acked: false, waitingFor: unconfirmed.map((name) => `proxies of the control plane at ${name}`) };
+  if (unreachable.length === 0) return here;
   // Proxies of one that has just died connect here, with its configuration.
-  const again = await settled(context, deletions.barrier(true), left(), signal);
+  const again = await waitFor(context, deletions.barrier(true), left(), signal);
   const forgiven = [...(here.forgiven ?? []), ...(again.forgiven ?? [])];
-  return { ...again, ...(forgiven.length > 0 ? { forgiven } : {}), away };
+  return { ...again, ...(forgiven.length > 0 ? { forgiven } : {}), away: unreachable };
 }
 
 /** Waits, if requested, until every proxy has confirmed. */
-export async function settled(
+export async function waitFor(
   { clock }: Pick<RegistrationContext, 'clock'>,
   deletion: Deletion,
   { wait, timeout }: Wait,

@@ -6,7 +6,7 @@ import {
   type FastifyServerOptions,
   fastify,
 } from 'fastify';
-import { peerOf } from '../base/slots.ts';
+import { peerOfAddress } from '../base/fair-slots.ts';
 import { contract } from '../contract/contract.ts';
 import type { Operation } from '../contract/operation.ts';
 import { type OperationId, operations } from '../contract/operations.ts';
@@ -117,7 +117,7 @@ function addRoute<Id extends OperationId>(app: FastifyInstance, id: Id, options:
           ...{ body: request.body, from, signal: gone.signal },
         });
       const answer = await (operation.isDear
-        ? options.turns.make(peerOf(from ?? ''), () => !gone.signal.aborted, make)
+        ? options.turns.make(peerOfAddress(from ?? ''), () => !gone.signal.aborted, make)
         : make());
       closeUnread(request, reply);
       reply.code(answer.status as number);

@@ -1,5 +1,5 @@
 /** Why a pipe, a socket or a device is not read. */
-export const noFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
+export const notRegularFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
 
 /** The code of a system error, such as ENOENT; else its message. */
 export function systemErrorCode(reason: unknown): string {
@@ -15,7 +15,7 @@ const words: Readonly<Record<string, string>> = {
   EPERM: 'no permission',
   ELOOP: 'symbolic links form a circle',
   EISDIR: 'it is a folder',
-  ENXIO: noFile,
+  ENXIO: notRegularFile,
   EIO: 'the disk reports an error',
   ESTALE: 'the network file system has lost it',
   EMFILE: 'too many open files',
@@ -24,12 +24,12 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /** The description of a system error's code, with the code. */
-export function wordsOf(code: string): string {
+export function describeErrorCode(code: string): string {
   const text = words[code];
   return text === undefined ? code : `${text} (${code})`;
 }
 
 /** The description of a failed system call. */
-export function wordsOfFailure(reason: unknown): string {
-  return wordsOf(systemErrorCode(reason));
+export function describeSystemError(reason: unknown): string {
+  return describeErrorCode(systemErrorCode(reason));
 }

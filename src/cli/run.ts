@@ -4,7 +4,7 @@ import { keepProcess, sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
 import { seededRandom } from '../base/random.ts';
-import { wordsOfFailure } from '../base/system-error.ts';
+import { describeSystemError } from '../base/system-error.ts';
 import { createLeaseKeeper, type LeaseKeeper } from '../client/lease-keeper.ts';
 import type { KeptInstance } from '../client/lease-plane.ts';
 import type { StatusRange } from '../model/health.ts';
@@ -52,11 +52,11 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   const stop = new AbortController();
   // Timers of the clock do not keep the process alive; CMD's end ends it.
   const letEnd = keepProcess();
-  let asked: NodeJS.Signals | undefined;
+  let stopSignal: NodeJS.Signals | undefined;
   let failure: MeshError | undefined;
   const child = start(command, args);
   const ended = exitOf(child, command);
-  const kept = keepWhenHealthy().catch((reason) => {
+  const leaseEnd = keepWhenHealthy().catch((reason) => {
     failure = MeshError.from(reason);
     say(`${failure.message}: CMD is ended, as an instance that is not registered gets no requests`);
     child.kill('SIGTERM');
@@ -69,14 +69,14 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   }
 
   async function leave(signal: NodeJS.Signals): Promise<void> {
-    if (asked !== undefined) {
+    if (stopSignal !== undefined) {
       say(`${signal} again: passed on without waiting any longer`);
       child.kill(signal);
       return;
     }
-    asked = signal;
+    stopSignal = signal;
     stop.abort();
-    await kept;
+    await leaseEnd;
     if (!keeper.isKnown) {
       child.kill(signal);
       return;
@@ -92,9 +92,9 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   try {
     const { code, words } = await ended;
     stop.abort();
-    if (asked === undefined) {
+    if (stopSignal === undefined) {
       if (words !== undefined && failure === undefined) say(words);
-      await kept;
+      await leaseEnd;
       if (failure === undefined) await keeper.remove(false, crashMsMax);
     }
     if (failure?.code === 'internal') throw failure;
@@ -137,7 +137,7 @@ function exitOf(child: ChildProcess, command: string): Promise<{ code: number; w
   return new Promise((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       const isMissing = error.code === 'ENOENT';
-      const why = isMissing ? 'there is no such command' : wordsOfFailure(error);
+      const why = isMissing ? 'there is no such command' : describeSystemError(error);
       resolve({ code: isMissing ? 127 : 126, words: `CMD cannot be run: ${command}: ${why}` });
     });
     child.once('exit', (status, signal) => {

@@ -1,11 +1,11 @@
-import { printable } from '../base/text/shown.ts';
+import { printable } from '../base/text/safe-excerpt.ts';
 import { textTable } from '../base/text/text-table.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { ShownFinding } from '../contract/status.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
-import { span } from '../model/values/duration.ts';
+import { durationText } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
-import { peerWords } from '../registry/registrations/peer-words.ts';
+import { describePeer } from '../registry/registrations/describe-peers.ts';
 import { pushOrder } from '../xds/resource-types.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
@@ -31,24 +31,24 @@ const differencesMax = 100;
 type Width = 'text' | 'wide';
 
 /** A control plane's answer, or why there is none. */
-type ToldOverview = { readonly admin: string } & (
-  | { readonly said: Overview }
+type OverviewReply = { readonly admin: string } & (
+  | { readonly reply: Overview }
   | { readonly error: { readonly message: string } }
 );
 
 /** Control planes with their proxies, and problems between them. */
-export function overviewsText(told: readonly ToldOverview[], nowWallMs: number, width: Width): string {
-  const texts = told.map((one) =>
-    'said' in one ? overviewText(one.said, one.admin, nowWallMs, width) : `! ${one.error.message}\n`,
+export function overviewsText(replies: readonly OverviewReply[], nowWallMs: number, width: Width): string {
+  const texts = replies.map((one) =>
+    'reply' in one ? overviewText(one.reply, one.admin, nowWallMs, width) : `! ${one.error.message}\n`,
   );
-  return [...texts, paragraphs([doubleText(told)])].filter((text) => text !== '').join('\n');
+  return [...texts, paragraphs([doubleText(replies)])].filter((text) => text !== '').join('\n');
 }
 
 /** Proxies connected to several control planes: an Envoy has one. */
-function doubleText(told: readonly ToldOverview[]): string[] {
+function doubleText(replies: readonly OverviewReply[]): string[] {
   const at = new Map<string, string[]>();
-  for (const one of told)
-    for (const id of 'said' in one ? new Set(one.said.status.proxies.map((proxy) => proxy.id)) : [])
+  for (const one of replies)
+    for (const id of 'reply' in one ? new Set(one.reply.status.proxies.map((proxy) => proxy.id)) : [])
       at.set(id, [...(at.get(id) ?? []), one.admin]);
   return [...at]
     .filter(([, names]) => names.length > 1)
@@ -104,7 +104,7 @@ function head(
       return [`! source ${name}: ${reason}${state}`];
     }),
     ...peers.map((peer) => {
-      const words = peerWords(peer);
+      const words = describePeer(peer);
       const alone = peer.keptThereAlone === 0 ? '' : `; ${peer.keptThereAlone} instances register there only`;
       if (words !== undefined) return `! control plane ${peer.name}: ${words}`;
       return peer.state === 'self'
@@ -121,7 +121,9 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
   const acks = `${count} event${count === 1 ? '' : 's'} ACKed`;
   return [
     proxies.length === 0 ? `No proxy is connected${away}.` : `${proxies.length} connected: ${sync}${away}.`,
-    count === 0 ? '' : `Event → ACK: p50 ${span(p50Ms)}, p99 ${span(p99Ms)}, max ${span(maxMs)} (${acks}).`,
+    count === 0
+      ? ''
+      : `Event → ACK: p50 ${durationText(p50Ms)}, p99 ${durationText(p99Ms)}, max ${durationText(maxMs)} (${acks}).`,
   ];
 }
 
@@ -150,8 +152,8 @@ function evacuationText({ evacuations }: ControlPlaneStatus): string[] {
           ? `${percentNow} % of ${whose} leave ${idc}`
           : `${percent} % of ${whose} will leave ${idc}`;
       const goal = percentNow > 0 && percentNow < percent ? `, ${percent} % in the end` : '';
-      const when = startsInMs > 0 ? `, in ${span(startsInMs)}` : '';
-      return `Evacuation ${name}: ${share}${goal}${when}; ends in ${span(endsInMs)}${reason ? ` (${reason})` : ''}.`;
+      const when = startsInMs > 0 ? `, in ${durationText(startsInMs)}` : '';
+      return `Evacuation ${name}: ${share}${goal}${when}; ends in ${durationText(endsInMs)}${reason ? ` (${reason})` : ''}.`;
     });
 }
 
@@ -176,9 +178,11 @@ function proxyTable(proxies: readonly ProxyStatus[], nowWallMs: number, width: W
   return textTable([
     ['NODE', 'ROLE', 'IDC', width === 'wide' ? 'CONNECTED SINCE' : 'CONNECTED', ...shown, 'LAST EVENT → ACK'],
     ...proxies.map(({ id, role, idc, connectedForMs, types, lastEvent }) => [
-      ...[id, role, idc, width === 'wide' ? iso(nowWallMs - connectedForMs) : span(connectedForMs)],
+      ...[id, role, idc, width === 'wide' ? iso(nowWallMs - connectedForMs) : durationText(connectedForMs)],
       ...shown.map((type) => `${cell(types[type])}${width === 'wide' ? shortVersion(types[type]) : ''}`),
-      lastEvent === undefined ? '-' : `${span(lastEvent.tookMs)}, ${span(lastEvent.agoMs)} ago`,
+      lastEvent === undefined
+        ? '-'
+        : `${durationText(lastEvent.tookMs)}, ${durationText(lastEvent.agoMs)} ago`,
     ]),
   ]);
 }
@@ -187,8 +191,8 @@ function proxyTable(proxies: readonly ProxyStatus[], nowWallMs: number, width: W
 function cell(type: TypeReport | undefined): string {
   if (type === undefined) return '-';
   const { state, sent, answeredAgoMs } = type;
-  if (state === 'STALE') return sent === undefined ? 'STALE, waits' : `STALE ${span(sent.agoMs)}`;
-  if (state === 'NACKED' && answeredAgoMs !== undefined) return `NACKED ${span(answeredAgoMs)}`;
+  if (state === 'STALE') return sent === undefined ? 'STALE, waits' : `STALE ${durationText(sent.agoMs)}`;
+  if (state === 'NACKED' && answeredAgoMs !== undefined) return `NACKED ${durationText(answeredAgoMs)}`;
   return state;
 }
 
@@ -206,7 +210,7 @@ function nackText({ id, types }: ProxyStatus): string[] {
     if (nack === undefined) return [];
     const accepted = version === undefined ? '' : `; the last that it accepted is ${version}`;
     return [
-      `${id} refused ${type} ${nack.version} ${span(answeredAgoMs)} ago and ${remainderOf(nack)}${accepted}. Envoy says:`,
+      `${id} refused ${type} ${nack.version} ${durationText(answeredAgoMs)} ago and ${remainderOf(nack)}${accepted}. Envoy says:`,
       ...nack.message
         .trimEnd()
         .split('\n')
@@ -222,7 +226,7 @@ function nackText({ id, types }: ProxyStatus): string[] {
 /** When a refused resource is offered again. */
 function againText(inMs: number | undefined): string {
   if (inMs === undefined) return '';
-  return ` It is offered again automatically ${inMs === 0 ? 'now' : `in ${span(inMs)}`}.`;
+  return ` It is offered again automatically ${inMs === 0 ? 'now' : `in ${durationText(inMs)}`}.`;
 }
 
 function legend(behind: readonly ProxyStatus[]): string[] {
@@ -239,7 +243,7 @@ function legend(behind: readonly ProxyStatus[]): string[] {
 function goneText({ gone }: ControlPlaneStatus, nowWallMs: number): string[] {
   if (gone.length === 0) return [];
   const more = gone.length > goneMax ? [`  and ${gone.length - goneMax} more: -o json`] : [];
-  const since = (goneForMs: number) => `${iso(nowWallMs - goneForMs)} (${span(goneForMs)})`;
+  const since = (goneForMs: number) => `${iso(nowWallMs - goneForMs)} (${durationText(goneForMs)})`;
   return [
     'Disconnected: their current configuration is unknown.',
     ...gone
@@ -258,12 +262,12 @@ function slowPushText(push: SlowPush): string[] {
   const { wallMs, what, events, source, types, totalMs, late, lastNode, subscriptions } = push;
   const more = events > 1 ? ` and ${events - 1} more` : '';
   const stages = (['queue', 'plan', 'encode', 'send', 'ack'] as const).map(
-    (stage) => `${stage} ${span(push[`${stage}Ms`])}`,
+    (stage) => `${stage} ${durationText(push[`${stage}Ms`])}`,
   );
   const end =
     late.length > 0
-      ? `NOT ACKed after ${span(totalMs)} by ${late.join(', ')}`
-      : `${span(totalMs)}, last ${lastNode}`;
+      ? `NOT ACKed after ${durationText(totalMs)} by ${late.join(', ')}`
+      : `${durationText(totalMs)}, last ${lastNode}`;
   return [
     `  ${iso(wallMs)} ${what}${more} from ${source}, ${types.join(' ')} to ${subscriptions}: ${end}`,
     `    ${stages.join(', ')}`,
@@ -273,9 +277,9 @@ function slowPushText(push: SlowPush): string[] {
 function problemsText(problems: readonly ShownFinding[]): string[] {
   if (problems.every(({ severity }) => severity === 'note')) return [];
   // Limits that no change can lift are for -o json.
-  const told = problems.filter(({ severity }) => severity !== 'note');
-  const sorted = told.sort((a, b) => (a.severity === b.severity ? 0 : a.severity === 'error' ? -1 : 1));
-  const more = told.length > problemsMax ? [`  and ${told.length - problemsMax} more: -o json`] : [];
+  const shown = problems.filter(({ severity }) => severity !== 'note');
+  const sorted = shown.sort((a, b) => (a.severity === b.severity ? 0 : a.severity === 'error' ? -1 : 1));
+  const more = shown.length > problemsMax ? [`  and ${shown.length - problemsMax} more: -o json`] : [];
   return [
     'Problems:',
     ...sorted
@@ -297,16 +301,16 @@ function streamText(node: NodeStatus, nowWallMs: number): string {
   const { id, role, idc, protocol, peer, connectedForMs, lastEvent, types, differences } = node;
   const rows = Object.entries(types).map(([type, report]) => [
     ...[type, cell(report), report.version ?? '-', report.sent?.version ?? '-'],
-    report.answeredAgoMs === undefined ? unanswered(report) : `${span(report.answeredAgoMs)} ago`,
+    report.answeredAgoMs === undefined ? unanswered(report) : `${durationText(report.answeredAgoMs)} ago`,
     report.names === undefined ? 'all' : String(report.names),
   ]);
   const event =
     lastEvent === undefined
       ? 'It has ACKed no event yet.'
-      : `Its last event took ${span(lastEvent.tookMs)} to the ACK, ${span(lastEvent.agoMs)} ago.`;
+      : `Its last event took ${durationText(lastEvent.tookMs)} to the ACK, ${durationText(lastEvent.agoMs)} ago.`;
   const parts = [
     [
-      `${id}: ${role} of ${idc}, connected since ${iso(nowWallMs - connectedForMs)} (${span(connectedForMs)}) from ${peer} (${protocol === 'sotw' ? 'State of the World' : 'Delta'}).`,
+      `${id}: ${role} of ${idc}, connected since ${iso(nowWallMs - connectedForMs)} (${durationText(connectedForMs)}) from ${peer} (${protocol === 'sotw' ? 'State of the World' : 'Delta'}).`,
       event,
     ],
     rows.length === 0

@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
-import { printable } from '../base/text/shown.ts';
+import { printable } from '../base/text/safe-excerpt.ts';
 import type { Finding } from '../model/finding.ts';
 import { checkFolder, type FolderCheck } from '../registry/files/check-folder.ts';
 

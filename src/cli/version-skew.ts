@@ -1,6 +1,6 @@
 import { compareText } from '../base/text/compare-text.ts';
 import type { Answer } from '../contract/contract.ts';
-import type { Told } from './ask-each.ts';
+import type { AdminReply } from './ask-each.ts';
 
 type ControlPlaneStatus = Exclude<Answer<'getStatus'>['body'], readonly unknown[]>;
 
@@ -36,8 +36,8 @@ export interface Versions {
 }
 
 /** Versions of control planes and of their clients, compared with `own`, the version of this command. */
-export function versionsOf(own: string, told: readonly Told<ControlPlaneStatus>[]): Versions {
-  const heard = told.flatMap((one) => ('said' in one ? [{ admin: one.admin, ...one.said }] : []));
+export function versionsOf(own: string, replies: readonly AdminReply<ControlPlaneStatus>[]): Versions {
+  const heard = replies.flatMap((one) => ('reply' in one ? [{ admin: one.admin, ...one.reply }] : []));
   const planes = heard.map(({ admin, idc, version }) => ({ admin, idc, version }));
   const clients = clientsOf(heard);
   return { planes, clients, skew: [...planeSkew(own, planes), ...envoySkew(clients)] };

@@ -30,7 +30,7 @@ interface Deregistration {
 }
 
 /** The result at a control plane. */
-interface Farewell {
+interface DeregistrationResult {
   readonly name: string;
   /** `done`: removed, or without `wait` accepted; `owed`: some proxy has not confirmed; `away`: no answer. */
   readonly end: 'done' | 'owed' | 'refused' | 'away';
@@ -54,58 +54,58 @@ const graceMs = 1_000;
  * others are pending, and then no longer waited for; if none answers, all are retried for `timeoutMs`. Never
  * throws.
  */
-export async function deregister(what: Deregistration): Promise<readonly Farewell[]> {
-  const { planes, clock } = what;
-  const until = clock.now() + what.timeoutMs;
+export async function deregister(deregistration: Deregistration): Promise<readonly DeregistrationResult[]> {
+  const { planes, clock } = deregistration;
+  const deadline = clock.now() + deregistration.timeoutMs;
   // Aborted once all that answer are done.
-  const over = new AbortController();
-  const ends = new Map<string, Farewell>();
+  const othersDone = new AbortController();
+  const results = new Map<string, DeregistrationResult>();
   const answering = new Set<string>();
 
-  function settle(): void {
-    const open = planes.filter(({ name }) => !ends.has(name));
-    if (ends.size === 0 || open.length === 0 || open.some(({ name }) => answering.has(name))) return;
+  function endIfOthersDone(): void {
+    const open = planes.filter(({ name }) => !results.has(name));
+    if (results.size === 0 || open.length === 0 || open.some(({ name }) => answering.has(name))) return;
     clock.after(graceMs, () => {
-      if (![...answering].some((name) => !ends.has(name))) over.abort();
+      if (![...answering].some((name) => !results.has(name))) othersDone.abort();
     });
   }
 
-  async function one(plane: NamedClient): Promise<void> {
+  async function removeAtPlane(plane: NamedClient): Promise<void> {
     const { name } = plane;
-    const farewell = await removeAt(plane, what, until, over.signal, (isAnswering) => {
+    const farewell = await removeAt(plane, deregistration, deadline, othersDone.signal, (isAnswering) => {
       if (isAnswering) answering.add(name);
       else answering.delete(name);
-      if (!isAnswering) settle();
+      if (!isAnswering) endIfOthersDone();
     });
-    if (farewell.end !== 'away') ends.set(name, farewell);
+    if (farewell.end !== 'away') results.set(name, farewell);
     all.set(name, farewell);
-    settle();
+    endIfOthersDone();
   }
 
-  const all = new Map<string, Farewell>();
-  await Promise.all(planes.map(one));
-  return planes.map(({ name }) => all.get(name) as Farewell);
+  const all = new Map<string, DeregistrationResult>();
+  await Promise.all(planes.map(removeAtPlane));
+  return planes.map(({ name }) => all.get(name) as DeregistrationResult);
 }
 
 /** At one control plane: first deregisters, then waits until no proxy has the instance. */
 async function removeAt(
   { name, client }: NamedClient,
   { key, generation, wait, clock, random }: Deregistration,
-  until: number,
-  over: AbortSignal,
-  tell: (isAnswering: boolean) => void,
-): Promise<Farewell> {
+  deadline: number,
+  othersDone: AbortSignal,
+  onAnswering: (isAnswering: boolean) => void,
+): Promise<DeregistrationResult> {
   let words = 'it does not answer';
-  let owed: string | undefined;
+  let unconfirmedBy: string | undefined;
   let wasRegistered: boolean | undefined;
   let pauseMs: number = backoffMs.first;
-  const isOver = () => over.aborted && owed === undefined;
-  for (let leaves = false; !isOver() && clock.now() < until; ) {
-    const waitMs = wait && leaves ? Math.min(stepMs, Math.max(1, Math.round(until - clock.now()))) : 0;
+  const isOver = () => othersDone.aborted && unconfirmedBy === undefined;
+  for (let isLeaving = false; !isOver() && clock.now() < deadline; ) {
+    const waitMs = wait && isLeaving ? Math.min(stepMs, Math.max(1, Math.round(deadline - clock.now()))) : 0;
     const query = { generation, ...(waitMs > 0 ? { wait: 'acked' as const, timeout: `${waitMs}ms` } : {}) };
     let answer: Reply<'deregister'> | undefined;
     try {
-      const signal = leaves ? undefined : over;
+      const signal = isLeaving ? undefined : othersDone;
       const timeoutMs = waitMs + answerMsMax;
       answer = await client.call('deregister', { path: key, query, timeoutMs, ...(signal && { signal }) });
     } catch (reason) {
@@ -114,19 +114,24 @@ async function removeAt(
     if (answer?.isRefused && answer.status < 500) return { name, end: 'refused', words: refusalOf(answer) };
     if (answer?.isRefused === false) {
       wasRegistered ??= answer.body.was !== 'absent';
-      if (!wait || (leaves && answer.status === 200)) return { name, end: 'done', words: '', wasRegistered };
-      if (leaves) owed = answer.body.waitingFor?.join(', ') ?? 'some proxy';
-      leaves = true;
-      tell(true);
+      if (!wait || (isLeaving && answer.status === 200))
+        return { name, end: 'done', words: '', wasRegistered };
+      if (isLeaving) unconfirmedBy = answer.body.waitingFor?.join(', ') ?? 'some proxy';
+      isLeaving = true;
+      onAnswering(true);
       continue;
     }
     if (answer !== undefined) words = refusalOf(answer);
-    owed = undefined;
-    tell(false);
-    await sleep(clock, Math.min(pauseMs * (0.5 + random()), Math.max(1, until - clock.now())), over).catch(
-      () => {},
-    );
+    unconfirmedBy = undefined;
+    onAnswering(false);
+    await sleep(
+      clock,
+      Math.min(pauseMs * (0.5 + random()), Math.max(1, deadline - clock.now())),
+      othersDone,
+    ).catch(() => {});
     pauseMs = Math.min(2 * pauseMs, backoffMs.most);
   }
-  return owed === undefined ? { name, end: 'away', words } : { name, end: 'owed', words: owed };
+  return unconfirmedBy === undefined
+    ? { name, end: 'away', words }
+    : { name, end: 'owed', words: unconfirmedBy };
 }

@@ -13,10 +13,10 @@ export interface EvacuationLease {
 }
 
 /** Parts of its time: until renewal, until a retry, and without success until it is given up. */
-const parts = { renew: 1 / 3, again: 1 / 10, lost: 2 / 3 } as const;
+const leaseParts = { renew: 1 / 3, again: 1 / 10, lost: 2 / 3 } as const;
 
 /** Creates the lease of an evacuation that lasts `leaseMs` milliseconds from each renewal. */
-export function createLease(
+export function createEvacuationLease(
   name: string,
   leaseMs: number,
   clock: Clock,
@@ -26,17 +26,17 @@ export function createLease(
   const lost = new AbortController();
   const keeping: Promise<void>[] = [];
 
-  async function keep(plane: EvacuationPlane): Promise<void> {
+  async function renewAtPlane(plane: EvacuationPlane): Promise<void> {
     let renewedAt = clock.now();
-    let pauseMs = leaseMs * parts.renew;
+    let pauseMs = leaseMs * leaseParts.renew;
     while (!stop.signal.aborted) {
       await sleep(clock, pauseMs, stop.signal);
       const askedAt = clock.now();
       try {
-        await renewAt(plane, name, leaseMs, leaseMs * parts.renew);
-        if (pauseMs !== leaseMs * parts.renew) say(`renewed at ${plane.name} again`);
+        await renewAt(plane, name, leaseMs, leaseMs * leaseParts.renew);
+        if (pauseMs !== leaseMs * leaseParts.renew) say(`renewed at ${plane.name} again`);
         renewedAt = askedAt;
-        pauseMs = leaseMs * parts.renew;
+        pauseMs = leaseMs * leaseParts.renew;
       } catch (reason) {
         if (stop.signal.aborted) return;
         const { code, message } = MeshError.from(reason);
@@ -44,9 +44,10 @@ export function createLease(
           lost.abort(new MeshError('conflict', `${plane.name} (${plane.idc}): ${message}`));
           return;
         }
-        if (pauseMs === leaseMs * parts.renew) say(`not renewed at ${plane.name}: ${message}; trying again`);
-        pauseMs = leaseMs * parts.again;
-        if (clock.now() - renewedAt < leaseMs * parts.lost) continue;
+        if (pauseMs === leaseMs * leaseParts.renew)
+          say(`not renewed at ${plane.name}: ${message}; trying again`);
+        pauseMs = leaseMs * leaseParts.again;
+        if (clock.now() - renewedAt < leaseMs * leaseParts.lost) continue;
         const words = `it could not be renewed at ${plane.name} (${plane.idc}) for ${Math.round((clock.now() - renewedAt) / 1_000)} s`;
         lost.abort(new MeshError('unavailable', words));
       }
@@ -54,7 +55,7 @@ export function createLease(
   }
 
   return {
-    hold: (plane) => void keeping.push(keep(plane).catch(() => {})),
+    hold: (plane) => void keeping.push(renewAtPlane(plane).catch(() => {})),
     lost: lost.signal,
     async stop() {
       stop.abort();

@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
 import { deregister, type NamedClient } from './deregistration.ts';
-import { type KeptInstance, keepAt, type Life } from './lease-plane.ts';
+import { type KeptInstance, keepRegisteredAt, type LeaseGeneration } from './lease-plane.ts';
 
 /** What the keeper needs. */
 interface KeeperOptions {
@@ -47,10 +47,10 @@ class LeasesOfOneLife implements LeaseKeeper {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #say: (words: string) => void;
-  readonly #known: NamedClient[];
+  readonly #knownPlanes: NamedClient[];
   #instance: KeptInstance | undefined;
   // Generations are numbered by time: a later start has a higher one, on any machine.
-  readonly #life: Life;
+  readonly #lease: LeaseGeneration;
 
   constructor({ planes, find, clock, random, say }: KeeperOptions) {
     this.#planes = planes;
@@ -58,8 +58,8 @@ class LeasesOfOneLife implements LeaseKeeper {
     this.#clock = clock;
     this.#random = random;
     this.#say = say;
-    this.#known = [...planes];
-    this.#life = { generation: Math.max(1, Math.floor(clock.wall())), isRegistered: false };
+    this.#knownPlanes = [...planes];
+    this.#lease = { generation: Math.max(1, Math.floor(clock.wall())), isRegistered: false };
   }
 
   async keep(kept: KeptInstance, signal: AbortSignal): Promise<void> {
@@ -70,34 +70,34 @@ class LeasesOfOneLife implements LeaseKeeper {
 
     const begin = async (plane: NamedClient): Promise<void> => {
       try {
-        await keepAt({
+        await keepRegisteredAt({
           ...{
             plane,
             instance: kept,
-            life: this.#life,
+            lease: this.#lease,
             clock: this.#clock,
             random: this.#random,
             say: this.#say,
             signal: within,
           },
-          at: () => (this.#isOne() ? '' : ` at ${plane.name}`),
+          atPlane: () => (this.#isOne() ? '' : ` at ${plane.name}`),
           onOthers: (names) => {
             // One that was given knows the others; two that were given are all, by whatever names others
             // call them.
             if (this.#planes.length > 1) return;
             for (const name of names) {
-              const other = this.#known.some((one) => one.name === name) ? undefined : this.#find(name);
+              const other = this.#knownPlanes.some((one) => one.name === name) ? undefined : this.#find(name);
               if (other === undefined) continue;
-              this.#known.push(other);
+              this.#knownPlanes.push(other);
               this.#say(`also registering at ${name}, another control plane of this IDC`);
               keeping.push(begin(other));
             }
           },
         });
       } catch (reason) {
-        if (!this.#life.isRegistered)
+        if (!this.#lease.isRegistered)
           await sleep(this.#clock, this.#isOne() ? 0 : secondOpinionMs, within).catch(() => {});
-        if (!this.#life.isRegistered) {
+        if (!this.#lease.isRegistered) {
           stop.abort();
           throw reason;
         }
@@ -119,10 +119,10 @@ class LeasesOfOneLife implements LeaseKeeper {
 
   async remove(wait: boolean, timeoutMs: number): Promise<boolean> {
     if (this.#instance === undefined) return true;
-    const { generation } = this.#life;
-    const ends = await deregister({
+    const { generation } = this.#lease;
+    const results = await deregister({
       ...{
-        planes: this.#known,
+        planes: this.#knownPlanes,
         key: this.#instance.key,
         generation,
         wait,
@@ -131,12 +131,12 @@ class LeasesOfOneLife implements LeaseKeeper {
         random: this.#random,
       },
     });
-    const of = (end: string) => ends.filter((one) => one.end === end);
+    const of = (end: string) => results.filter((one) => one.end === end);
     const at = (name: string) => (this.#isOne() ? '' : ` at ${name}`);
     for (const { name, words } of of('owed'))
       this.#say(`deregistered${at(name)}, not confirmed in time by ${words}`);
     for (const { name, words } of of('refused')) this.#say(`not deregistered${at(name)}: ${words}`);
-    if (of('away').length === ends.length)
+    if (of('away').length === results.length)
       this.#say(
         `not deregistered: the control plane${this.#isOne() ? ' does' : 's do'} not answer; the lease will run out`,
       );
@@ -147,6 +147,6 @@ class LeasesOfOneLife implements LeaseKeeper {
   }
 
   #isOne(): boolean {
-    return this.#known.length === 1;
+    return this.#knownPlanes.length === 1;
   }
 }

@@ -16,7 +16,7 @@ export interface KeptInstance {
 }
 
 /** The generation, the same at all control planes. */
-export interface Life {
+export interface LeaseGeneration {
   generation: number;
   /** A control plane has accepted it: from then on it yields to a newer one. */
   isRegistered: boolean;
@@ -26,13 +26,13 @@ export interface Life {
 interface PlaneKeeping {
   readonly plane: NamedClient;
   readonly instance: KeptInstance;
-  readonly life: Life;
+  readonly lease: LeaseGeneration;
   readonly clock: Clock;
   readonly random: Random;
   readonly say: (words: string) => void;
   readonly signal: AbortSignal;
   /** ` at NAME` if there are several. */
-  readonly at: () => string;
+  readonly atPlane: () => string;
   /** Other control planes that this one reports. */
   readonly onOthers: (names: readonly string[]) => void;
 }
@@ -45,31 +45,31 @@ const confirmMsMax = 30_000;
  * Registers at one control plane, then renews, through its outages. Resolves when it ends: stopped, or
  * deregistered by somebody else. Throws MeshError `invalid` if the first registration is refused.
  */
-export function keepAt(keeping: PlaneKeeping): Promise<void> {
+export function keepRegisteredAt(keeping: PlaneKeeping): Promise<void> {
   return new LeaseAtPlane(keeping).keep();
 }
 
 class LeaseAtPlane {
   readonly #keeping: PlaneKeeping;
   readonly #instance: KeptInstance;
-  readonly #life: Life;
+  readonly #lease: LeaseGeneration;
   readonly #clock: Clock;
   readonly #say: (words: string) => void;
   readonly #signal: AbortSignal;
-  readonly #at: () => string;
+  readonly #atPlane: () => string;
   readonly #client: RegistrationClient;
   /** Whether the next registration here is the first. */
   #isFirst = true;
 
   constructor(keeping: PlaneKeeping) {
     this.#keeping = keeping;
-    const { plane, instance, life, clock, say, signal, at } = keeping;
+    const { plane, instance, lease, clock, say, signal, atPlane } = keeping;
     this.#instance = instance;
-    this.#life = life;
+    this.#lease = lease;
     this.#clock = clock;
     this.#say = say;
     this.#signal = signal;
-    this.#at = at;
+    this.#atPlane = atPlane;
     this.#client = plane.client;
   }
 
@@ -86,49 +86,50 @@ class LeaseAtPlane {
       const put = () =>
         this.#client.call('register', {
           path: this.#instance.key,
-          body: { ...this.#instance.body, generation: this.#life.generation },
+          body: { ...this.#instance.body, generation: this.#lease.generation },
           timeoutMs: answerMsMax,
         });
-      const answer = await persist(this.#keeping, put);
+      const answer = await callUntilAnswered(this.#keeping, put);
       if (answer === undefined) return false;
       if (!answer.isRefused) {
         const { namespace, name } = this.#instance.key;
-        this.#say(`registered ${namespace}/${name}, generation ${this.#life.generation}${this.#at()}`);
-        this.#life.isRegistered = true;
+        this.#say(`registered ${namespace}/${name}, generation ${this.#lease.generation}${this.#atPlane()}`);
+        this.#lease.isRegistered = true;
         const { warnings = [] } = answer.body;
         if (this.#isFirst)
-          for (const words of warningsOf(answer)) this.#say(`warning${this.#at()}: ${words}`);
+          for (const words of warningsOf(answer)) this.#say(`warning${this.#atPlane()}: ${words}`);
         // What nothing selects is in no Group: no proxy has it, however many confirm.
-        if (this.#isFirst && !warnings.some(({ code }) => code === 'NotSelected')) void this.#tellConfirmed();
+        if (this.#isFirst && !warnings.some(({ code }) => code === 'NotSelected'))
+          void this.#reportConfirmation();
         this.#isFirst = false;
         this.#keeping.onOthers(answer.body.controlPlanes ?? []);
         return true;
       }
       const { generation: newer } = answer;
       // The other machine's clock was ahead: this start is the newer one all the same.
-      if (!this.#life.isRegistered && answer.status === 409 && newer !== undefined)
-        this.#life.generation = newer + 1;
+      if (!this.#lease.isRegistered && answer.status === 409 && newer !== undefined)
+        this.#lease.generation = newer + 1;
       else if (this.#isFirst && answer.status !== 409) throw new MeshError('invalid', refusalOf(answer));
       else {
-        this.#say(`${refusalOf(answer)}; it is not registered${this.#at()} any more, CMD goes on`);
+        this.#say(`${refusalOf(answer)}; it is not registered${this.#atPlane()} any more, CMD goes on`);
         return false;
       }
     }
   }
 
   /** Repeating the registration changes nothing, and is answered once every proxy has it. */
-  async #tellConfirmed(): Promise<void> {
+  async #reportConfirmation(): Promise<void> {
     try {
       const answer = await this.#client.call('register', {
         path: this.#instance.key,
-        body: { ...this.#instance.body, generation: this.#life.generation },
+        body: { ...this.#instance.body, generation: this.#lease.generation },
         query: { wait: 'acked', timeout: `${confirmMsMax}ms` },
         timeoutMs: confirmMsMax + answerMsMax,
         signal: this.#signal,
       });
       const { acked = false, waitingFor } = answer.isRefused ? {} : answer.body;
       const waiting = waitingFor?.join(', ') ?? 'some proxy';
-      const of = this.#at().replace(' at ', ' of ');
+      const of = this.#atPlane().replace(' at ', ' of ');
       this.#say(acked ? `every proxy${of} has it` : `not confirmed yet by ${waiting}`);
     } catch {
       // Stopped, or the control plane is unavailable.
@@ -139,15 +140,15 @@ class LeaseAtPlane {
     const post = () =>
       this.#client.call('renew', {
         path: this.#instance.key,
-        query: { generation: this.#life.generation },
+        query: { generation: this.#lease.generation },
         timeoutMs: answerMsMax,
       });
-    const answer = await persist(this.#keeping, post);
+    const answer = await callUntilAnswered(this.#keeping, post);
     if (answer === undefined) return false;
     if (!answer.isRefused) return true;
     if (answer.status === 404) return this.#register();
     if (answer.status === 409) {
-      this.#say(`${refusalOf(answer)}; not renewed${this.#at()} any more, CMD goes on`);
+      this.#say(`${refusalOf(answer)}; not renewed${this.#atPlane()} any more, CMD goes on`);
       return false;
     }
     this.#say(`the lease is not renewed: ${refusalOf(answer)}; trying again`);
@@ -161,8 +162,8 @@ function warningsOf({ body }: Answer<'register'>): string[] {
 }
 
 /** Retries while the control plane is unavailable, until stopped. */
-async function persist<Id extends OperationId>(
-  { clock, random, say, signal, at }: PlaneKeeping,
+async function callUntilAnswered<Id extends OperationId>(
+  { clock, random, say, signal, atPlane }: PlaneKeeping,
   ask: () => Promise<Reply<Id>>,
 ): Promise<Reply<Id> | undefined> {
   let pauseMs: number = backoffMs.first;
@@ -172,7 +173,8 @@ async function persist<Id extends OperationId>(
     try {
       const answer = await ask();
       if (!answer.isRefused || answer.status < 500) {
-        if (lost !== undefined) say(`the control plane${at()} is back after ${seconds(clock.now() - lost)}`);
+        if (lost !== undefined)
+          say(`the control plane${atPlane()} is back after ${seconds(clock.now() - lost)}`);
         return answer;
       }
       why = refusalOf(answer);

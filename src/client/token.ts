@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { readBounded } from '../base/files/bounded-file.ts';
-import { wordsOfFailure } from '../base/system-error.ts';
+import { describeSystemError } from '../base/system-error.ts';
 
 /** Far above the size of a header. */
 const tokenBytesMax = 64 * 1024;
@@ -14,7 +14,7 @@ export function readToken(file: string, option: string): string {
   try {
     token = readBounded(file, tokenBytesMax).toString('utf8').trim();
   } catch (cause) {
-    throw new MeshError('unavailable', `${option}: ${file} cannot be read: ${wordsOfFailure(cause)}`, {
+    throw new MeshError('unavailable', `${option}: ${file} cannot be read: ${describeSystemError(cause)}`, {
       cause,
     });
   }

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { readBounded } from '../base/files/bounded-file.ts';
-import { type Decoded, decode } from '../base/files/encoding.ts';
+import { type Decoded, decodeText } from '../base/files/encoding.ts';
 import { isMap } from '../base/raw-map.ts';
-import { wordsOfFailure } from '../base/system-error.ts';
-import { printable } from '../base/text/shown.ts';
+import { describeSystemError } from '../base/system-error.ts';
+import { printable } from '../base/text/safe-excerpt.ts';
 import { configKind, ownApiVersion } from '../model/values/api-version.ts';
 import { type PathPart, renderPath } from '../model/values/field-path.ts';
 import { oneDocumentBytesMax, readOneDocument } from '../registry/files/one-document.ts';
@@ -26,9 +26,9 @@ export interface ConfigFile {
 export function readConfigFile(file: string): ConfigFile {
   let decoded: Decoded;
   try {
-    decoded = decode(readBounded(file, oneDocumentBytesMax.located));
+    decoded = decodeText(readBounded(file, oneDocumentBytesMax.located));
   } catch (cause) {
-    throw new MeshError('unavailable', `${file} cannot be read: ${wordsOfFailure(cause)}`, { cause });
+    throw new MeshError('unavailable', `${file} cannot be read: ${describeSystemError(cause)}`, { cause });
   }
   if ('text' in decoded) return parseConfigFile(decoded.text, file);
   const message = `the encoding is ${decoded.encoding}: save it as UTF-8.`;

@@ -10,24 +10,24 @@ export function component<Schema extends z.ZodType>(id: string, schema: Schema):
 }
 
 /** A field with a description. */
-export function said<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
+export function described<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
   return schema.meta({ description }) as Schema;
 }
 
 /** Node ids of proxies, by the result of a wait. */
 const nodes = component(
   'Nodes',
-  said(
+  described(
     'Proxies by node id. waitingFor: they have not confirmed. forgiven: no longer waited for, being disconnected or silent beyond the limits.',
     z.array(z.string()),
   ),
 );
 
 /** Fields of an answer after a wait for proxies. */
-export const waited = {
+export const waitResult = {
   acked: component(
     'Acked',
-    said('With wait=acked: whether every proxy has confirmed.', z.boolean()),
+    described('With wait=acked: whether every proxy has confirmed.', z.boolean()),
   ).optional(),
   waitingFor: nodes.optional(),
   forgiven: nodes.optional(),
@@ -36,7 +36,10 @@ export const waited = {
 /** The code of a finding: `docs/findings.md` has them all. */
 const findingCode = component(
   'FindingCode',
-  said('The kind of finding; later versions may know more of them.', z.string().regex(/^[A-Z][A-Za-z]*$/)),
+  described(
+    'The kind of finding; later versions may know more of them.',
+    z.string().regex(/^[A-Z][A-Za-z]*$/),
+  ),
 );
 
 /** What is wrong, or good to know. */
@@ -44,14 +47,17 @@ export const finding = component(
   'Finding',
   z.strictObject({
     code: findingCode,
-    severity: said('A note tells of a limit that no change can lift.', z.enum(['error', 'warning', 'note'])),
-    ref: said(
+    severity: described(
+      'A note tells of a limit that no change can lift.',
+      z.enum(['error', 'warning', 'note']),
+    ),
+    ref: described(
       'The object that it is about, where there is one.',
       z.strictObject({ kind: z.string(), namespace: z.string(), name: z.string() }),
     ).optional(),
-    where: said("`file.yaml:12:3`, or the resource's path.", z.string()),
-    path: said("Of the field inside the object; '' for the whole.", z.string()),
-    message: said('What is wrong and what to do.', z.string()),
+    where: described("`file.yaml:12:3`, or the resource's path.", z.string()),
+    path: described("Of the field inside the object; '' for the whole.", z.string()),
+    message: described('What is wrong and what to do.', z.string()),
   }),
 );
 
@@ -61,7 +67,7 @@ export const fault = component(
   z.strictObject({
     code: findingCode,
     severity: z.enum(['error', 'warning']),
-    path: said('Of the field, such as ports.http.', z.string()),
-    message: said('What is wrong and what to do.', z.string()),
+    path: described('Of the field, such as ports.http.', z.string()),
+    message: described('What is wrong and what to do.', z.string()),
   }),
 );

@@ -1,23 +1,23 @@
 import { z } from 'zod';
 import { evacuationLimits } from '../model/evacuation.ts';
-import { component, said, waited } from './components.ts';
+import { component, described, waitResult } from './components.ts';
 import type { Operation } from './operation.ts';
 import { durationQuery, flag, waitParameters } from './query.ts';
 
 const time = (description: string) => z.iso.datetime({ offset: true }).meta({ description });
 
 /** The input of an evacuation. */
-export const evacuationAsked = component(
+export const evacuationInput = component(
   'EvacuationSpec',
   z.strictObject({
-    idc: said('The IDC that requests leave.', z.string()),
-    groups: said(
+    idc: described('The IDC that requests leave.', z.string()),
+    groups: described(
       'Hosts, or patterns such as *.shop; without a selector either: all Groups.',
       z.array(z.string()),
     ).optional(),
     selector: z
       .strictObject({
-        matchLabels: said("Labels of the Groups' ServiceEntries.", z.record(z.string(), z.string())),
+        matchLabels: described("Labels of the Groups' ServiceEntries.", z.record(z.string(), z.string())),
       })
       .optional(),
     percent: z.int().min(1).max(100).meta({ default: evacuationLimits.percentDefault }).optional(),
@@ -25,7 +25,7 @@ export const evacuationAsked = component(
     expires: time(
       'When it ends by itself; at most 72 hours after its start. With `for` in the query it is left out.',
     ).optional(),
-    steps: said('Shares on the way to percent, with starts.', z.array(z.int())).optional(),
+    steps: described('Shares on the way to percent, with starts.', z.array(z.int())).optional(),
     stepSeconds: z
       .int()
       .meta({ description: 'How long each of them lasts.', default: evacuationLimits.stepSecondsDefault })
@@ -39,41 +39,47 @@ export const evacuation = component(
   'Evacuation',
   z.strictObject({
     name: z.string(),
-    idc: said('The evacuated IDC.', z.string()),
-    percentNow: said('The percentage that leaves now.', z.number()),
-    percent: said('The percentage that leaves finally.', z.number()),
-    groups: said('Empty, and no selector: all.', z.array(z.string())),
+    idc: described('The evacuated IDC.', z.string()),
+    percentNow: described('The percentage that leaves now.', z.number()),
+    percent: described('The percentage that leaves finally.', z.number()),
+    groups: described('Empty, and no selector: all.', z.array(z.string())),
     selector: z.record(z.string(), z.string()).optional(),
     startsInMs: z.number().optional(),
-    endsInMs: said('Zero or less: it is over.', z.number()),
+    endsInMs: described('Zero or less: it is over.', z.number()),
     reason: z.string().optional(),
-    origin: said('Its file, or that it came by the API.', z.string()),
+    origin: described('Its file, or that it came by the API.', z.string()),
   }),
 );
 
 const evacuationList = component(
   'EvacuationList',
   z.strictObject({
-    at: said('The clock by which they begin and end, RFC 3339.', z.string()),
-    idc: said('The IDC that this control plane decides for.', z.string()),
-    idcs: said('All IDCs that it knows.', z.array(z.string())),
+    at: described('The clock by which they begin and end, RFC 3339.', z.string()),
+    idc: described('The IDC that this control plane decides for.', z.string()),
+    idcs: described('All IDCs that it knows.', z.array(z.string())),
     items: z.array(evacuation),
   }),
 );
 
-const named = { name: z.string(), own: said('The IDC that this control plane decides for.', z.string()) };
+const named = {
+  name: z.string(),
+  own: described('The IDC that this control plane decides for.', z.string()),
+};
 
 const room = z.strictObject({
   host: z.string(),
-  instances: said('Registered instances.', z.int()),
-  well: said('Those not known to be dead or to fail their checks.', z.int()),
-  slots: said('Concurrent requests that all of them serve; absent: not declared.', z.number()).optional(),
-  slotsBefore: said(
+  instances: described('Registered instances.', z.int()),
+  well: described('Those not known to be dead or to fail their checks.', z.int()),
+  slots: described(
+    'Concurrent requests that all of them serve; absent: not declared.',
+    z.number(),
+  ).optional(),
+  slotsBefore: described(
     'The same before it was evacuated, until failback is complete; absent: it was not, or it is not recorded.',
     z.number(),
   ).optional(),
-  bears: said('Concurrent requests that the healthy ones serve.', z.number()).optional(),
-  takes: said('The part of that which other IDCs may use.', z.number()).optional(),
+  bears: described('Concurrent requests that the healthy ones serve.', z.number()).optional(),
+  takes: described('The part of that which other IDCs may use.', z.number()).optional(),
 });
 
 /** The effect of an evacuation, as one control plane knows it. */
@@ -81,18 +87,18 @@ const evacuationEffectShown = component(
   'EvacuationEffect',
   z.strictObject({
     ...named,
-    leave: z.array(z.strictObject({ host: z.string(), to: said('The first target IDC.', z.string()) })),
+    leave: z.array(z.strictObject({ host: z.string(), to: described('The first target IDC.', z.string()) })),
     stay: z.array(
       z.strictObject({
         host: z.string(),
-        why: said(
+        why: described(
           'alone: no DR group names another IDC; no-hops: the hop limit of the DR group or of the mesh is 0; last: every other one is being evacuated.',
           z.enum(['alone', 'no-hops', 'last']),
         ),
       }),
     ),
-    room: said('The capacity of the local IDC, whichever is evacuated.', z.array(room)),
-    ...waited,
+    room: described('The capacity of the local IDC, whichever is evacuated.', z.array(room)),
+    ...waitResult,
   }),
 );
 
@@ -100,26 +106,26 @@ const evacuationEnd = component(
   'EvacuationEnd',
   z.strictObject({
     ...named,
-    ended: said('false: there was none.', z.boolean()),
-    comingHome: said(
+    ended: described('false: there was none.', z.boolean()),
+    comingHome: described(
       'Groups of the local IDC in gradual failback, as NAMESPACE/HOST:PORT.',
       z.array(z.string()),
     ),
-    ...waited,
+    ...waitResult,
   }),
 );
 
-const evacuationRenewed = component('EvacuationRenewed', z.strictObject({ ...named, ...waited }));
+const evacuationRenewed = component('EvacuationRenewed', z.strictObject({ ...named, ...waitResult }));
 
 const evacuationRecord = component(
   'EvacuationRecord',
   z.strictObject({
     name: z.string(),
-    edit: said('Of two records of a name the higher one applies.', z.int()),
-    by: said('Random id of the writer: of two equal edits the higher one applies.', z.string()),
-    spec: said('null: it was ended.', z.union([evacuationAsked, z.null()])),
-    until: said('When it is over, in milliseconds since 1970.', z.number()),
-    at: said('The clock of `until`.', z.number()),
+    edit: described('Of two records of a name the higher one applies.', z.int()),
+    by: described('Random id of the writer: of two equal edits the higher one applies.', z.string()),
+    spec: described('null: it was ended.', z.union([evacuationInput, z.null()])),
+    until: described('When it is over, in milliseconds since 1970.', z.number()),
+    at: described('The clock of `until`.', z.number()),
   }),
 );
 
@@ -152,7 +158,7 @@ export const evacuationContract = {
       only: flag('only', 'standing', 'Changes one that is in force; else 404.'),
       ...waitParameters,
     }),
-    body: evacuationAsked,
+    body: evacuationInput,
     answers: {
       200: {
         description: 'Its effect, as far as this control plane knows.',

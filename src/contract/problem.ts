@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component, fault, said } from './components.ts';
+import { component, described, fault } from './components.ts';
 
 /** Media type of a refusal (RFC 9457). */
 export const problemType = 'application/problem+json';
@@ -34,12 +34,12 @@ const codes = [
 export const problem = component(
   'Problem',
   z.strictObject({
-    type: said('Identifies the kind of problem: a tag URI (RFC 4151).', z.string()),
-    title: said('The kind as text: the same for all of one type.', z.string()),
-    status: said('The HTTP status.', z.int()),
-    detail: said('What was wrong here, and what to do.', z.string()),
-    faults: said('Errors of the body, all at once.', z.array(fault)).optional(),
-    generation: said('The newer generation that has the name.', z.int()).optional(),
+    type: described('Identifies the kind of problem: a tag URI (RFC 4151).', z.string()),
+    title: described('The kind as text: the same for all of one type.', z.string()),
+    status: described('The HTTP status.', z.int()),
+    detail: described('What was wrong here, and what to do.', z.string()),
+    faults: described('Errors of the body, all at once.', z.array(fault)).optional(),
+    generation: described('The newer generation that has the name.', z.int()).optional(),
     error: z
       .enum(codes)
       .meta({ description: 'The form before problem details; read `type`.', deprecated: true }),

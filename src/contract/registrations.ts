@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component, fault, finding, said, waited } from './components.ts';
+import { component, described, fault, finding, waitResult } from './components.ts';
 import type { Operation } from './operation.ts';
 import { generationParameter, positive, waitParameters } from './query.ts';
 
@@ -10,17 +10,17 @@ const ports = z.record(z.string(), z.int());
 export const registrationInput = component(
   'RegistrationInput',
   z.strictObject({
-    address: said('Its IP address, or unix:///path.', z.string()),
-    ports: said(
+    address: described('Its IP address, or unix:///path.', z.string()),
+    ports: described(
       "Ports by the Group's port names; absent: the Group's own number.",
       z.record(z.string(), z.int().min(1).max(65_535)),
     ).optional(),
-    labels: said("Labels for the selector of the Group's ServiceEntry.", labels).optional(),
-    locality: said('IDC/zone/subzone; absent: the IDC of the control plane.', z.string()).optional(),
+    labels: described("Labels for the selector of the Group's ServiceEntry.", labels).optional(),
+    locality: described('IDC/zone/subzone; absent: the IDC of the control plane.', z.string()).optional(),
     weight: z.int().min(1).max(1_000_000).optional(),
     network: z.string().optional(),
     ttl: z.string().meta({ description: 'The lease: 1s to 1h without renewal.', default: '15s' }).optional(),
-    generation: said(
+    generation: described(
       'Its generation; absent: a new one, numbered by the control plane.',
       z.int().min(1),
     ).optional(),
@@ -29,7 +29,7 @@ export const registrationInput = component(
 
 const away = component(
   'Away',
-  said(
+  described(
     'With wait=acked: other control planes of the IDC that do not answer. Their proxies were waited for if they connected here.',
     z.array(z.string()),
   ),
@@ -44,7 +44,7 @@ const registration = component(
     namespace: z.string(),
     name: z.string(),
     generation: z.int(),
-    state: said('leaving: deregistered, and some proxy may still have it.', z.enum([...states, 'gone'])),
+    state: described('leaving: deregistered, and some proxy may still have it.', z.enum([...states, 'gone'])),
     address: z.string(),
     ports,
     labels,
@@ -53,20 +53,20 @@ const registration = component(
     network: z.string().optional(),
     ttl: z.string(),
     leaseEndsIn: z.string().optional(),
-    keptBy: said('The control plane that holds its lease, if not this one.', z.string()).optional(),
-    controlPlanes: said(
+    keptBy: described('The control plane that holds its lease, if not this one.', z.string()).optional(),
+    controlPlanes: described(
       'On registration: admin addresses of the other control planes of the IDC. Register there, too.',
       z.array(z.string()),
     ).optional(),
-    status: said(
+    status: described(
       'What became of it, as was found last; absent: it is in force, and nothing is wrong.',
       z.strictObject({
-        inForce: said('False: another source has an object of its name, which counts.', z.boolean()),
+        inForce: described('False: another source has an object of its name, which counts.', z.boolean()),
         findings: z.array(finding),
       }),
     ).optional(),
     away,
-    ...waited,
+    ...waitResult,
     warnings: z.array(fault).optional(),
   }),
 );
@@ -79,13 +79,13 @@ const deregistered = component(
   z.strictObject({
     namespace: z.string(),
     name: z.string(),
-    was: said(
+    was: described(
       'Its state before this request; absent: it was not registered here.',
       z.enum([...states, 'gone', 'absent']),
     ),
     state: z.enum(['gone', 'leaving']),
     away,
-    ...waited,
+    ...waitResult,
   }),
 );
 
@@ -96,7 +96,7 @@ const replicaItem = component(
     name: z.string(),
     generation: z.int(),
     state: z.enum([...states, 'gone']),
-    expired: said('Leaves because its lease expired.', z.boolean()),
+    expired: described('Leaves because its lease expired.', z.boolean()),
     ttlMs: z.int(),
     spec: z.strictObject({
       address: z.string(),
@@ -106,30 +106,30 @@ const replicaItem = component(
       weight: z.int().optional(),
       network: z.string().optional(),
     }),
-    edit: said('Counts changes within its generation.', z.int()),
-    knownTo: said('Ids of the control planes that have or had this generation.', z.array(z.string())),
-    lease: said(
+    edit: described('Counts changes within its generation.', z.int()),
+    knownTo: described('Ids of the control planes that have or had this generation.', z.array(z.string())),
+    lease: described(
       'running: renewed there in time; unsure: not renewed since the process started or was stalled.',
       z.enum(['running', 'unsure', 'none']),
     ),
-    isFree: said('Drained, and no proxy there has it.', z.boolean()),
+    isFree: described('Drained, and no proxy there has it.', z.boolean()),
   }),
 );
 
 const replica = component(
   'Replica',
   z.strictObject({
-    id: said('Identifies the file of registrations.', z.string()),
-    epoch: said('Identifies the run of the process.', z.string()),
+    id: described('Identifies the file of registrations.', z.string()),
+    epoch: described('Identifies the run of the process.', z.string()),
     idc: z.string(),
-    isComplete: said('Whether it has once had the complete state.', z.boolean()),
-    isAll: said('Whether these are all, or only the changed ones.', z.boolean()),
+    isComplete: described('Whether it has once had the complete state.', z.boolean()),
+    isAll: described('Whether these are all, or only the changed ones.', z.boolean()),
     items: z.array(replicaItem),
-    absent: said(
+    absent: described(
       'Names that it no longer has.',
       z.array(z.strictObject({ namespace: z.string(), name: z.string() })),
     ),
-    proxies: said(
+    proxies: described(
       'Node ids of proxies with endpoints from it; absent: unchanged.',
       z.array(z.string()),
     ).optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component, finding, said } from './components.ts';
+import { component, described, finding } from './components.ts';
 import { evacuation } from './evacuations.ts';
 import type { Json, Written } from './json.ts';
 import type { Operation } from './operation.ts';
@@ -13,27 +13,27 @@ export type ShownFinding = z.infer<typeof finding>;
 const typeReport = component(
   'TypeReport',
   z.strictObject({
-    state: said(
+    state: described(
       'STALE: newer state waits for its turn, or for the ACK.',
       z.enum(['SYNCED', 'STALE', 'NACKED', 'NOT SENT']),
     ),
-    version: said('The last version that it ACKed.', z.string()).optional(),
-    answeredAgoMs: said('Since its last ACK or NACK.', z.number()).optional(),
-    sent: said(
+    version: described('The last version that it ACKed.', z.string()).optional(),
+    answeredAgoMs: described('Since its last ACK or NACK.', z.number()).optional(),
+    sent: described(
       'The response that awaits its ACK.',
       z.strictObject({ version: z.string(), agoMs: z.number() }),
     ).optional(),
-    nack: said(
+    nack: described(
       'The refusal, in its own message.',
       z.strictObject({
         version: z.string(),
         message: z.string(),
         names: strings,
-        lacking: said('Those of `names` of which it has no earlier version.', strings),
-        againInMs: said('When the first is offered again.', z.number()).optional(),
+        lacking: described('Those of `names` of which it has no earlier version.', strings),
+        againInMs: described('When the first is offered again.', z.number()).optional(),
       }),
     ).optional(),
-    names: said('Number of subscribed names; absent: all.', z.int()).optional(),
+    names: described('Number of subscribed names; absent: all.', z.int()).optional(),
   }),
 );
 
@@ -42,13 +42,13 @@ const proxyFields = {
   role,
   idc: z.string(),
   protocol: z.string(),
-  client: said(
+  client: described(
     'Its program and version, where it states them: `envoy` and `1.40.0`.',
     z.strictObject({ name: z.string(), version: z.string() }),
   ).optional(),
-  peer: said('`address:port` of the peer.', z.string()),
+  peer: described('`address:port` of the peer.', z.string()),
   connectedForMs: z.number(),
-  lastEvent: said(
+  lastEvent: described(
     'The last event that it ACKed: event → ACK, and when.',
     z.strictObject({ tookMs: z.number(), agoMs: z.number() }),
   ).optional(),
@@ -62,7 +62,7 @@ const nodeStatus = component(
   'NodeStatus',
   z.strictObject({
     ...proxyFields,
-    differences: said(
+    differences: described(
       'Resources that it has not accepted in their current version.',
       z.array(
         z.strictObject({
@@ -112,7 +112,7 @@ const levels = z.strictObject({
 });
 
 const refusedStreams = z.strictObject({
-  from: said('IP address of the clients.', z.string()),
+  from: described('IP address of the clients.', z.string()),
   node: z.string().optional(),
   reason: z.string(),
   count: z.int(),
@@ -142,19 +142,19 @@ const slowPush = z.strictObject({
 const controlPlaneStatus = component(
   'ControlPlaneStatus',
   z.strictObject({
-    version: said('The version of Isthmus that it runs.', z.string()),
-    ready: said('New proxies are welcome, and answered.', z.boolean()),
+    version: described('The version of Isthmus that it runs.', z.string()),
+    ready: described('New proxies are welcome, and answered.', z.boolean()),
     waitingFor: strings,
-    reasons: said('Why it still waits, for how long, and what to do.', strings),
+    reasons: described('Why it still waits, for how long, and what to do.', strings),
     sources: z.array(sourceStatus),
-    peers: said('The other control planes of this IDC.', z.array(peerStatus)),
+    peers: described('The other control planes of this IDC.', z.array(peerStatus)),
     idc: z.string(),
     proxies: z.array(proxyStatus),
-    gone: said(
+    gone: described(
       'Nodes that were connected: their current configuration is unknown.',
       z.array(z.strictObject({ id: z.string(), role, idc: z.string(), goneForMs: z.number() })),
     ),
-    port: said('Levels of the xDS port, and refusals since the start.', levels).optional(),
+    port: described('Levels of the xDS port, and refusals since the start.', levels).optional(),
     refusedStreams: z.array(refusedStreams),
     eventToAck: z.strictObject({
       count: z.int(),
@@ -165,13 +165,13 @@ const controlPlaneStatus = component(
       maxMs: z.number(),
     }),
     evacuations: z.array(evacuation),
-    comingHome: said(
+    comingHome: described(
       'Groups in gradual failback, with their local percentage.',
       z.array(z.strictObject({ group: z.string(), percent: z.number() })),
     ),
-    slowPushes: said('The last slow or late pushes, newest first.', z.array(slowPush)),
+    slowPushes: described('The last slow or late pushes, newest first.', z.array(slowPush)),
     loopPrevention: z.enum(['on', 'off']),
-    problems: said('Problems besides those of registry objects.', z.array(finding)),
+    problems: described('Problems besides those of registry objects.', z.array(finding)),
   }),
 );
 

@@ -1,50 +1,50 @@
 import { z } from 'zod';
-import { component, said } from './components.ts';
+import { component, described } from './components.ts';
 import type { Operation } from './operation.ts';
 import { durationQuery } from './query.ts';
 
 const share = (words: string) =>
-  said(`${words}, 0 to 1; absent: no request was sent.`, z.number()).optional();
+  described(`${words}, 0 to 1; absent: no request was sent.`, z.number()).optional();
 const node = z.string();
 const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
 
 const hostReport = component(
   'HostReport',
   z.strictObject({
-    address: said('IP:PORT, or unix://PATH.', z.string()),
-    name: said('NAMESPACE/NAME of its WorkloadEntry.', z.string()).optional(),
+    address: described('IP:PORT, or unix://PATH.', z.string()),
+    name: described('NAMESPACE/NAME of its WorkloadEntry.', z.string()).optional(),
     zone: z.string().optional(),
-    priority: said('0 first; within its IDC.', z.int()),
+    priority: described('0 first; within its IDC.', z.int()),
     weight: z.number(),
-    health: said(
+    health: described(
       'mixed: healthy at some proxies; unknown: no proxy that was read has it.',
       z.enum(['healthy', 'degraded', 'unhealthy', 'mixed', 'unknown']),
     ),
     why: z.array(
       z.strictObject({
-        reason: said(
+        reason: described(
           'check-failed, check-timeout, not-checked: its active health check. told-unhealthy: it answered with x-envoy-immediate-health-check-fail. ejected: by outlier detection. declared-unhealthy: by its endpoint. last-resort: its IDC is evacuated. degraded: by its health check. being-removed: removed from the registry.',
           z.enum([
             ...(['check-failed', 'check-timeout', 'not-checked', 'told-unhealthy', 'ejected'] as const),
             ...(['declared-unhealthy', 'last-resort', 'degraded', 'being-removed'] as const),
           ]),
         ),
-        at: said('Node ids of the proxies that say so.', z.array(node)),
+        at: described('Node ids of the proxies that say so.', z.array(node)),
       }),
     ),
-    knownTo: said('Proxies that have it.', z.int()),
-    usableAt: said('Proxies that may send it requests.', z.int()),
-    requests: said('Sent to it in the interval.', z.int()),
+    knownTo: described('Proxies that have it.', z.int()),
+    usableAt: described('Proxies that may send it requests.', z.int()),
+    requests: described('Sent to it in the interval.', z.int()),
     share: share('Its part of all that this IDC sent'),
-    active: said('Requests in flight.', z.int()),
+    active: described('Requests in flight.', z.int()),
   }),
 );
 
 const nextIdc = z.strictObject({
   idc: z.string(),
-  priority: said('1 first: after the instances of this IDC.', z.int()),
-  weight: said('Of IDCs of one priority.', z.number()).optional(),
-  usable: said(
+  priority: described('1 first: after the instances of this IDC.', z.int()),
+  weight: described('Of IDCs of one priority.', z.number()).optional(),
+  usable: described(
     'Whether egress gateways may send requests there; unknown: none of them was read.',
     z.enum(['yes', 'no', 'unknown']),
   ),
@@ -59,49 +59,52 @@ const groupReport = component(
     namespace: z.string(),
     port: z.int(),
     protocol: z.enum(['http1', 'http2', 'tcp']),
-    served: said(
+    served: described(
       'By instances of this IDC; by another IDC; by nobody; unknown: the proxies that were read do not tell.',
       z.enum(['here', 'away', 'nobody', 'unknown']),
     ),
-    by: said('The IDC that requests go to first.', z.string()).optional(),
-    takesOver: said(
+    by: described('The IDC that requests go to first.', z.string()).optional(),
+    takesOver: described(
       'The IDC that takes over when it fails; absent: none that is known to be able to.',
       z.string(),
     ).optional(),
-    requests: said('Sent by the proxies that were read, in the interval.', z.int()),
+    requests: described('Sent by the proxies that were read, in the interval.', z.int()),
     awayShare: share('The part of them that left the IDC'),
     instances: z.array(hostReport),
-    exits: said('Egress gateways of this IDC; empty: the Group does not leave it.', z.array(hostReport)),
-    next: said('Other IDCs, the first to take over first.', z.array(nextIdc)),
-    keepsPercent: said(
+    exits: described('Egress gateways of this IDC; empty: the Group does not leave it.', z.array(hostReport)),
+    next: described('Other IDCs, the first to take over first.', z.array(nextIdc)),
+    keepsPercent: described(
       'Of its requests; absent: all while half of its instances can serve.',
       z.number(),
     ).optional(),
-    evacuations: said('Names of those that make it leave.', z.array(z.string())),
-    returningPercent: said('Taken back in a gradual failback.', z.number()).optional(),
-    spillLimit: said(
+    evacuations: described('Names of those that make it leave.', z.array(z.string())),
+    returningPercent: described('Taken back in a gradual failback.', z.number()).optional(),
+    spillLimit: described(
       'Concurrent requests that each ingress gateway takes from other IDCs; absent: no limit.',
       z.number(),
     ).optional(),
-    readAt: said('Node ids of the proxies that were read and have the Group.', z.array(node)),
+    readAt: described('Node ids of the proxies that were read and have the Group.', z.array(node)),
   }),
 );
 
 const who = component(
   'Who',
   z.strictObject({
-    host: said('As declared: of a host that a pattern covers, the pattern.', z.string()),
-    idc: said('The IDC that this control plane decides for.', z.string()),
-    at: said('When the second readings began, RFC 3339.', z.string()),
+    host: described('As declared: of a host that a pattern covers, the pattern.', z.string()),
+    idc: described('The IDC that this control plane decides for.', z.string()),
+    at: described('When the second readings began, RFC 3339.', z.string()),
     intervalMs: z.number(),
-    groups: said('By port, and by namespace where several declare the host.', z.array(groupReport)),
+    groups: described('By port, and by namespace where several declare the host.', z.array(groupReport)),
     proxies: z.strictObject({
-      connected: said('Connected Envoys that have the host.', z.int()),
-      asked: said('Of each role at most 32.', z.int()),
+      connected: described('Connected Envoys that have the host.', z.int()),
+      asked: described('Of each role at most 32.', z.int()),
       read: z.int(),
-      silent: said('Those that could not be read.', z.array(z.strictObject({ node, role, why: z.string() }))),
+      silent: described(
+        'Those that could not be read.',
+        z.array(z.strictObject({ node, role, why: z.string() })),
+      ),
     }),
-    others: said(
+    others: described(
       "Other IDCs, with their control planes' admin addresses as their Idcs declare them.",
       z.array(z.strictObject({ idc: z.string(), controlPlanes: z.array(z.string()) })),
     ),

@@ -33,7 +33,7 @@ export interface OpenPush {
   /** The cause to pass to the xDS server. */
   readonly cause: PushCause;
   /** A part was encoded in `encodeMs`; it has `subscriptions` by type, and is included in `revision`. */
-  put(revision: number, subscriptions: Readonly<Record<string, number>>, encodeMs: number): void;
+  addPart(revision: number, subscriptions: Readonly<Record<string, number>>, encodeMs: number): void;
   /** All parts were encoded. */
   end(): void;
 }
@@ -70,12 +70,12 @@ export class Ledger {
   // Oldest first; complete ones stay for late ACKs until there are too many.
   readonly #pushes = new Map<PushCause, Push>();
   readonly #open = new Set<Push>();
-  readonly #late = new Map<
+  readonly #lateStreams = new Map<
     number,
     { readonly node: string; readonly since: number; readonly revision: number }
   >();
   readonly #series = new Map<string, Map<string, { total: Series; send: Series; ack: Series }>>();
-  #slow: SlowPush[] = [];
+  #slowPushes: SlowPush[] = [];
   #sweeper: Timer | undefined;
 
   constructor(options: LedgerOptions) {
@@ -94,7 +94,7 @@ export class Ledger {
     };
     return {
       cause,
-      put: (revision, subscriptions, encodeMs) => {
+      addPart: (revision, subscriptions, encodeMs) => {
         push.encodeMs += encodeMs;
         push.revision = revision;
         for (const [type, count] of Object.entries(subscriptions)) {
@@ -139,11 +139,11 @@ export class Ledger {
       series.ack.record(answer.ackedAtMs - answer.sentAtMs);
       if (push === undefined) continue;
       series.send.record(Math.max(0, answer.sentAtMs - push.encodedAt));
-      this.#answered(push, answer);
+      this.#recordAnswer(push, answer);
     }
     for (const cause of answer.superseded) {
       const push = this.#pushes.get(cause);
-      if (push !== undefined) this.#answered(push, answer);
+      if (push !== undefined) this.#recordAnswer(push, answer);
     }
   }
 
@@ -153,11 +153,11 @@ export class Ledger {
       const push = this.#pushes.get(cause);
       if (push === undefined) continue;
       push.nacks += 1;
-      this.#answered(push, answer);
+      this.#recordAnswer(push, answer);
     }
   }
 
-  #answered(push: Push, answer: PushAnswer): void {
+  #recordAnswer(push: Push, answer: PushAnswer): void {
     const progress = push.types.get(answer.type);
     push.lastSentAt = Math.max(push.lastSentAt, answer.sentAtMs);
     push.lastAckedAt = answer.ackedAtMs;
@@ -192,8 +192,8 @@ export class Ledger {
     if (late.length === 0 && (totalMs < ledgerLimits.slowMs || push.lastAckedAt === 0)) return;
     const { source, events, what, lastNode, nacks } = push;
     const subscriptions = subscriptionsOf(push);
-    this.#slow = [
-      ...this.#slow.slice(1 - slowMax),
+    this.#slowPushes = [
+      ...this.#slowPushes.slice(1 - slowMax),
       {
         ...{
           wallMs: clock.wall() - (clock.now() - push.at),
@@ -227,19 +227,20 @@ export class Ledger {
     const newest = old.at(-1);
     // A stream that ended, or got a newer state instead, never answers for a push: the server decides.
     if (newest !== undefined && isConfirmed(newest.revision)) for (const push of old) this.#close(push, []);
-    else this.#tellLate(old.filter((push) => now - push.at >= ledgerLimits.lateMs));
+    else this.#reportLate(old.filter((push) => now - push.at >= ledgerLimits.lateMs));
     this.#forgetLate();
-    if (this.#open.size + this.#late.size > 0) this.#sweeper ??= clock.after(sweepMs, () => this.sweep());
+    if (this.#open.size + this.#lateStreams.size > 0)
+      this.#sweeper ??= clock.after(sweepMs, () => this.sweep());
   }
 
-  #tellLate(overdue: readonly Push[]): void {
+  #reportLate(overdue: readonly Push[]): void {
     const newest = overdue.at(-1);
     if (newest === undefined) return;
     const { clock, logger, metrics, unconfirmed } = this.#options;
     const proxies = unconfirmed(newest.revision);
     for (const { id, node } of proxies) {
-      if (this.#late.has(id)) continue;
-      this.#late.set(id, { node, since: newest.at, revision: newest.revision });
+      if (this.#lateStreams.has(id)) continue;
+      this.#lateStreams.set(id, { node, since: newest.at, revision: newest.revision });
       const forMs = Math.round(clock.now() - newest.at);
       logger.warn('a proxy has not ACKed a push', { node, forMs, push: newest.what, source: newest.source });
       metrics.lateProxies.inc();
@@ -252,13 +253,13 @@ export class Ledger {
   }
 
   #forgetLate(): void {
-    if (this.#late.size === 0) return;
+    if (this.#lateStreams.size === 0) return;
     const { clock, logger, metrics, unconfirmed } = this.#options;
-    const revision = Math.max(...[...this.#late.values()].map((one) => one.revision));
+    const revision = Math.max(...[...this.#lateStreams.values()].map((one) => one.revision));
     const still = new Set(unconfirmed(revision).map(({ id }) => id));
-    for (const [id, { node, since }] of this.#late) {
+    for (const [id, { node, since }] of this.#lateStreams) {
       if (still.has(id)) continue;
-      this.#late.delete(id);
+      this.#lateStreams.delete(id);
       metrics.lateProxies.dec();
       logger.info('a late proxy has caught up or disconnected', {
         node,
@@ -298,13 +299,13 @@ export class Ledger {
   }
 
   /** Number of remembered pushes. */
-  kept(): Readonly<Record<string, number>> {
+  sizes(): Readonly<Record<string, number>> {
     return { pushes: this.#pushes.size };
   }
 
   /** The last slow or late pushes, newest first. */
   slowPushes(): readonly SlowPush[] {
-    return [...this.#slow].reverse();
+    return [...this.#slowPushes].reverse();
   }
 
   close(): void {

@@ -29,7 +29,7 @@ interface Entry {
 }
 
 /** Recently refused streams: their proxies get no configuration, and are in no list of proxies. */
-export class RefusalBook {
+export class RefusalLog {
   readonly #clock: Clock;
   // The least recently refused first.
   readonly #entries = new Map<string, Entry>();
@@ -39,7 +39,7 @@ export class RefusalBook {
   }
 
   /** Records a refusal; `peer` is `address:port`. */
-  note(peer: string, node: string | undefined, reason: string): void {
+  record(peer: string, node: string | undefined, reason: string): void {
     const from = peer.replace(/:\d+$/, '');
     // Numbers such as sizes are ignored when reasons are compared.
     const key = `${from} ${node ?? ''} ${reason.replaceAll(/\d+/g, '#')}`;
@@ -54,7 +54,7 @@ export class RefusalBook {
   }
 
   /** A node is connected: its refusals are over. */
-  settled(node: string): void {
+  clear(node: string): void {
     for (const [key, entry] of this.#entries) if (entry.node === node) this.#entries.delete(key);
   }
 

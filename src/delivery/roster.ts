@@ -3,7 +3,7 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import { RefusalBook, type RefusedStreams } from './refused-streams.ts';
+import { RefusalLog, type RefusedStreams } from './refused-streams.ts';
 
 /** A proxy's stream, as the roster sees it. */
 export interface RosterStream {
@@ -25,7 +25,7 @@ interface LastAck {
 }
 
 /** A node that was connected: its current configuration is unknown. */
-interface GoneNode {
+interface DisconnectedNode {
   readonly id: string;
   readonly role: NodeRole;
   readonly idc: string;
@@ -38,7 +38,7 @@ interface Refused {
 }
 
 /** How long, and how many at most, disconnected nodes are remembered. */
-export const goneLimits = { keptMs: 3_600_000, nodesMax: 1_000 };
+export const disconnectedLimits = { keptMs: 3_600_000, nodesMax: 1_000 };
 
 /** Connected and recently connected nodes, and the last ACK of each. */
 export class Roster {
@@ -46,25 +46,25 @@ export class Roster {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   readonly #streams = new Map<number, RosterStream & { last: LastAck | undefined }>();
-  readonly #refused: RefusalBook;
+  readonly #refused: RefusalLog;
   readonly #byNode = new Map<string, number>();
   // Oldest first.
-  readonly #gone = new Map<string, { readonly stream: RosterStream; readonly at: number }>();
+  readonly #disconnected = new Map<string, { readonly stream: RosterStream; readonly at: number }>();
 
   constructor(options: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics }) {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#metrics = options.metrics;
-    this.#refused = new RefusalBook(options.clock);
+    this.#refused = new RefusalLog(options.clock);
   }
 
   /** A stream's node is known. */
   opened(stream: RosterStream): void {
     this.#streams.set(stream.id, { ...stream, last: undefined });
     this.#byNode.set(stream.node, (this.#byNode.get(stream.node) ?? 0) + 1);
-    this.#gone.delete(stream.node);
-    this.#refused.settled(stream.node);
-    this.#tell('proxy connected', stream, 1);
+    this.#disconnected.delete(stream.node);
+    this.#refused.clear(stream.node);
+    this.#countAndLog('proxy connected', stream, 1);
   }
 
   /** A stream has ended; its node is disconnected with its last. */
@@ -75,16 +75,17 @@ export class Roster {
     if (left > 0) this.#byNode.set(known.node, left);
     else {
       this.#byNode.delete(known.node);
-      this.#gone.set(known.node, { stream: known, at: this.#clock.now() });
-      if (this.#gone.size > goneLimits.nodesMax) this.#gone.delete(this.#gone.keys().next().value as string);
+      this.#disconnected.set(known.node, { stream: known, at: this.#clock.now() });
+      if (this.#disconnected.size > disconnectedLimits.nodesMax)
+        this.#disconnected.delete(this.#disconnected.keys().next().value as string);
     }
-    this.#tell('proxy gone', known, -1);
+    this.#countAndLog('proxy gone', known, -1);
   }
 
   /** A stream was refused; `peer.address` is `address:port`. */
   refused({ peer, node, error }: { readonly peer: { readonly address: string } } & Refused): void {
     this.#metrics.streamsRefused.inc({ code: error.code });
-    this.#refused.note(peer.address, node, error.message);
+    this.#refused.record(peer.address, node, error.message);
   }
 
   /** A connection or a stream was refused by an admission limit; `peer` is `address:port`. */
@@ -94,7 +95,7 @@ export class Roster {
     error,
   }: { readonly peer: string; readonly limit: string } & Pick<Refused, 'error'>): void {
     this.#metrics.turnedAway.inc({ limit });
-    this.#refused.note(peer, undefined, error.message);
+    this.#refused.record(peer, undefined, error.message);
   }
 
   /** Recently refused streams, the last first. */
@@ -103,11 +104,11 @@ export class Roster {
   }
 
   /** Sizes of the collections keyed by names from clients. */
-  kept(): Readonly<Record<string, number>> {
-    return { goneNodes: this.gone().length, refusedClients: this.refusedStreams().length };
+  sizes(): Readonly<Record<string, number>> {
+    return { goneNodes: this.disconnectedNodes().length, refusedClients: this.refusedStreams().length };
   }
 
-  #tell(message: string, { node, role, peer }: RosterStream, by: 1 | -1): void {
+  #countAndLog(message: string, { node, role, peer }: RosterStream, by: 1 | -1): void {
     this.#metrics.proxies.inc({ role }, by);
     this.#logger.info(message, { node, role, peer });
   }
@@ -128,10 +129,11 @@ export class Roster {
   }
 
   /** Disconnected nodes, the last first. */
-  gone(): readonly GoneNode[] {
+  disconnectedNodes(): readonly DisconnectedNode[] {
     const now = this.#clock.now();
-    for (const [node, { at }] of this.#gone) if (now - at > goneLimits.keptMs) this.#gone.delete(node);
-    return [...this.#gone.values()].reverse().map(({ stream, at }) => ({
+    for (const [node, { at }] of this.#disconnected)
+      if (now - at > disconnectedLimits.keptMs) this.#disconnected.delete(node);
+    return [...this.#disconnected.values()].reverse().map(({ stream, at }) => ({
       ...{ id: stream.node, role: stream.role, idc: stream.idc, goneForMs: now - at },
     }));
   }

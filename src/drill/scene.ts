@@ -5,7 +5,7 @@ import { type Load, type LoadShape, lastEndOf, type Rates } from './load/loads.t
 import type { IsolationFindings } from './measure/isolation.ts';
 import type { LostProxy, StepFacts } from './measure/measurement.ts';
 import type { Phase } from './measure/phases.ts';
-import type { Running } from './process/process.ts';
+import type { RunningProcess } from './process/process.ts';
 import { machineClock } from './time.ts';
 import { askAdmin } from './world/envoy.ts';
 import { probeGroup } from './world/group-probe.ts';
@@ -239,7 +239,7 @@ class SceneOfRun implements NotedScene {
     await loadsEnded(this.loads, this.#signal);
   }
 
-  #all(parts: readonly Part[]): Running[] {
+  #all(parts: readonly Part[]): RunningProcess[] {
     return parts.map((part) => this.#world.running(part));
   }
 

@@ -1,6 +1,6 @@
 import { showAddress } from '../model/values/listen-address.ts';
 import { probe } from '../probe/probe.ts';
-import type { CheckTarget } from './watched.ts';
+import type { CheckTarget } from './watched-group.ts';
 
 /**
  * Checks an instance as proxies do: its health path, or grpc.health.v1. With TLS an open connection is

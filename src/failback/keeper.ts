@@ -5,18 +5,18 @@ import {
   atHome,
   endEvacuation,
   type FailbackState,
-  mirrorOf,
+  type HealthObservation,
+  localShareAt,
+  mirrorPercentAt,
   resumeFailback,
   type SavedFailback,
-  type Sighting,
   saveFailback,
-  shareOf,
   stepFailback,
 } from '../plan/failback.ts';
 import { groupKey } from '../plan/group.ts';
 import type { PlannedGroups } from '../plan/planner.ts';
 import type { GroupPlan, HealthCheck } from '../plan/types.ts';
-import { type CheckTarget, placeInstances, slotsOf, type WatchedGroup } from './watched.ts';
+import { type CheckTarget, slotsOf, updateInstances, type WatchedGroup } from './watched-group.ts';
 
 /** Persistent states by `groupKey`. `slots`: capacity of its instances before they were evacuated. */
 export type SavedStates = Readonly<Record<string, SavedFailback & { readonly slots?: number }>>;
@@ -61,11 +61,11 @@ export interface FailbackKeeper {
   /** Groups with less capacity than before. */
   shortfalls(): readonly Shortfall[];
   /** Applies new plans. */
-  planned(plans: PlannedGroups): void;
+  applyPlans(plans: PlannedGroups): void;
   /** From now on all Groups are known, and `onShares` gets the hosts of Groups whose shares changed. */
   start(onShares: (hosts: readonly string[]) => void): void;
   /** Groups in failback, with their local percentages. */
-  held(): ReadonlyMap<string, number>;
+  limitedShares(): ReadonlyMap<string, number>;
   close(): void;
 }
 
@@ -90,7 +90,7 @@ class ProbingKeeper implements FailbackKeeper {
   #isStarted = false;
   #tellShares: (hosts: readonly string[]) => void = () => {};
   #isClosed = false;
-  #written: string;
+  #lastSaved: string;
   readonly #shortfallOf = (one: WatchedGroup): Shortfall[] => {
     const { key: group, slotsBefore: before, evacuated } = one;
     const bears = this.#bearsOf(one);
@@ -104,14 +104,14 @@ class ProbingKeeper implements FailbackKeeper {
     this.#clock = clock;
     this.#logger = logger;
     this.#saved = saved;
-    this.#written = JSON.stringify(saved);
+    this.#lastSaved = JSON.stringify(saved);
   }
 
   shareOf(group: string, evacuated?: number): number | undefined {
     const one = this.#watched.get(group);
     if (one === undefined) return this.#savedOf(group)?.share;
     const state = this.#stateAfter(one, evacuated ?? one.evacuated);
-    return state === one.state ? one.share : shareOf(state, this.#clock.now(), one.failback);
+    return state === one.state ? one.share : localShareAt(state, this.#clock.now(), one.failback);
   }
 
   mirrorOf(group: string): number | undefined {
@@ -120,7 +120,7 @@ class ProbingKeeper implements FailbackKeeper {
 
   goodOf(host: string): number | undefined {
     const ports = [...this.#watched.values()].filter((one) => one.plan.group.host === host && one.hasPassed);
-    return ports.length === 0 ? undefined : Math.min(...ports.map((one) => this.#sightingOf(one).good));
+    return ports.length === 0 ? undefined : Math.min(...ports.map((one) => this.#observationOf(one).good));
   }
 
   slotsBeforeOf(host: string): number | undefined {
@@ -133,7 +133,7 @@ class ProbingKeeper implements FailbackKeeper {
     return [...this.#watched.values()].flatMap(this.#shortfallOf);
   }
 
-  planned(plans: PlannedGroups): void {
+  applyPlans(plans: PlannedGroups): void {
     for (const [host, ports] of plans) {
       const keys = new Set<string>();
       for (const plan of ports) {
@@ -152,12 +152,12 @@ class ProbingKeeper implements FailbackKeeper {
     this.#tellShares = onShares;
     for (const one of this.#watched.values()) {
       one.state = this.#stateAfter(one, one.evacuated);
-      this.#begin(one);
+      this.#startChecks(one);
     }
     this.#write();
   }
 
-  held(): Map<string, number> {
+  limitedShares(): Map<string, number> {
     return new Map(
       [...this.#watched].flatMap(([key, { share }]) => (share === undefined ? [] : [[key, share]])),
     );
@@ -192,93 +192,98 @@ class ProbingKeeper implements FailbackKeeper {
       // From the previous plan: instances that leave with the evacuation are missed too.
       if (evacuated < 100) known.slotsBefore ??= slotsOf(known.plan);
       // The share that it was just planned with.
-      if (state !== known.state) known.share = shareOf(state, this.#clock.now(), failback);
+      if (state !== known.state) known.share = localShareAt(state, this.#clock.now(), failback);
       Object.assign(known, { plan, failback, health, state, evacuated });
-      placeInstances(known);
+      updateInstances(known);
       if (this.#isStarted && evacuated !== wasEvacuated) this.#write();
       return;
     }
     const before = this.#savedOf(key);
     const state = before === undefined ? atHome : resumeFailback(before, this.#clock.now());
     const slotsBefore = before?.slots ?? (evacuated < 100 ? slotsOf(plan) : undefined);
-    const one: WatchedGroup = {
+    const group: WatchedGroup = {
       ...{ key, plan, failback, health, state, evacuated, slotsBefore, instances: new Map() },
       // The first plan has no mirroring.
       ...{
-        share: shareOf(state, this.#clock.now(), failback),
+        share: localShareAt(state, this.#clock.now(), failback),
         mirror: undefined,
         hasPassed: false,
         round: undefined,
         tick: undefined,
       },
     };
-    this.#watched.set(key, one);
-    placeInstances(one);
-    if (this.#isStarted) this.#begin(one);
+    this.#watched.set(key, group);
+    updateInstances(group);
+    if (this.#isStarted) this.#startChecks(group);
   }
 
-  #begin(one: WatchedGroup): void {
-    void this.#ask(one);
-    this.#look(one);
+  #startChecks(group: WatchedGroup): void {
+    void this.#checkInstances(group);
+    this.#observe(group);
   }
 
   /** A round of checks, and schedules the next. */
-  async #ask(one: WatchedGroup): Promise<void> {
-    one.round?.cancel();
+  async #checkInstances(group: WatchedGroup): Promise<void> {
+    group.round?.cancel();
     const all = [...this.#watched.values()].reduce((sum, { instances }) => sum + instances.size, 0);
-    const everyMs = Math.max(one.health.intervalMs, (1_000 * all) / checksPerSecondMax);
+    const everyMs = Math.max(group.health.intervalMs, (1_000 * all) / checksPerSecondMax);
     const next = this.#clock.now() + everyMs;
     await Promise.all(
-      [...one.instances.values()].map(async ({ target, seen }) => {
+      [...group.instances.values()].map(async ({ target, checks: seen }) => {
         const isWell = await this.#options.check(target);
         seen.failures = isWell ? 0 : (seen.failures ?? 0) + 1;
-        one.hasPassed ||= isWell;
+        group.hasPassed ||= isWell;
       }),
     );
-    if (this.#isClosed || this.#watched.get(one.key) !== one) return;
-    one.round = this.#clock.after(Math.max(1, next - this.#clock.now()), () => void this.#ask(one));
+    if (this.#isClosed || this.#watched.get(group.key) !== group) return;
+    group.round = this.#clock.after(
+      Math.max(1, next - this.#clock.now()),
+      () => void this.#checkInstances(group),
+    );
   }
 
-  #look(one: WatchedGroup): void {
-    if (this.#isClosed || this.#watched.get(one.key) !== one) return;
-    one.tick = this.#clock.after(tickMs, () => this.#look(one));
-    if (one.state.at === 'home' && one.evacuated === 100) one.slotsBefore = undefined;
-    const seen = this.#sightingOf(one);
+  #observe(group: WatchedGroup): void {
+    if (this.#isClosed || this.#watched.get(group.key) !== group) return;
+    group.tick = this.#clock.after(tickMs, () => this.#observe(group));
+    if (group.state.at === 'home' && group.evacuated === 100) group.slotsBefore = undefined;
+    const observed = this.#observationOf(group);
     // Without any check there is no observation.
-    if (seen.all > 0 && seen.asked === 0) return;
+    if (observed.registered > 0 && observed.checked === 0) return;
     // Instances never reached from here may be behind a firewall.
-    const isUnseen = seen.all > 0 && !one.hasPassed;
-    const before = one.state;
+    const isUnseen = observed.registered > 0 && !group.hasPassed;
+    const before = group.state;
     if (isUnseen && before.at === 'home') return;
-    one.state =
+    group.state =
       isUnseen && before.at === 'due'
         ? { at: 'home', failures: before.failures }
-        : stepFailback(before, seen, one.failback);
-    if (one.state.at !== before.at) this.#tell(one, before);
-    this.#settle(one, seen.now);
+        : stepFailback(before, observed, group.failback);
+    if (group.state.at !== before.at) this.#logTransition(group, before);
+    this.#publishShare(group, observed.now);
   }
 
-  #sightingOf({ instances }: Pick<WatchedGroup, 'instances'>): Sighting & { readonly asked: number } {
-    const known = [...instances.values()].flatMap(({ seen }) => seen.failures ?? []);
+  #observationOf({
+    instances,
+  }: Pick<WatchedGroup, 'instances'>): HealthObservation & { readonly checked: number } {
+    const known = [...instances.values()].flatMap(({ checks: seen }) => seen.failures ?? []);
     return {
-      ...{ now: this.#clock.now(), all: instances.size, asked: known.length },
+      ...{ now: this.#clock.now(), registered: instances.size, checked: known.length },
       passing: known.filter((failures) => failures === 0).length,
       good: known.filter((failures) => failures < failuresMax).length,
     };
   }
 
   /** Pushes its share if it changed. */
-  #settle(one: WatchedGroup, now: number): void {
-    const share = shareOf(one.state, now, one.failback);
-    const mirror = mirrorOf(one.state, now, one.failback);
-    if (share === one.share && mirror === one.mirror) return;
-    Object.assign(one, { share, mirror });
+  #publishShare(group: WatchedGroup, now: number): void {
+    const share = localShareAt(group.state, now, group.failback);
+    const mirror = mirrorPercentAt(group.state, now, group.failback);
+    if (share === group.share && mirror === group.mirror) return;
+    Object.assign(group, { share, mirror });
     this.#write();
-    this.#tellShares([one.plan.group.host]);
+    this.#tellShares([group.plan.group.host]);
   }
 
-  #tell(one: WatchedGroup, before: FailbackState): void {
-    const { key, state, instances } = one;
+  #logTransition(group: WatchedGroup, before: FailbackState): void {
+    const { key, state, instances } = group;
     const held = {
       home: 'no instance is left in this IDC: requests will return gradually',
       due: 'its evacuation is over, but fewer than half of its instances are good: held until they are',
@@ -296,7 +301,7 @@ class ProbingKeeper implements FailbackKeeper {
     const { failures } = state;
     this.#logger.info(`failback: ${words[state.at]}`, { group: key, instances: instances.size, failures });
     if (before.at !== 'due') return;
-    for (const { before: bore, bears } of this.#shortfallOf(one))
+    for (const { before: bore, bears } of this.#shortfallOf(group))
       this.#logger.warn('failback: the instances have less capacity than before the evacuation', {
         ...{ group: key, bears, before: bore },
       });
@@ -313,8 +318,8 @@ class ProbingKeeper implements FailbackKeeper {
     if (!this.#isStarted)
       for (const key of Object.keys(this.#saved)) states[key] ??= this.#saved[key] as SavedFailback;
     const text = JSON.stringify(states);
-    if (text === this.#written) return;
-    this.#written = text;
+    if (text === this.#lastSaved) return;
+    this.#lastSaved = text;
     this.#options.save?.(states);
   }
 
@@ -322,7 +327,7 @@ class ProbingKeeper implements FailbackKeeper {
   #bearsOf({ plan, hasPassed, instances }: WatchedGroup): number | undefined {
     const concurrent = plan.spill?.concurrent;
     if (concurrent === undefined) return undefined;
-    return (hasPassed ? this.#sightingOf({ instances }).good : instances.size) * concurrent;
+    return (hasPassed ? this.#observationOf({ instances }).good : instances.size) * concurrent;
   }
 
   #forget(one: WatchedGroup): void {

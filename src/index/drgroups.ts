@@ -2,13 +2,13 @@ import type { DrGroup } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Ref, refKey, refOf } from '../model/object.ts';
 import { isWildcard, patternsOf } from '../model/values/hostname.ts';
-import { sameContent } from './equal.ts';
-import { compareObjects, createContest } from './order.ts';
+import { compareObjects, createPrecedenceIndex } from './precedence-index.ts';
+import { sameContent } from './same-content.ts';
 import { createLabelMatcher, type Selection } from './selector.ts';
 import type { IndexWork } from './view.ts';
 
 /** The effect of a changed DrGroup: hosts that it names, ServiceEntries that it selects. */
-interface Touched {
+interface AffectedByDrGroups {
   readonly hosts: ReadonlySet<string>;
   readonly entries: ReadonlySet<string>;
 }
@@ -30,14 +30,14 @@ interface DrGroups {
   /** The DrGroups that name `host`. */
   naming(host: string): readonly DrGroup[];
   /** What was affected since the last call. */
-  settle(): Touched;
+  takeAffected(): AffectedByDrGroups;
   all(): Iterable<DrGroup>;
 }
 
 /** Creates an empty set of DrGroups. */
 export function createDrGroups(work: IndexWork): DrGroups {
   const byRef = new Map<string, { group: DrGroup; selection?: Selection<string, DrGroup> }>();
-  const byHost = createContest<DrGroup>(compareObjects);
+  const byHost = createPrecedenceIndex<DrGroup>(compareObjects);
   let patterns = 0;
   let touchedHosts = new Set<string>();
   let touchedEntries = new Set<string>();
@@ -83,7 +83,7 @@ export function createDrGroups(work: IndexWork): DrGroups {
         .sort(compareObjects);
     },
     naming: (host) => byHost.ranked(host),
-    settle() {
+    takeAffected() {
       const touched = { hosts: touchedHosts, entries: touchedEntries };
       touchedHosts = new Set();
       touchedEntries = new Set();

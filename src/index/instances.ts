@@ -2,8 +2,8 @@ import type { Labels } from '../model/meta.ts';
 import { type Ref, refOf } from '../model/object.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import { splitLocality } from '../model/values/locality.ts';
-import { sameContent, sameList } from './equal.ts';
-import { lowerBound } from './order.ts';
+import { lowerBound } from './precedence-index.ts';
+import { sameContent, sameList } from './same-content.ts';
 import { createLabelMatcher, type LabelMatcher, type Selection } from './selector.ts';
 import type { IndexWork, Instance } from './view.ts';
 
@@ -15,7 +15,7 @@ interface Instances<O> {
   set(entry: WorkloadEntry): void;
   delete(namespace: string, name: string): void;
   /** Whether this entry is there, with exactly this content. */
-  holds(entry: WorkloadEntry): boolean;
+  hasExactly(entry: WorkloadEntry): boolean;
   /** All entries. */
   refs(): Iterable<Ref>;
   /** An entry as an instance, and the owners that select it; undefined: there is none. */
@@ -24,10 +24,10 @@ interface Instances<O> {
   unselected(): Map<string, string[]>;
   attach(namespace: string, selector: Labels, owner: O): WorkloadSelection<O>;
   detach(namespace: string, selection: WorkloadSelection<O>, owner: O): void;
-  /** The selected instances by name, as of the last `settle`; equal content is the same list as before. */
+  /** The selected instances by name, as of the last `updateLists`; equal content is the same list. */
   listOf(selection: WorkloadSelection<O>): readonly Instance[];
   /** Updates the lists and returns the owners of changed ones. */
-  settle(): Set<O>;
+  updateLists(): Set<O>;
 }
 
 /** Creates an empty index of instances. `idc`: the local IDC, for instances without locality. */
@@ -65,7 +65,7 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
       namespaces.get(namespace)?.deleteItem(name);
       forgetIfEmpty(namespace);
     },
-    holds: (entry) =>
+    hasExactly: (entry) =>
       sameContent(namespaces.get(entry.meta.namespace)?.getItem(entry.meta.name), instanceOf(entry, idc)),
     *refs() {
       for (const [namespace, matcher] of namespaces)
@@ -94,11 +94,11 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
       forgetIfEmpty(namespace);
     },
     listOf: (selection) => lists.get(selection) ?? [],
-    settle() {
+    updateLists() {
       const owners = new Set<O>();
       for (const [selection, names] of touched) {
         const old = lists.get(selection) ?? [];
-        const next = merge(old, selection.members, names);
+        const next = mergeTouched(old, selection.members, names);
         if (sameList(old, next)) continue;
         lists.set(selection, next);
         for (const owner of selection.owners) owners.add(owner);
@@ -128,7 +128,7 @@ function instanceOf(entry: WorkloadEntry, idc: string): Instance {
 }
 
 /** `old` with the touched names updated from `members`: linear in the list, whatever the batch. */
-function merge(
+function mergeTouched(
   old: readonly Instance[],
   members: ReadonlyMap<string, Instance>,
   touched: ReadonlySet<string>,

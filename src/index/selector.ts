@@ -1,5 +1,5 @@
 import type { Labels } from '../model/meta.ts';
-import { createPairIndex, sameLabels } from './pairs.ts';
+import { createPairIndex, sameLabels } from './label-pair-index.ts';
 import type { IndexWork } from './view.ts';
 
 /** A selector and what it selects. Equal selectors share one Selection, whoever owns them. */
@@ -37,7 +37,7 @@ interface Node<Item, Owner> {
    * The key of the label pair under which items find this selector; undefined: it has no pairs and all find
    * it.
    */
-  readonly home: string | undefined;
+  readonly indexPair: string | undefined;
 }
 
 interface Labelled<Item, Owner> {
@@ -69,8 +69,8 @@ export function createLabelMatcher<Item, Owner>(
   const freeSlots: number[] = [];
   const slotsByPair = createPairIndex<number>();
   const nodes = new Map<string, Own>();
-  const nodesByHome = createPairIndex<Own>();
-  const homeless = new Set<Own>();
+  const nodesByPair = createPairIndex<Own>();
+  const unindexed = new Set<Own>();
 
   function matches(selector: Labels, labels: Labels): boolean {
     work.labelMatches++;
@@ -79,10 +79,10 @@ export function createLabelMatcher<Item, Owner>(
   }
 
   function nodesFor(labels: Labels): readonly Own[] {
-    const found: Own[] = [...homeless];
-    work.labelMatches += homeless.size;
+    const found: Own[] = [...unindexed];
+    work.labelMatches += unindexed.size;
     for (const key in labels) {
-      for (const node of nodesByHome.get(key, labels[key] as string) ?? noNodes) {
+      for (const node of nodesByPair.get(key, labels[key] as string) ?? noNodes) {
         if (matches(node.selector, labels)) found.push(node);
       }
     }
@@ -101,18 +101,24 @@ export function createLabelMatcher<Item, Owner>(
     else for (const slot of smallest) yield slots[slot] as Labelled<Item, Owner>;
   }
 
-  function chooseHome(selector: Labels): string | undefined {
-    const load = (key: string) => nodesByHome.get(key, selector[key] as string)?.size ?? 0;
-    let home: string | undefined;
-    for (const key in selector) if (home === undefined || load(key) < load(home)) home = key;
-    return home;
+  function chooseIndexPair(selector: Labels): string | undefined {
+    const load = (key: string) => nodesByPair.get(key, selector[key] as string)?.size ?? 0;
+    let rarest: string | undefined;
+    for (const key in selector) if (rarest === undefined || load(key) < load(rarest)) rarest = key;
+    return rarest;
   }
 
   function createNode(key: string, selector: Labels): Own {
-    const node: Own = { key, selector, owners: new Set(), members: new Map(), home: chooseHome(selector) };
+    const node: Own = {
+      key,
+      selector,
+      owners: new Set(),
+      members: new Map(),
+      indexPair: chooseIndexPair(selector),
+    };
     nodes.set(key, node);
-    if (node.home === undefined) homeless.add(node);
-    else nodesByHome.add(node.home, selector[node.home] as string, node);
+    if (node.indexPair === undefined) unindexed.add(node);
+    else nodesByPair.add(node.indexPair, selector[node.indexPair] as string, node);
     for (const labelled of candidates(selector)) {
       if (!matches(selector, labelled.labels)) continue;
       node.members.set(labelled.name, labelled.item);
@@ -124,8 +130,8 @@ export function createLabelMatcher<Item, Owner>(
 
   function forgetNode(node: Own): void {
     nodes.delete(node.key);
-    if (node.home === undefined) homeless.delete(node);
-    else nodesByHome.remove(node.home, node.selector[node.home] as string, node);
+    if (node.indexPair === undefined) unindexed.delete(node);
+    else nodesByPair.remove(node.indexPair, node.selector[node.indexPair] as string, node);
     for (const name of node.members.keys()) {
       const labelled = items.get(name);
       if (labelled) labelled.nodes = labelled.nodes.filter((other) => other !== node);

@@ -5,13 +5,13 @@ import type { Evacuation } from '../model/evacuation.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
-import { covers, isWildcard } from '../model/values/hostname.ts';
-import { createByName } from './by-name.ts';
+import { isWildcard, patternCovers } from '../model/values/hostname.ts';
+import { createDestinationRules } from './destination-rules.ts';
 import { createDrGroups } from './drgroups.ts';
-import { sameContent, sameList, sameObject } from './equal.ts';
 import { createInstances, inlineInstance, type WorkloadSelection } from './instances.ts';
-import { createContest } from './order.ts';
-import { createRules } from './rules.ts';
+import { createNamedObjects } from './named-objects.ts';
+import { createPrecedenceIndex } from './precedence-index.ts';
+import { sameContent, sameList, sameObject } from './same-content.ts';
 import { SharedMap } from './shared-map.ts';
 import type { Declaration, GroupView, IndexWork, Instance, MeshIndex, MeshView, ViewDelta } from './view.ts';
 
@@ -32,12 +32,12 @@ interface EntryRecord {
 export function createIndex(options: { readonly idc: string }): MeshIndex {
   const work: IndexWork = { labelMatches: 0, groupsBuilt: 0 };
   const instances = createInstances<ServiceEntry>(options.idc, work);
-  const rules = createRules();
+  const rules = createDestinationRules();
   const drGroups = createDrGroups(work);
   const entries = new Map<string, EntryRecord>();
-  const byHost = createContest<EntryRecord>((a, b) => compareDeclarations(a.entry, b.entry));
-  const idcs = createByName<Idc>();
-  const evacuations = createByName<Evacuation>();
+  const byHost = createPrecedenceIndex<EntryRecord>((a, b) => compareDeclarations(a.entry, b.entry));
+  const idcs = createNamedObjects<Idc>();
+  const evacuations = createNamedObjects<Evacuation>();
   const dirtyHosts = new Set<string>();
   let groups = SharedMap.empty<GroupView>();
   let view: MeshView = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
@@ -54,7 +54,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     for (const pattern of patterns) {
       dirtyHosts.add(pattern);
       if (!isWildcard(pattern)) continue;
-      for (const host of byHost.keys()) if (covers(pattern, host)) dirtyHosts.add(host);
+      for (const host of byHost.keys()) if (patternCovers(pattern, host)) dirtyHosts.add(host);
     }
   }
 
@@ -177,8 +177,8 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
 
   /** Builds the noted Groups and returns the hosts of those that differ. */
   function settleGroups(): Set<string> {
-    for (const entry of instances.settle()) dirty(entry.spec.hosts);
-    const touched = drGroups.settle();
+    for (const entry of instances.updateLists()) dirty(entry.spec.hosts);
+    const touched = drGroups.takeAffected();
     dirtyPatterns([...touched.hosts]);
     for (const key of touched.entries) dirtyEntry(key);
     const changes = new Map<string, GroupView | undefined>();
@@ -194,14 +194,18 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   return {
     apply(batch): ViewDelta {
       for (const change of batch) applyChange(change);
-      const delta = { groups: settleGroups(), idcs: idcs.settle(), evacuations: evacuations.settle() };
+      const delta = {
+        groups: settleGroups(),
+        idcs: idcs.takeChanged(),
+        evacuations: evacuations.takeChanged(),
+      };
       if (delta.groups.size + delta.idcs.size + delta.evacuations.size > 0) {
         view = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
       }
       return delta;
     },
     view: () => view,
-    holds,
+    hasExactly,
     refs,
     disagreementsOf({ namespace, name }) {
       const found = instances.find(namespace, name);
@@ -229,12 +233,12 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     );
   }
 
-  function holds(object: MeshObject): boolean {
+  function hasExactly(object: MeshObject): boolean {
     switch (object.kind) {
       case 'ServiceEntry':
         return sameObject(entries.get(refKey(refOf(object)))?.entry, object);
       case 'WorkloadEntry':
-        return instances.holds(object);
+        return instances.hasExactly(object);
       case 'DestinationRule':
         return sameObject(rules.get(refOf(object)), object);
       case 'DrGroup':

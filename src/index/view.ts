@@ -82,7 +82,7 @@ export interface MeshIndex {
   /** The mesh as of the last `apply`. */
   view(): MeshView;
   /** Whether it has this object, with exactly this content. */
-  holds(object: MeshObject): boolean;
+  hasExactly(object: MeshObject): boolean;
   /** All objects. */
   refs(): Iterable<Ref>;
   /** Disagreements between a WorkloadEntry and its selectors; empty also if it does not exist. */

@@ -24,7 +24,7 @@ export interface Metrics {
   /** By limit: connections and streams refused. */
   readonly turnedAway: Counter<'limit'>;
   /** Levels of the xDS port's limits, by name; read on collection. */
-  readonly xdsLevels: { ask(levels: () => Readonly<Record<string, number>>): void };
+  readonly xdsLevels: { readFrom(levels: () => Readonly<Record<string, number>>): void };
   /** By the code of the error. */
   readonly streamsRefused: Counter<'code'>;
   readonly proxies: Gauge<'role'>;
@@ -37,13 +37,13 @@ export interface Metrics {
   readonly loopPrevention: Gauge;
   readonly refused: Counter;
   /** By state; read on collection. */
-  readonly registrations: { ask(counts: () => Readonly<Record<string, number>>): void };
+  readonly registrations: { readFrom(counts: () => Readonly<Record<string, number>>): void };
   /** Remembered former registrations; read on collection. */
-  readonly remembered: { ask(counts: () => Readonly<Record<string, number>>): void };
+  readonly remembered: { readFrom(counts: () => Readonly<Record<string, number>>): void };
   /** Read on collection. */
-  readonly peers: { ask(statuses: () => readonly PeerGauge[]): void };
+  readonly peers: { readFrom(statuses: () => readonly PeerGauge[]): void };
   /** Percent, by Group; read on collection. */
-  readonly failbackShare: { ask(held: () => ReadonlyMap<string, number>): void };
+  readonly failbackShare: { readFrom(held: () => ReadonlyMap<string, number>): void };
   readonly deletionsPending: Gauge;
   readonly deletionsReleased: Counter<'cause'>;
   /** By cause. */
@@ -62,7 +62,7 @@ export interface PeerGauge {
 
 /** A gauge that is read on collection. */
 interface SourceGauge {
-  of(source: string, value: () => number): void;
+  readFrom(source: string, value: () => number): void;
 }
 
 /** Creates a separate registry, so that one process can have several control planes. */
@@ -83,12 +83,12 @@ export function createMetrics(idc: string): Metrics {
         for (const [source, value] of asked) this.set({ source }, value());
       },
     });
-    return { of: (source, value) => void asked.set(source, value) };
+    return { readFrom: (source, value) => void asked.set(source, value) };
   };
   return {
     registry,
     registrations: {
-      ask(counts) {
+      readFrom(counts) {
         new Gauge({
           name: 'isthmus_registrations',
           help: 'Instances that registered themselves, by state: ready, draining, leaving.',
@@ -100,7 +100,7 @@ export function createMetrics(idc: string): Metrics {
       },
     },
     remembered: {
-      ask(counts) {
+      readFrom(counts) {
         new Gauge({
           name: 'isthmus_registrations_remembered',
           help: 'Remembered former registrations: ended generations, and changes for other control planes.',
@@ -112,7 +112,7 @@ export function createMetrics(idc: string): Metrics {
       },
     },
     peers: {
-      ask(statuses) {
+      readFrom(statuses) {
         const peerGauge = (name: string, help: string, value: (peer: PeerGauge) => number) =>
           new Gauge({
             ...{ name: `isthmus_${name}`, help, labelNames: ['peer'], registers },
@@ -138,7 +138,7 @@ export function createMetrics(idc: string): Metrics {
       ['limit'],
     ),
     xdsLevels: {
-      ask(levels) {
+      readFrom(levels) {
         new Gauge({
           name: 'isthmus_xds_level',
           help: 'Levels of the xDS port’s limits: connections, streams, waiting and remembered data.',
@@ -186,7 +186,7 @@ export function createMetrics(idc: string): Metrics {
       [],
     ),
     failbackShare: {
-      ask(held) {
+      readFrom(held) {
         new Gauge({
           name: 'isthmus_failback_share_percent',
           help: 'The local share of requests of a Group in failback, by Group; others are not listed.',

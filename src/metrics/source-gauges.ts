@@ -18,18 +18,18 @@ export function gaugeSources(metrics: Metrics, sources: readonly GaugedSource[],
   for (const { name, facets } of sources) {
     const { lastGood, registrations, peers } = facets;
     if (lastGood !== 'none') {
-      metrics.fromSnapshot.of(name, () => (lastGood.status().from === 'source' ? 0 : 1));
-      metrics.snapshotAge.of(name, () => {
+      metrics.fromSnapshot.readFrom(name, () => (lastGood.status().from === 'source' ? 0 : 1));
+      metrics.snapshotAge.readFrom(name, () => {
         const { knownGoodAt } = lastGood.status();
         return knownGoodAt === undefined ? Number.NaN : (clock.wall() - knownGoodAt) / 1000;
       });
     }
     metrics.repaired.inc({ source: name }, 0);
     if (registrations !== 'none') {
-      metrics.registrations.ask(registrations.counts);
-      metrics.remembered.ask(registrations.remembered);
+      metrics.registrations.readFrom(registrations.counts);
+      metrics.remembered.readFrom(registrations.remembered);
     }
     if (peers !== 'none')
-      metrics.peers.ask(() => peers.statuses().filter(({ state }) => state !== 'stranger'));
+      metrics.peers.readFrom(() => peers.statuses().filter(({ state }) => state !== 'stranger'));
   }
 }

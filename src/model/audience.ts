@@ -4,7 +4,7 @@ export interface Audience {
   readonly gateways: boolean;
   /** True: callers of all namespaces but those named; false: only those. */
   readonly all: boolean;
-  readonly but: readonly string[];
+  readonly exceptNamespaces: readonly string[];
 }
 
 /** A declaration of a host: its namespace, and the namespaces that may see it; absent: all. */
@@ -42,7 +42,10 @@ export function viewsOf(declared: readonly Exported[]): readonly HostView[] {
     const all = rest === key;
     const but = chosen.filter(([, choice]) => (choice === key) !== all).map(([namespace]) => namespace);
     const isEverybodys = i === 0 && all && but.length === 0;
-    return { members, ...(isEverybodys ? {} : { audience: { gateways: i === 0, all, but: but.sort() } }) };
+    return {
+      members,
+      ...(isEverybodys ? {} : { audience: { gateways: i === 0, all, exceptNamespaces: but.sort() } }),
+    };
   });
 }
 
@@ -60,5 +63,5 @@ function seenFrom(declared: readonly Exported[], namespace: string | undefined):
 
 /** Whether callers of a namespace are in an audience. */
 export function isSeenBy(audience: Audience | undefined, namespace: string): boolean {
-  return audience === undefined || audience.all !== audience.but.includes(namespace);
+  return audience === undefined || audience.all !== audience.exceptNamespaces.includes(namespace);
 }

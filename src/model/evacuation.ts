@@ -1,5 +1,5 @@
 import type { Labels, Meta } from './meta.ts';
-import { covers } from './values/hostname.ts';
+import { patternCovers } from './values/hostname.ts';
 
 /**
  * isthmus.dev Evacuation: requests leave an IDC for some time. Times in milliseconds since the Unix epoch.
@@ -71,7 +71,7 @@ export function beginsAt({ startsAt, expiresAt }: Pick<Spec, 'startsAt' | 'expir
 }
 
 /** The `steps`, with their begin, that are never reached before the end. */
-export function stepsInVain({ percent, startsAt, expiresAt, steps, stepMs }: Spec) {
+export function stepsAfterEnd({ percent, startsAt, expiresAt, steps, stepMs }: Spec) {
   if (startsAt === undefined || steps.length === 0) return [];
   return [...steps, ...(percent === steps.at(-1) ? [] : [percent])]
     .map((share, i) => ({ share, at: startsAt + i * stepMs }))
@@ -95,13 +95,13 @@ export function nextChangeAt(spec: Spec, wallMs: number): number | undefined {
 }
 
 /** Whether an evacuation applies to a Group, by its host and the labels of its ServiceEntry. */
-export function isFor(
+export function evacuates(
   { groups, selector }: Pick<Spec, 'groups' | 'selector'>,
   host: string,
   labels: Labels,
 ): boolean {
   if (groups.length === 0 && selector === undefined) return true;
-  if (groups.some((pattern) => covers(pattern, host))) return true;
+  if (groups.some((pattern) => patternCovers(pattern, host))) return true;
   return (
     selector !== undefined &&
     Object.entries(selector).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)

@@ -80,7 +80,7 @@ type FieldName = (field: string) => string;
 const inMetadata: FieldName = (field) => `node.metadata.${nodeMetadataKey}.${field}`;
 
 /** A scope as it was received. */
-interface Said {
+interface ReceivedScope {
   readonly raw: Record<string, unknown>;
   readonly nameOf: FieldName;
 }
@@ -97,74 +97,79 @@ export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata
       `node.metadata.${nodeMetadataKey} is missing; start Envoy from \`isthmus bootstrap\``,
     );
   }
-  const said: Said = { raw, nameOf };
-  const idc = text(said, 'idc');
+  const received: ReceivedScope = { raw, nameOf };
+  const idc = parseText(received, 'idc');
   if (!idcNamePattern.test(idc))
-    throw bad(said, 'idc', `'${idc}' is not an IDC name (a-z, 0-9 and -, at most 32)`);
+    throw fieldError(received, 'idc', `'${idc}' is not an IDC name (a-z, 0-9 and -, at most 32)`);
   const common = {
     idc,
-    ...optional('accessLog', raw.accessLog === undefined ? undefined : text(said, 'accessLog')),
+    ...optional('accessLog', raw.accessLog === undefined ? undefined : parseText(received, 'accessLog')),
   };
   const choosing = {
     ...common,
-    ...optional('zone', raw.zone === undefined ? undefined : zoneName(said)),
+    ...optional('zone', raw.zone === undefined ? undefined : parseZone(received)),
   };
   switch (raw.role) {
     case 'sidecar':
       return {
         role: 'sidecar',
         ...choosing,
-        namespace: text(said, 'namespace'),
-        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(said)),
-        ...optional('outbound', raw.outbound === undefined ? undefined : listen(said, 'outbound')),
-        ...passing(said),
+        namespace: parseText(received, 'namespace'),
+        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : parseDependsOn(received)),
+        ...optional('outbound', raw.outbound === undefined ? undefined : parseListener(received, 'outbound')),
+        ...parseUnknownHosts(received),
       };
     case 'grpc':
       return {
         role: 'grpc',
         ...choosing,
-        namespace: text(said, 'namespace'),
-        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(said)),
+        namespace: parseText(received, 'namespace'),
+        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : parseDependsOn(received)),
       };
     case 'ingress':
       return {
         role: 'ingress',
         ...choosing,
-        ...apart(said, 'edge', 'peer'),
+        ...parseListeners(received, 'edge', 'peer'),
         ...optional('runtime', raw.runtime === true ? (true as const) : undefined),
       };
     case 'egress':
-      return { role: 'egress', ...common, ...apart(said, 'sidecar', 'ingress') };
+      return { role: 'egress', ...common, ...parseListeners(received, 'sidecar', 'ingress') };
     default:
-      throw bad(said, 'role', `must be sidecar, ingress, egress or grpc, not ${JSON.stringify(raw.role)}`);
+      throw fieldError(
+        received,
+        'role',
+        `must be sidecar, ingress, egress or grpc, not ${JSON.stringify(raw.role)}`,
+      );
   }
 }
 
 /** Checks that a gateway's two listeners differ: Envoy would take equal addresses for one. */
-function apart<A extends string, B extends string>(said: Said, a: A, b: B) {
-  const [first, second] = [listen(said, a), listen(said, b)];
+function parseListeners<A extends string, B extends string>(received: ReceivedScope, a: A, b: B) {
+  const [first, second] = [parseListener(received, a), parseListener(received, b)];
   if (first.address === second.address && first.port === second.port) {
-    throw bad(said, b, `is the address of ${said.nameOf(a)} too; give it one of its own`);
+    throw fieldError(received, b, `is the address of ${received.nameOf(a)} too; give it one of its own`);
   }
   return { [a]: first, [b]: second } as { [K in A | B]: ListenAddress };
 }
 
-function bad({ nameOf }: Said, field: string, message: string): MeshError {
+function fieldError({ nameOf }: ReceivedScope, field: string, message: string): MeshError {
   return new MeshError('invalid', `${nameOf(field)}: ${message}`);
 }
 
-function text(said: Said, field: string): string {
-  const value = said.raw[field];
-  if (typeof value !== 'string' || value === '') throw bad(said, field, 'must be a string, and not empty');
+function parseText(received: ReceivedScope, field: string): string {
+  const value = received.raw[field];
+  if (typeof value !== 'string' || value === '')
+    throw fieldError(received, field, 'must be a string, and not empty');
   return value;
 }
 
 /** A part of a locality, `IDC/zone/subzone`. */
-function zoneName(said: Said): string {
-  const name = text(said, 'zone');
+function parseZone(received: ReceivedScope): string {
+  const name = parseText(received, 'zone');
   if (/[/*\p{C}\p{Z}]/u.test(name)) {
-    throw bad(
-      said,
+    throw fieldError(
+      received,
       'zone',
       `${JSON.stringify(name)} is not a zone: give the part between the slashes of IDC/zone/subzone`,
     );
@@ -173,15 +178,19 @@ function zoneName(said: Said): string {
 }
 
 /** A sidecar that passes unknown hosts through is an open proxy for whoever reaches it. */
-function passing(said: Said): Pick<SidecarScope, 'unknownHosts'> {
-  const { raw } = said;
+function parseUnknownHosts(received: ReceivedScope): Pick<SidecarScope, 'unknownHosts'> {
+  const { raw } = received;
   if (raw.unknownHosts === undefined || raw.unknownHosts === 'refuse') return {};
   if (raw.unknownHosts !== 'pass')
-    throw bad(said, 'unknownHosts', `must be pass or refuse, not ${JSON.stringify(raw.unknownHosts)}`);
-  const outbound = raw.outbound === undefined ? undefined : listen(said, 'outbound');
+    throw fieldError(
+      received,
+      'unknownHosts',
+      `must be pass or refuse, not ${JSON.stringify(raw.unknownHosts)}`,
+    );
+  const outbound = raw.outbound === undefined ? undefined : parseListener(received, 'outbound');
   if (outbound === undefined || !isLoopback(outbound.address)) {
-    throw bad(
-      said,
+    throw fieldError(
+      received,
       'unknownHosts',
       'pass needs an outbound address on loopback, such as 127.0.0.1: on any other the sidecar is an open proxy for whoever reaches it',
     );
@@ -192,14 +201,14 @@ function passing(said: Said): Pick<SidecarScope, 'unknownHosts'> {
 /** Each is indexed separately, for each node class. */
 const dependsOnMax = 5_000;
 
-function hosts(said: Said): readonly string[] {
-  const value = said.raw.dependsOn;
+function parseDependsOn(received: ReceivedScope): readonly string[] {
+  const value = received.raw.dependsOn;
   if (!Array.isArray(value) || !value.every((host) => typeof host === 'string')) {
-    throw bad(said, 'dependsOn', 'must be a list of hosts');
+    throw fieldError(received, 'dependsOn', 'must be a list of hosts');
   }
   if (value.length > dependsOnMax)
-    throw bad(
-      said,
+    throw fieldError(
+      received,
       'dependsOn',
       `has ${value.length} hosts, at most ${dependsOnMax} may be named; *.x names many`,
     );
@@ -207,16 +216,16 @@ function hosts(said: Said): readonly string[] {
   return [...new Set(names)].filter((host) => host !== '').sort();
 }
 
-function listen(said: Said, field: string): ListenAddress {
-  const value = said.raw[field];
+function parseListener(received: ReceivedScope, field: string): ListenAddress {
+  const value = received.raw[field];
   if (!isMap(value) || typeof value.address !== 'string' || typeof value.port !== 'number') {
-    throw bad(said, field, 'must be {address, port}');
+    throw fieldError(received, field, 'must be {address, port}');
   }
   const { address, port } = value;
   if (addressKind(address) !== 'ip')
-    throw bad(said, field, `'${address}' is not an IP address that can be listened on`);
+    throw fieldError(received, field, `'${address}' is not an IP address that can be listened on`);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw bad(said, field, `${port} is not a port: 1 to 65535`);
+    throw fieldError(received, field, `${port} is not a port: 1 to 65535`);
   return { address, port };
 }
 

@@ -1,15 +1,15 @@
 import type { ListenAddress } from './values/listen-address.ts';
 
 /** The request sent on a new connection, which a live peer answers. */
-export type Word =
+export type ProbeRequest =
   /** The client connection preface of HTTP/2, answered by the server's (RFC 9113, 3.4). */
   | { readonly kind: 'http2' }
   /** A GET over HTTP/1.1. */
   | { readonly kind: 'get'; readonly host: string; readonly path: string };
 
 /** A target of probes; without a request, an open connection is enough. */
-export interface Watched extends ListenAddress {
-  readonly say?: Word;
+export interface ProbeTarget extends ListenAddress {
+  readonly request?: ProbeRequest;
 }
 
 /** Results of probes, by `addressName`. */

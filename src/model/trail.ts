@@ -46,7 +46,7 @@ export const nobodyReached = 'unreached';
 /** This egress reached no other IDC. */
 export const noWayOut = 'no-way';
 /** The prefix that a proxy puts, with a `-`, before an egress's value. */
-export const egress = 'egress';
+export const egressPrefix = 'egress';
 /**
  * `true` on a proxy's own answer if the request never reached an instance: with any method it may be retried
  * elsewhere. Workloads never see it, so none can copy it into an answer.
@@ -160,7 +160,7 @@ export function decideTrail(policy: TrailPolicy, lines: readonly string[]): Trai
         : follow(policy, parseTrail(lines.join(',')));
     case 'egress-ingress':
       return policy.enforce
-        ? leave(policy, parseTrail(lines.join(',')))
+        ? decideAtEgress(policy, parseTrail(lines.join(',')))
         : keep(policy, parseTrail(lines.join(',')));
   }
 }
@@ -187,7 +187,7 @@ function enter(policy: TrailPolicy, names: readonly string[] | undefined): Trail
  * From the local ingress gateway: it must have appended the local name last, and would not have admitted it
  * twice.
  */
-function leave(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
+function decideAtEgress(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
   if (names === undefined) return refuse(policy, 'malformed');
   if (names.indexOf(policy.idc) !== names.length - 1) return refuse(policy, 'loop');
   if (names.length > policy.hopLimit) return refuse(policy, 'hop-limit');

@@ -45,12 +45,12 @@ export function countLive(all: readonly ListenAddress[], unreached: ReadonlySet<
 /** The capacity of an instance of a Group in this IDC; undefined: not declared. */
 export function concurrentPerInstance(
   spill: GroupSpill | undefined,
-  own: Idc | undefined,
+  localIdc: Idc | undefined,
 ): number | undefined {
-  const idc = own?.meta.name;
+  const idc = localIdc?.meta.name;
   const byIdc = spill?.concurrentByIdc;
   const here = idc !== undefined && byIdc !== undefined && Object.hasOwn(byIdc, idc) ? byIdc[idc] : undefined;
-  return here ?? spill?.concurrentPerInstance ?? own?.spec.capacity?.concurrentPerInstance;
+  return here ?? spill?.concurrentPerInstance ?? localIdc?.spec.capacity?.concurrentPerInstance;
 }
 
 /** A Group's share in this IDC, percent; `beside`: a critical Group has instances here too. */

@@ -8,7 +8,7 @@ import type { Crossing, CrossingIdc, Permit } from './types.ts';
 interface CrossingOptions {
   readonly drGroup: DrGroup | undefined;
   readonly idcs: MeshView['idcs'];
-  readonly own: string;
+  readonly localIdc: string;
   /** The mesh's hop limit; the DR group may lower it. */
   readonly hopLimit: number;
   /** Round trip to the furthest IDC, milliseconds. */
@@ -25,11 +25,11 @@ interface CrossingOptions {
  * gateways are left out: the registry rejects such a DR group, but the Idc may be deleted later.
  */
 export function planCrossing(options: CrossingOptions): Crossing | undefined {
-  const { drGroup, idcs, own, loopPrevention } = options;
-  if (drGroup === undefined || !idcs.has(own)) return undefined;
+  const { drGroup, idcs, localIdc, loopPrevention } = options;
+  if (drGroup === undefined || !idcs.has(localIdc)) return undefined;
   const hopLimit = Math.min(options.hopLimit, drGroup.spec.hopLimit);
   const { last = new Set() } = options;
-  const targets = planTargets(drGroup, idcs, own, last);
+  const targets = planTargets(drGroup, idcs, localIdc, last);
   if (hopLimit === 0 || targets.length === 0) return undefined;
   const { roundTripMs = roundTripLimits.msDefault } = options;
   const times = {
@@ -41,15 +41,15 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
       ...{ idcs: targets, ...times, permits: 'all' },
       handOnNamesMax: Number.POSITIVE_INFINITY,
     };
-  const isMember = drGroup.spec.idcs.some(({ name }) => name === own);
+  const isMember = drGroup.spec.idcs.some(({ name }) => name === localIdc);
   // Permits do not depend on preference, so that routes stay the same.
-  const others = planTargets(drGroup, idcs, own, new Set()).map(({ idc }) => idc);
+  const others = planTargets(drGroup, idcs, localIdc, new Set()).map(({ idc }) => idc);
   // A request may begin outside of the DR group and then enter it; the peer listener serves only members.
-  const outside = isMember ? [...idcs.keys()].filter((idc) => idc !== own && !others.includes(idc)) : [];
+  const outside = isMember ? [...idcs.keys()].filter((idc) => idc !== localIdc && !others.includes(idc)) : [];
   const sets = visitedSets(others, isMember ? hopLimit : 1, outside);
   const permits = sets.flatMap((visited): Permit[] => {
     const to = others.filter((idc) => !visited.includes(idc));
-    return to.length === 0 ? [] : [{ visited: joinVisited([own, ...visited]), to }];
+    return to.length === 0 ? [] : [{ visited: joinVisited([localIdc, ...visited]), to }];
   });
   // At the peer listener a request has made at least one crossing: its trail has two names.
   const namesMax = Math.min(hopLimit, others.length + (outside.length > 0 ? 1 : 0));
@@ -63,7 +63,7 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
  * Number of IDCs that a request handed on may still be sent to, by the number of names in its trail: from 2
  * on.
  */
-export function leftToAsk(crossing: Crossing | undefined): readonly number[] {
+export function idcsLeftToTry(crossing: Crossing | undefined): readonly number[] {
   const { permits, handOnNamesMax = 0 } = crossing ?? {};
   if (permits === undefined || permits === 'all') return [];
   return Array.from({ length: Math.max(0, handOnNamesMax - 1) }, (_, i) =>
@@ -81,10 +81,10 @@ export function leftToAsk(crossing: Crossing | undefined): readonly number[] {
 function planTargets(
   drGroup: DrGroup,
   idcs: MeshView['idcs'],
-  own: string,
+  localIdc: string,
   last: ReadonlySet<string>,
 ): readonly CrossingIdc[] {
-  const all = drGroup.spec.idcs.filter(({ name }) => name !== own && idcs.has(name));
+  const all = drGroup.spec.idcs.filter(({ name }) => name !== localIdc && idcs.has(name));
   const first = inOrder(all.filter(({ name }) => !last.has(name)));
   const after = 1 + Math.max(-1, ...first.map(({ priority }) => priority));
   const rest = inOrder(all.filter(({ name }) => last.has(name)));

@@ -2,7 +2,7 @@ import type { Declaration, GroupView, Instance } from '../index/view.ts';
 import { type MergedPort, mergePorts } from '../model/declarations.ts';
 import type { ServiceEntry, ServicePort } from '../model/service.ts';
 import { httpVersion, type PlanContext, planGroup, portOf } from './group.ts';
-import { itself, namesItself } from './naming.ts';
+import { hostAsInstance, isItsOwnEndpoint } from './naming.ts';
 import type { GroupPlan } from './types.ts';
 
 /**
@@ -16,7 +16,7 @@ export function planHost(view: GroupView, context: PlanContext): readonly GroupP
   const { ports, refused } = mergePorts(declared.map(({ entry }) => entry));
   const planned = ports.map((merged) => ({
     port: merged.port,
-    plans: planGroup(partOf(view, declared, merged, context.own), context),
+    plans: planGroup(partOf(view, declared, merged, context.localIdc), context),
   }));
   const plans = planned.flatMap((one) => one.plans);
   const first = plans.find(({ protocol }) => protocol !== 'tcp');
@@ -38,14 +38,17 @@ function partOf(
   view: GroupView,
   declared: readonly Declaration[],
   { port, from }: MergedPort,
-  own: string,
+  localIdc: string,
 ): GroupView {
   const { entry, drGroup } = declared[from[0].entry] as Declaration;
   const { host, rule, seenBy } = view;
   const instances = from.flatMap((one): readonly Instance[] => {
     const part = declared[one.entry] as Declaration;
     if (from.length === 1) return part.instances;
-    const all = isLookedUp(entry) && namesItself({ host, ...part }) ? [itself(host, own)] : part.instances;
+    const all =
+      isLookedUp(entry) && isItsOwnEndpoint({ host, ...part })
+        ? [hostAsInstance(host, localIdc)]
+        : part.instances;
     return all.map((instance) => ({ ...instance, ports: { [port.name]: portOf(instance, one.port) } }));
   });
   return {

@@ -1,11 +1,11 @@
 import type { Failback } from '../model/idc.ts';
 
 /** Health checks of a Group's instances in this IDC at one moment. */
-export interface Sighting {
+export interface HealthObservation {
   /** Milliseconds, monotonic. */
   readonly now: number;
   /** Registered instances. */
-  readonly all: number;
+  readonly registered: number;
   /** Instances whose last check passed. */
   readonly passing: number;
   /** Instances without two failed checks in a row. */
@@ -52,19 +52,23 @@ export const failbackLimits = {
 } as const;
 
 /** The hold after so many failed failbacks, in milliseconds. */
-export function holdOf({ holdMs }: Failback, failures: number): number {
+export function holdMsAfter({ holdMs }: Failback, failures: number): number {
   return holdMs * Math.min(2 ** failures, failbackLimits.holdFactorMax);
 }
 
 /** The state after an observation. Pure: `now` is its only time. */
-export function stepFailback(state: FailbackState, seen: Sighting, times: Failback): FailbackState {
-  const { now, passing, good } = seen;
+export function stepFailback(
+  state: FailbackState,
+  observed: HealthObservation,
+  times: Failback,
+): FailbackState {
+  const { now, passing, good } = observed;
   switch (state.at) {
     case 'home':
-      return stepHome(state, seen, times);
+      return stepHome(state, observed, times);
     case 'due': {
       const { failures, share } = state;
-      if (!isAble(seen)) return { at: 'away', failures, good };
+      if (!canServe(observed)) return { at: 'away', failures, good };
       // A Group that kept a share of its requests is warm.
       if (times.warmup === 'mirror' && share <= failbackLimits.shareMin)
         return { at: 'warm', failures, from: now };
@@ -72,15 +76,15 @@ export function stepFailback(state: FailbackState, seen: Sighting, times: Failba
     }
     case 'away': {
       // Losing an instance restarts the hold.
-      if (!isAble(seen)) return { at: 'away', failures: state.failures, good };
+      if (!canServe(observed)) return { at: 'away', failures: state.failures, good };
       const goodAt = state.goodAt === undefined || good < state.good ? now : state.goodAt;
-      if (now - goodAt < holdOf(times, state.failures)) return { ...state, goodAt, good };
+      if (now - goodAt < holdMsAfter(times, state.failures)) return { ...state, goodAt, good };
       const at = times.warmup === 'mirror' ? 'warm' : 'ramp';
       return { at, failures: state.failures, from: now };
     }
     case 'warm':
     case 'ramp':
-      if (!isAble(seen) || passing === 0) return { at: 'away', failures: state.failures + 1, good };
+      if (!canServe(observed) || passing === 0) return { at: 'away', failures: state.failures + 1, good };
       if (now - state.from < times.rampMs) return state;
       return { at: 'home', failures: state.failures, backAt: now };
   }
@@ -88,12 +92,12 @@ export function stepFailback(state: FailbackState, seen: Sighting, times: Failba
 
 function stepHome(
   state: FailbackState & { at: 'home' },
-  { now, passing, good }: Sighting,
+  { now, passing, good }: HealthObservation,
   times: Failback,
 ): FailbackState {
   const { failures, backAt } = state;
   const isSettled =
-    backAt === undefined || now - backAt >= failbackLimits.forgivenAfterHolds * holdOf(times, failures);
+    backAt === undefined || now - backAt >= failbackLimits.forgivenAfterHolds * holdMsAfter(times, failures);
   const kept = isSettled ? atHome : { at: 'home' as const, failures, backAt };
   if (passing > 0) return kept;
   const emptyAt = state.emptyAt ?? now;
@@ -114,7 +118,7 @@ export function endEvacuation(state: FailbackState, share: number): FailbackStat
  * Half of the instances can serve a Group whose requests stay local: the same half below which requests begin
  * to leave.
  */
-function isAble({ all, good }: Sighting): boolean {
+function canServe({ registered: all, good }: HealthObservation): boolean {
   return good > 0 && 2 * good >= all;
 }
 
@@ -122,7 +126,7 @@ function isAble({ all, good }: Sighting): boolean {
  * The percentage of requests that may stay local; 0 while nothing is known after an evacuation of all;
  * undefined: no limit.
  */
-export function shareOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
+export function localShareAt(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
   const { shareMin, stepMs } = failbackLimits;
   switch (state.at) {
     case 'home':
@@ -140,7 +144,7 @@ export function shareOf(state: FailbackState, now: number, { rampMs }: Failback)
 }
 
 /** The percentage of reads that are mirrored; undefined: none. Few steps, as each is a push of routes. */
-export function mirrorOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
+export function mirrorPercentAt(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
   if (state.at !== 'warm') return undefined;
   const { mirrorSteps: steps } = failbackLimits;
   const step = Math.floor((steps.length * (now - state.from)) / rampMs);
@@ -169,7 +173,7 @@ export function saveFailback(
   evacuated = 100,
 ): SavedFailback | undefined {
   const { at, failures } = state;
-  const share = shareOf(state, now, times) ?? 100;
+  const share = localShareAt(state, now, times) ?? 100;
   if (at !== 'away' && at !== 'warm' && (at === 'due' || evacuated < share))
     return { at: 'due', failures, rampedMs: 0, share: Math.min(share, evacuated) };
   if (at === 'home') return undefined;

@@ -1,6 +1,6 @@
 import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
-import { addressName, type Reach, type Watched } from '../model/reach.ts';
+import { addressName, type ProbeTarget, type Reach } from '../model/reach.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 
 /** Gateways through which requests leave an IDC, or enter it. */
@@ -14,7 +14,7 @@ interface Gateways {
 }
 
 /** A gateway that proxies are not sent to. */
-export interface LeftOut extends ListenAddress {
+export interface HungGateway extends ListenAddress {
   readonly idc: string;
   readonly kind: Kind;
 }
@@ -25,27 +25,27 @@ export function peersOf({ spec }: Idc): readonly ListenAddress[] {
 }
 
 /** The gateways that this IDC's proxies send to: local egress, and ingress of the others. */
-function sentTo(idcs: ReadonlyMap<string, Idc>, own: string): readonly Gateways[] {
+function gatewaysSentTo(idcs: ReadonlyMap<string, Idc>, localIdc: string): readonly Gateways[] {
   return [...idcs.values()].map((idc): Gateways => {
     const { name } = idc.meta;
-    if (name !== own) return { idc: name, kind: 'ingress', at: peersOf(idc) };
+    if (name !== localIdc) return { idc: name, kind: 'ingress', at: peersOf(idc) };
     const at = idc.spec.egress.map(({ address, sidecarPort: port }) => ({ address, port }));
     return { idc: name, kind: 'egress', at };
   });
 }
 
 /** The local egress gateways and the others' ingress gateways to probe: those that have an alternative. */
-export function watchedGateways(
+export function gatewaysToProbe(
   idcs: ReadonlyMap<string, Idc>,
-  own: string,
-): Readonly<Record<Kind, readonly Watched[]>> {
-  const all = sentTo(idcs, own).filter(
+  localIdc: string,
+): Readonly<Record<Kind, readonly ProbeTarget[]>> {
+  const all = gatewaysSentTo(idcs, localIdc).filter(
     ({ kind, at }) => at.length > 1 || (kind === 'ingress' && idcs.size > 2),
   );
   const of = (kind: Kind) =>
     all
       .filter((gateways) => gateways.kind === kind)
-      .flatMap(({ at }) => at.map((one): Watched => ({ ...one, say: { kind: 'http2' } })));
+      .flatMap(({ at }) => at.map((one): ProbeTarget => ({ ...one, request: { kind: 'http2' } })));
   return { egress: idcs.size > 1 ? of('egress') : [], ingress: of('ingress') };
 }
 
@@ -54,13 +54,13 @@ export function watchedGateways(
  * unknown outcome. At most half of an IDC's, and only while another answers: a shared cause, overload or a
  * broken path, is not a gateway's own failure.
  */
-export function planLeftOut(
+export function planHungGateways(
   idcs: ReadonlyMap<string, Idc>,
-  own: string,
+  localIdc: string,
   { unreached, silent }: Reach,
-): readonly LeftOut[] {
+): readonly HungGateway[] {
   if (silent.size === 0) return [];
-  return sentTo(idcs, own).flatMap(({ idc, kind, at }) => {
+  return gatewaysSentTo(idcs, localIdc).flatMap(({ idc, kind, at }) => {
     if (at.every((one) => unreached.has(addressName(one)))) return [];
     const hung = at.filter((one) => silent.has(addressName(one)));
     return hung.slice(0, Math.floor(at.length / 2)).map((one) => ({ ...one, idc, kind }));
@@ -72,7 +72,7 @@ export function planLeftOut(
  */
 export function planHungIdcs(
   idcs: ReadonlyMap<string, Idc>,
-  own: string,
+  localIdc: string,
   { unreached, silent }: Reach,
 ): ReadonlySet<string> {
   const isHung = ({ kind, at }: Gateways) =>
@@ -82,14 +82,14 @@ export function planHungIdcs(
   return new Set(
     silent.size === 0
       ? []
-      : sentTo(idcs, own)
+      : gatewaysSentTo(idcs, localIdc)
           .filter(isHung)
           .map(({ idc }) => idc),
   );
 }
 
 /** The problem shown for such a gateway. */
-export function describeLeftOut({ idc, kind, address, port }: LeftOut): Finding {
+export function describeHungGateway({ idc, kind, address, port }: HungGateway): Finding {
   const message =
     'accepts connections and never answers: its process hangs or is overloaded. No requests are sent to it until it answers; look at the process, or end it';
   const where = `${kind} gateway ${showAddress({ address, port })} of ${idc}`;

@@ -5,14 +5,14 @@ import { type GroupTraffic, roundTripLimits } from '../model/idc.ts';
 import type { ServicePort } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { concurrentPerInstance, countLive, spillLimit, spillShare } from './capacity.ts';
-import { leftToAsk, planCrossing } from './crossing.ts';
-import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation/evacuation.ts';
+import { idcsLeftToTry, planCrossing } from './crossing.ts';
+import { type ActiveEvacuation, evacuatedIdcs, planLocalShare } from './evacuation/evacuation.ts';
 import { peersOf } from './gateways.ts';
 import { planCluster } from './group-cluster.ts';
 import { planCrossingCheck } from './health/checks.ts';
 import { planHealth } from './health/health.ts';
 import { isByName, planNaming } from './naming.ts';
-import { askFewer, planAsking, planRetry, planRetryUnsent } from './retries/retry.ts';
+import { limitCrossingTries, planCrossingTries, planRetry, planRetryUnsent } from './retries/retry.ts';
 import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
 import type {
   Crossing,
@@ -27,7 +27,7 @@ import type {
 
 /** Input of a Group's plan besides the Group. */
 export interface PlanContext {
-  readonly own: string;
+  readonly localIdc: string;
   readonly idcs: MeshView['idcs'];
   /** The mesh's hop limit; a DR group may lower it. */
   readonly hopLimit: number;
@@ -36,7 +36,7 @@ export interface PlanContext {
   /** The shortest interval of checks of other IDCs, in milliseconds (`plan/health/checks.ts`). */
   readonly checkIntervalMsMin: number;
   /** Evacuations in force, of any IDC; absent: none. */
-  readonly leaving?: readonly Leaving[];
+  readonly evacuations?: readonly ActiveEvacuation[];
   /** Local instances and ingress gateways that are not reached (`addressName`); absent: none known. */
   readonly unreached?: ReadonlySet<string>;
   /** Hung IDCs (`planHungIdcs`), used when no other can serve; absent: none known. */
@@ -48,11 +48,11 @@ export interface PlanContext {
    * percentage that evacuations leave in the IDC, 100 without any: a failback starts where this rises, from
    * its last value.
    */
-  readonly heldShare?: (group: string, evacuated: number) => number | undefined;
+  readonly failbackShare?: (group: string, evacuated: number) => number | undefined;
   /**
    * The percentage of a Group's reads that are mirrored to local instances, by `groupKey`; undefined: none.
    */
-  readonly mirrored?: (group: string) => number | undefined;
+  readonly mirrorPercent?: (group: string) => number | undefined;
 }
 
 /** Identifies a Group's port among all plans: several namespaces may declare a host. */
@@ -62,13 +62,13 @@ export function groupKey({ namespace, group }: Pick<GroupPlan, 'namespace' | 'gr
 
 /** Decides for each port of a Group where requests go from the local IDC: pure, without Envoy's types. */
 export function planGroup(view: GroupView, context: PlanContext): readonly GroupPlan[] {
-  const { own } = context;
-  const naming = planNaming(view, own);
+  const { localIdc } = context;
+  const naming = planNaming(view, localIdc);
   if (naming === undefined) return [];
   const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined || isTcp(view, port));
   const defaultPort = ports.find((port) => httpVersion(port) !== undefined);
   const traffic = mergeTraffic(view.drGroup?.spec.traffic, trafficFromAnnotations(view.entry));
-  const evacuated = evacuatedIdcs(view, context.leaving ?? []);
+  const evacuated = evacuatedIdcs(view, context.evacuations ?? []);
   const last = new Set([...evacuated.keys(), ...(context.hung ?? [])]);
   const permitted = planCrossing({
     ...context,
@@ -92,7 +92,7 @@ interface SharedByPorts {
 
 function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
   const { view, context, naming, traffic, evacuated, permitted, defaultPort } = shared;
-  const { own } = context;
+  const { localIdc } = context;
   const protocol = httpVersion(port) ?? 'tcp';
   // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
   const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
@@ -107,11 +107,12 @@ function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
   const group = { host: view.host, port: port.number };
   const { namespace } = view.entry.meta;
   const failback = planFailback(view, crossing, health, naming.lookup);
-  const evacuationShare = planHomeShare(own, evacuated, crossing);
-  const { homeShare, mirror } = planHeld(groupKey({ namespace, group }), failback, evacuationShare, context);
+  const evacuationShare = planLocalShare(localIdc, evacuated, crossing);
+  const { localShare, mirror } = planKept(groupKey({ namespace, group }), failback, evacuationShare, context);
   // Consistent hashing has no last resort among instances: the exit must come first.
-  const isOutFirst = homeShare === 0 && policy.hash !== undefined;
-  const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
+  const isOutFirst = localShare === 0 && policy.hash !== undefined;
+  const evacuates = (idc: string) =>
+    idc === localIdc ? localShare === 0 && !isOutFirst : evacuated.has(idc);
   const ways = planPaths(
     evacuationShare === undefined ? crossing : withoutHandOn(crossing),
     traffic,
@@ -129,7 +130,7 @@ function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
     ...(byConnect ? { byConnect: true } : {}),
     addresses: protocol === 'tcp' && !byConnect ? (view.entry.spec.addresses ?? []) : [],
     instances,
-    ...(homeShare === undefined ? {} : { homeShare }),
+    ...(localShare === undefined ? {} : { localShare }),
     ...(failback === undefined || evacuationShare === undefined ? {} : { evacuationShare }),
     ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
     ...(crossing === undefined ? {} : { crossing }),
@@ -156,24 +157,24 @@ function exportOf({ view, naming }: SharedByPorts) {
 }
 
 /** What a Group keeps at home while it is evacuated or on its way home, and what is mirrored there. */
-function planHeld(
+function planKept(
   key: string,
   failback: GroupPlan['failback'],
   evacuationShare: number | undefined,
-  { heldShare, mirrored }: PlanContext,
+  { failbackShare, mirrorPercent }: PlanContext,
 ) {
-  if (failback === undefined) return { homeShare: evacuationShare, mirror: undefined };
-  const held = heldShare?.(key, evacuationShare ?? 100);
-  return { homeShare: least(evacuationShare, held), mirror: mirrored?.(key) };
+  if (failback === undefined) return { localShare: evacuationShare, mirror: undefined };
+  const held = failbackShare?.(key, evacuationShare ?? 100);
+  return { localShare: smallerShare(evacuationShare, held), mirror: mirrorPercent?.(key) };
 }
 
 /** The limit on requests of the Group from other IDCs. */
 function planSpill(
   localities: readonly PlannedLocality[],
   { spill }: GroupTraffic,
-  { own, idcs, unreached = new Set(), besideCritical = false }: PlanContext,
+  { localIdc, idcs, unreached = new Set(), besideCritical = false }: PlanContext,
 ): Pick<GroupPlan, 'spill'> {
-  const idc = idcs.get(own);
+  const idc = idcs.get(localIdc);
   const concurrent = concurrentPerInstance(spill, idc);
   if (concurrent === undefined) return {};
   const gateways = countLive(idc === undefined ? [] : peersOf(idc), unreached);
@@ -222,7 +223,7 @@ function planFailback(
 }
 
 /** The smaller of two shares; an absent one means all. */
-function least(a: number | undefined, b: number | undefined): number | undefined {
+function smallerShare(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
@@ -295,7 +296,7 @@ function planPaths(
     : [instancesTarget, egressTarget];
   const first = crossing === undefined ? [instancesTarget] : both;
   const leave: readonly Target[] = (crossing?.idcs ?? []).map(({ idc }) => ({ kind: 'idc', idc }));
-  const asking = planAsking(crossing?.idcs ?? [], gateways);
+  const asking = planCrossingTries(crossing?.idcs ?? [], gateways);
   const path = (
     listener: ListenerRole,
     priorities: readonly Target[],
@@ -305,8 +306,8 @@ function planPaths(
     priorities,
     retry,
   });
-  const onward = leftToAsk(crossing).map((left) =>
-    path('ingress', leave, planRetry('ingress', traffic, askFewer(asking, left))),
+  const onward = idcsLeftToTry(crossing).map((left) =>
+    path('ingress', leave, planRetry('ingress', traffic, limitCrossingTries(asking, left))),
   );
   const handsOn = crossing?.handOnNamesMax !== undefined;
   const later = planRetryUnsent(traffic);

@@ -17,27 +17,29 @@ interface Naming {
  * Istio's `resolution`. Undefined: the Group cannot be served. A looked-up host without endpoints is its own
  * name. An endpoint without locality is local to every IDC.
  */
-export function planNaming(view: GroupView, own: string): Naming | undefined {
+export function planNaming(view: GroupView, localIdc: string): Naming | undefined {
   const { resolution, location, workloadSelector } = view.entry.spec;
   switch (resolution) {
     case 'STATIC': {
-      const instances = view.instances.filter(({ idc, address }) => idc === own && isGiven(address));
+      const instances = view.instances.filter(({ idc, address }) => idc === localIdc && isGiven(address));
       return { instances, isExternal: false, isRemote: () => false };
     }
     case 'DNS':
     case 'DNS_ROUND_ROBIN': {
       const isExternal = location === 'MESH_EXTERNAL';
-      const all = namesItself(view) ? [itself(view.host, own)] : view.instances;
-      const instances = all.filter(({ idc, address }) => (isExternal || idc === own) && isNamed(address));
+      const all = isItsOwnEndpoint(view) ? [hostAsInstance(view.host, localIdc)] : view.instances;
+      const instances = all.filter(
+        ({ idc, address }) => (isExternal || idc === localIdc) && isNamed(address),
+      );
       // Envoy takes exactly one endpoint for `one`.
       const lookup = resolution === 'DNS_ROUND_ROBIN' && instances.length === 1 ? 'one' : 'every';
-      return { instances, lookup, isExternal, isRemote: ({ idc }) => idc !== own };
+      return { instances, lookup, isExternal, isRemote: ({ idc }) => idc !== localIdc };
     }
     case 'NONE':
     case 'DYNAMIC_DNS':
       // Selected instances cannot be the target of such a request.
       return workloadSelector === undefined
-        ? byName(view.host, own, location === 'MESH_EXTERNAL')
+        ? byName(view.host, localIdc, location === 'MESH_EXTERNAL')
         : undefined;
   }
 }
@@ -46,11 +48,11 @@ export function planNaming(view: GroupView, own: string): Naming | undefined {
  * Istio sends a request to its original destination address. No sidecar here sees that; the name, from which
  * the caller would have had the address, takes its place.
  */
-function byName(host: string, own: string, isExternal: boolean): Naming {
+function byName(host: string, localIdc: string, isExternal: boolean): Naming {
   const isRemote = () => false;
   return host.startsWith('*')
     ? { instances: [], lookup: 'request', isExternal: true, isRemote }
-    : { instances: [itself(host, own)], lookup: 'every', isExternal, isRemote };
+    : { instances: [hostAsInstance(host, localIdc)], lookup: 'every', isExternal, isRemote };
 }
 
 /**
@@ -62,7 +64,7 @@ export function isByName({ entry }: Pick<GroupView, 'entry'>): boolean {
 }
 
 /** Whether the host is its own only endpoint to look up. */
-export function namesItself({
+export function isItsOwnEndpoint({
   entry,
   host,
   instances,
@@ -72,7 +74,7 @@ export function namesItself({
 }
 
 /** The host as an instance of itself. */
-export function itself(host: string, idc: string): Instance {
+export function hostAsInstance(host: string, idc: string): Instance {
   return { address: host, ports: {}, labels: {}, idc, locality: '', weight: 1 };
 }
 

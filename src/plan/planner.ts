@@ -1,11 +1,11 @@
-import { sameContent } from '../index/equal.ts';
+import { sameContent } from '../index/same-content.ts';
 import type { GroupView, MeshView, ViewDelta } from '../index/view.ts';
-import { isFor } from '../model/evacuation.ts';
-import { addressName, type Reach, type Watched, type Word } from '../model/reach.ts';
+import { evacuates } from '../model/evacuation.ts';
+import { addressName, type ProbeRequest, type ProbeTarget, type Reach } from '../model/reach.ts';
 import { addressKind } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import { planHost } from './declarations.ts';
-import { evacuationsAt, type Leaving } from './evacuation/evacuation.ts';
+import { type ActiveEvacuation, evacuationsAt } from './evacuation/evacuation.ts';
 import { peersOf, planHungIdcs } from './gateways.ts';
 import type { PlanContext } from './group.ts';
 import { checkIntervalMsMin } from './health/checks.ts';
@@ -15,7 +15,10 @@ import type { GroupPlan } from './types.ts';
 export type PlannedGroups = ReadonlyMap<string, readonly GroupPlan[]>;
 
 /** Constant options of a planner. */
-type PlannerOptions = Pick<PlanContext, 'own' | 'hopLimit' | 'loopPrevention' | 'heldShare' | 'mirrored'>;
+type PlannerOptions = Pick<
+  PlanContext,
+  'localIdc' | 'hopLimit' | 'loopPrevention' | 'failbackShare' | 'mirrorPercent'
+>;
 
 /** Plans changed Groups, and those that depend on them. */
 interface Planner {
@@ -29,17 +32,17 @@ interface Planner {
   /** Whether any Group has a limit on requests from other IDCs. */
   hasLimits(): boolean;
   /** Hosts with instances here without such a limit, as no capacity is declared. */
-  unbounded(): readonly string[];
+  withoutLimit(): readonly string[];
   /** What these limits depend on: instances, and local ingress gateways; none without a limit. */
-  watched(view: MeshView): readonly Watched[];
+  probeTargets(view: MeshView): readonly ProbeTarget[];
   /** Records which of these, and of all IDCs' gateways, are not reached; returns the changed plans. */
-  reached(reach: Reach, view: MeshView): PlannedGroups;
+  applyReach(reach: Reach, view: MeshView): PlannedGroups;
   /** Those not reached, as last recorded. */
-  dead(): ReadonlySet<string>;
+  unreached(): ReadonlySet<string>;
 }
 
-function keep(set: Set<string>, host: string, is: boolean): void {
-  if (is) set.add(host);
+function setMembership(set: Set<string>, host: string, isMember: boolean): void {
+  if (isMember) set.add(host);
   else set.delete(host);
 }
 
@@ -47,23 +50,23 @@ function keep(set: Set<string>, host: string, is: boolean): void {
  * Instances that can be connected to: one on a unix socket counts as alive. Probed with a request if their
  * protocol is known.
  */
-function instancesOf(plan: GroupPlan): Watched[] {
+function instancesOf(plan: GroupPlan): ProbeTarget[] {
   const all = plan.instances.flatMap(({ endpoints }) => endpoints);
-  const say = wordOf(plan);
+  const request = probeRequestOf(plan);
   return all
     .filter(({ address }) => addressKind(address) === 'ip')
-    .map(({ address, port }) => ({ address, port, ...(say && { say }) }));
+    .map(({ address, port }) => ({ address, port, ...(request && { say: request }) }));
 }
 
-function wordOf({ tls, protocol, sidecars, health, group }: GroupPlan): Word | undefined {
+function probeRequestOf({ tls, protocol, sidecars, health, group }: GroupPlan): ProbeRequest | undefined {
   if (tls !== undefined) return undefined;
   if (protocol === 'http2' || sidecars) return { kind: 'http2' };
   if (health?.question.kind !== 'http' || health.port !== undefined) return undefined;
   return { kind: 'get', host: group.host, path: health.question.path };
 }
 
-function gatewaysOf({ idcs }: MeshView, own: string): readonly ListenAddress[] {
-  const idc = idcs.get(own);
+function gatewaysOf({ idcs }: MeshView, localIdc: string): readonly ListenAddress[] {
+  const idc = idcs.get(localIdc);
   return idc === undefined ? [] : peersOf(idc);
 }
 
@@ -86,11 +89,11 @@ class GroupPlanner implements Planner {
   /** Hosts that egress gateways check in other IDCs; their number decides the interval. */
   readonly #checked = new Set<string>();
   /** Instances of hosts with a limit on requests from other IDCs; and critical hosts with instances here. */
-  readonly #limited = new Map<string, readonly Watched[]>();
-  readonly #critical = new Set<string>();
+  readonly #limited = new Map<string, readonly ProbeTarget[]>();
+  readonly #criticalHosts = new Set<string>();
   readonly #unbounded = new Set<string>();
   #intervalMsMin = 0;
-  #leaving: readonly Leaving[] = [];
+  #evacuations: readonly ActiveEvacuation[] = [];
   #besideCritical = false;
   #unreached: ReadonlySet<string> = new Set();
   #hung: ReadonlySet<string> = new Set();
@@ -104,17 +107,17 @@ class GroupPlanner implements Planner {
     delta: Pick<ViewDelta, 'groups' | 'idcs'>,
     wallMs: number,
   ): Map<string, readonly GroupPlan[]> {
-    const was = this.#leaving;
-    this.#leaving = evacuationsAt(view, wallMs);
-    const moved = differing(was, this.#leaving);
+    const before = this.#evacuations;
+    this.#evacuations = evacuationsAt(view, wallMs);
+    const changedEvacuations = differing(before, this.#evacuations);
     // A change of an IDC's gateways affects every Group that may cross to it.
     const all = () => new Set([...view.groups.keys(), ...delta.groups]);
     const plans = this.#plan(
       view,
-      delta.idcs.size > 0 ? all() : new Set([...delta.groups, ...hostsOf(view, moved)]),
+      delta.idcs.size > 0 ? all() : new Set([...delta.groups, ...hostsOf(view, changedEvacuations)]),
     );
     const needed = checkIntervalMsMin(this.#checked.size);
-    const beside = this.#critical.size > 0;
+    const beside = this.#criticalHosts.size > 0;
     if (needed === this.#intervalMsMin && beside === this.#besideCritical) return plans;
     this.#intervalMsMin = needed;
     this.#besideCritical = beside;
@@ -125,34 +128,37 @@ class GroupPlanner implements Planner {
     return this.#limited.size > 0;
   }
 
-  unbounded(): string[] {
+  withoutLimit(): string[] {
     return [...this.#unbounded].sort();
   }
 
-  watched(view: MeshView): Watched[] {
+  probeTargets(view: MeshView): ProbeTarget[] {
     if (this.#limited.size === 0) return [];
-    const gateways = gatewaysOf(view, this.#options.own).map(
-      (one): Watched => ({ ...one, say: { kind: 'http2' } }),
+    const gateways = gatewaysOf(view, this.#options.localIdc).map(
+      (one): ProbeTarget => ({ ...one, request: { kind: 'http2' } }),
     );
     return [...gateways, ...[...this.#limited.values()].flat()];
   }
 
-  dead(): ReadonlySet<string> {
+  unreached(): ReadonlySet<string> {
     return this.#unreached;
   }
 
-  reached(reach: Reach, view: MeshView): Map<string, readonly GroupPlan[]> {
+  applyReach(reach: Reach, view: MeshView): Map<string, readonly GroupPlan[]> {
     const [was, wereHung] = [this.#unreached, this.#hung];
     this.#unreached = reach.unreached;
-    this.#hung = planHungIdcs(view.idcs, this.#options.own, reach);
+    this.#hung = planHungIdcs(view.idcs, this.#options.localIdc, reach);
     const differs = (one: ListenAddress) =>
       was.has(addressName(one)) !== this.#unreached.has(addressName(one));
-    const all = gatewaysOf(view, this.#options.own).some(differs);
+    const all = gatewaysOf(view, this.#options.localIdc).some(differs);
     const bounded = [...this.#limited].filter(([, instances]) => all || instances.some(differs));
-    const moved = new Set(
+    const changedIdcs = new Set(
       [...wereHung, ...this.#hung].filter((name) => wereHung.has(name) !== this.#hung.has(name)),
     );
-    return this.#plan(view, new Set([...bounded.map(([host]) => host), ...hostsWithChoice(view, moved)]));
+    return this.#plan(
+      view,
+      new Set([...bounded.map(([host]) => host), ...hostsWithChoice(view, changedIdcs)]),
+    );
   }
 
   plansOf(view: MeshView, host: string): readonly GroupPlan[] {
@@ -164,7 +170,7 @@ class GroupPlanner implements Planner {
       ...this.#options,
       idcs,
       checkIntervalMsMin: this.#intervalMsMin,
-      leaving: this.#leaving,
+      evacuations: this.#evacuations,
       besideCritical: this.#besideCritical,
       unreached: this.#unreached,
       hung: this.#hung,
@@ -177,7 +183,7 @@ class GroupPlanner implements Planner {
     for (const host of hosts) {
       const planned = plansOfHost(view.groups.get(host), context);
       plans.set(host, planned);
-      keep(
+      setMembership(
         this.#checked,
         host,
         planned.some(({ crossing }) => crossing?.check !== undefined),
@@ -185,8 +191,8 @@ class GroupPlanner implements Planner {
       const bounded = planned.filter(({ spill }) => spill !== undefined).flatMap(instancesOf);
       if (planned.some(({ spill }) => spill !== undefined)) this.#limited.set(host, bounded);
       else this.#limited.delete(host);
-      keep(this.#critical, host, planned.some(isCriticalHere));
-      keep(this.#unbounded, host, planned.some(isUnbounded));
+      setMembership(this.#criticalHosts, host, planned.some(isCriticalHere));
+      setMembership(this.#unbounded, host, planned.some(isUnbounded));
     }
     return plans;
   }
@@ -198,30 +204,33 @@ function plansOfHost(group: GroupView | undefined, context: PlanContext): readon
 }
 
 /** Groups that can cross to one of these IDCs and to another. */
-function hostsWithChoice({ groups }: MeshView, moved: ReadonlySet<string>): readonly string[] {
-  if (moved.size === 0) return [];
+function hostsWithChoice({ groups }: MeshView, changedIdcs: ReadonlySet<string>): readonly string[] {
+  if (changedIdcs.size === 0) return [];
   const hasChoice = ({ drGroup }: GroupView) =>
     drGroup !== undefined &&
     drGroup.spec.idcs.length > 2 &&
-    drGroup.spec.idcs.some(({ name }) => moved.has(name));
+    drGroup.spec.idcs.some(({ name }) => changedIdcs.has(name));
   return [...groups]
     .filter(([, view]) => [view, ...(view.others ?? [])].some(hasChoice))
     .map(([host]) => host);
 }
 
 /** Elements of one list only. */
-function differing(a: readonly Leaving[], b: readonly Leaving[]): readonly Leaving[] {
-  const without = (list: readonly Leaving[], others: readonly Leaving[]) =>
+function differing(
+  a: readonly ActiveEvacuation[],
+  b: readonly ActiveEvacuation[],
+): readonly ActiveEvacuation[] {
+  const without = (list: readonly ActiveEvacuation[], others: readonly ActiveEvacuation[]) =>
     list.filter((one) => !others.some((other) => sameContent(one, other)));
   return [...without(a, b), ...without(b, a)];
 }
 
 /** The Groups covered by any of these evacuations. */
-function hostsOf({ groups }: MeshView, moved: readonly Leaving[]): readonly string[] {
-  if (moved.length === 0) return [];
+function hostsOf({ groups }: MeshView, changedEvacuations: readonly ActiveEvacuation[]): readonly string[] {
+  if (changedEvacuations.length === 0) return [];
   const concerns = ({ host, entry, siblings = [] }: GroupView) =>
     [entry, ...siblings.map((one) => one.entry)].some(({ meta }) =>
-      moved.some((one) => isFor(one, host, meta.labels)),
+      changedEvacuations.some((one) => evacuates(one, host, meta.labels)),
     );
   return [...groups]
     .filter(([, view]) => [view, ...(view.others ?? [])].some(concerns))

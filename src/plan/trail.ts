@@ -7,14 +7,14 @@ import { guardedListeners, idcsMax, type LoopPrevention, type TrailPolicy } from
  * name are unknown to the filter. `loopPrevention` 'off' is the negative control of drills: filters that
  * refuse nothing.
  */
-export function planPolicies(
-  own: string,
+export function planTrailPolicies(
+  localIdc: string,
   idcs: MeshView['idcs'],
   hopLimit: number,
   loopPrevention: LoopPrevention = 'on',
 ): readonly TrailPolicy[] {
-  const others = [...idcs.keys()].filter((idc) => idc !== own).sort();
+  const others = [...idcs.keys()].filter((idc) => idc !== localIdc).sort();
   const peers = others.slice(0, idcsMax - 1);
   const enforce = loopPrevention !== 'off';
-  return guardedListeners.map((listener) => ({ idc: own, peers, hopLimit, listener, enforce }));
+  return guardedListeners.map((listener) => ({ idc: localIdc, peers, hopLimit, listener, enforce }));
 }

@@ -293,7 +293,7 @@ export interface GroupPlan {
    * The percentage, 0 to 100, of its requests that the IDC keeps while all of its instances can serve;
    * absent: all while half of them can. At 0 they are a last resort, or last in the paths.
    */
-  readonly homeShare?: number;
+  readonly localShare?: number;
   /** The part of that due to evacuations, percent; absent: none applies, or the Group has no `failback`. */
   readonly evacuationShare?: number;
   /** Absent: the addresses of instances are given. */

@@ -17,7 +17,7 @@ export function preferredZone(plans: readonly GroupPlan[], { idc, zone }: ZonedP
  * preferred: each priority would keep its share of what the one before lets go, and too few would leave.
  */
 export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPlan {
-  if (!plan.zonePreference || zone === undefined || (plan.homeShare ?? 0) > 0) return plan;
+  if (!plan.zonePreference || zone === undefined || (plan.localShare ?? 0) > 0) return plan;
   const ranked = plan.instances.map((locality) => ({ locality, rank: rankOf(locality, zone) }));
   // Priorities begin at 0 and leave none out (Envoy).
   const ranks = [...new Set(ranked.map(({ rank }) => rank))].sort((a, b) => a - b);

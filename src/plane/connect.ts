@@ -33,35 +33,35 @@ export function connectParts(
   metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
   // Logged as an error, to be seen at any log level.
   if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
-  metrics.failbackShare.ask(() => failback.held());
-  metrics.xdsLevels.ask(() => ({
+  metrics.failbackShare.readFrom(() => failback.limitedShares());
+  metrics.xdsLevels.readFrom(() => ({
     ...xdsLevels(xds),
-    ...roster.kept(),
-    ...ledger.kept(),
-    ...deletions.kept(),
+    ...roster.sizes(),
+    ...ledger.sizes(),
+    ...deletions.sizes(),
   }));
   observeStreams(parts);
   const reasons = () => reasonsToWait(parts, options);
   observeReadiness(parts, options, reasons);
-  const { watched, reached } = pipeline;
-  const watch = watchReach({ clock, logger, watched, reached });
+  const { probeTargets, applyReach } = pipeline;
+  const watch = watchReach({ clock, logger, targets: probeTargets, onReach: applyReach });
 
-  const own = (): readonly Finding[] => [
+  const ownProblems = (): readonly Finding[] => [
     ...(loopPrevention === 'off' ? [unprotected] : []),
     ...pipeline.problems(),
   ];
-  const { feed, agreement } = connectSources(parts, options, seams, own);
-  const problems = () => [...own(), ...feed.conflicts(), ...feed.problems(), ...agreement.findings()];
+  const { feed, agreement } = connectSources(parts, options, seams, ownProblems);
+  const problems = () => [...ownProblems(), ...feed.conflicts(), ...feed.problems(), ...agreement.findings()];
   const status = createStatusReader({
     ...{ idc: options.idc, clock, sources: options.sources, loopPrevention },
-    ...{ xds, roster, ledger, readiness: parts.gate.readiness, reasons, problems: own },
+    ...{ xds, roster, ledger, readiness: parts.gate.readiness, reasons, problems: ownProblems },
     view: () => pipeline.view(),
-    waits: () => parts.startOrder.reasons(),
+    waitingReasons: () => parts.startOrder.reasons(),
     limits: pipeline,
     shortfalls: () => failback.shortfalls(),
-    doubtfulKinds: feed.doubtfulKinds,
+    incompleteKinds: feed.incompleteKinds,
     evacuations: () => pipeline.evacuations.list().items,
-    held: () => failback.held(),
+    localShares: () => failback.limitedShares(),
   });
   const close = () => {
     watch.close();
@@ -78,7 +78,7 @@ function whoReader({ roster, pipeline, failback }: Parts, { idc, clock }: Contro
     plansOf: (host) => pipeline.plansOf(host),
     proxies: () => roster.connected(),
     evacuations: () => pipeline.evacuations.list().items,
-    held: () => failback.held(),
+    held: () => failback.limitedShares(),
   });
 }
 
@@ -88,7 +88,7 @@ function observeStreams(parts: Parts): void {
   const classes: StreamObserver = {
     onUnknownClass({ nodeClass, node }) {
       const scope = scopeOf(node);
-      startOrder.begin(nodeClass, scope.role, () => xds.hold(nodeClass));
+      startOrder.addClass(nodeClass, scope.role, () => xds.hold(nodeClass));
       pipeline.open(nodeClass, scope);
     },
     onUnusedClass(nodeClass) {
@@ -174,11 +174,11 @@ function connectSources(
   parts: Parts,
   { idc, clock, logger, sources }: ControlPlaneOptions,
   { reconcileMs }: ControlPlaneSeams,
-  own: () => readonly Finding[],
+  ownProblems: () => readonly Finding[],
 ): { readonly feed: SourceFeed; readonly agreement: AgreementWatch } {
   const { metrics, gate, pipeline, deletions } = parts;
   const count = () => {
-    const all = [...own(), ...feed.conflicts(), ...feed.problems(), ...agreement.known()];
+    const all = [...ownProblems(), ...feed.conflicts(), ...feed.problems(), ...agreement.lastFindings()];
     for (const severity of ['error', 'warning'])
       metrics.problems.set({ severity }, all.filter((one) => one.severity === severity).length);
     metrics.findings.reset();
@@ -188,9 +188,9 @@ function connectSources(
     clock,
     onFindings(findings) {
       count();
-      feed.tellStatuses(findings);
+      feed.reportStatuses(findings);
     },
-    looked: () => feed.looked(),
+    input: () => feed.agreementInput(),
     isDue: () => gate.readiness.ready,
   });
   const feed: SourceFeed = createSourceFeed({
@@ -200,14 +200,14 @@ function connectSources(
       const view = pipeline.view();
       metrics.groups.set(view.groups.size);
       if (batch.some((change) => change.type === 'synced')) gate.synced(source.name);
-      if (view.idcs.has(idc)) gate.declared();
+      if (view.idcs.has(idc)) gate.localIdcDeclared();
       // Early, while the rest is still read: compiling is the longest part of a start.
-      if (view.idcs.has(idc) || gate.readiness.ready) pipeline.wantFilters(batch[0]?.at ?? clock.now());
-      gate.filters(pipeline.hasFilters());
-      agreement.touched();
+      if (view.idcs.has(idc) || gate.readiness.ready) pipeline.requestFilters(batch[0]?.at ?? clock.now());
+      gate.setFilters(pipeline.hasFilters());
+      agreement.noteChange();
     },
     onProblems() {
-      agreement.touched();
+      agreement.noteChange();
       count();
     },
   });

@@ -44,7 +44,7 @@ export async function startControlPlane(
         0,
       ),
     deletions,
-    evacuations: { ...pipeline.evacuations, held: () => failback.held() },
+    evacuations: { ...pipeline.evacuations, limitedShares: () => failback.limitedShares() },
     async handOver(noticeMs, overMs) {
       gate.readiness.turnAway('stop', 'this control plane stops: proxies are handed over to others');
       metrics.ready.set(0);

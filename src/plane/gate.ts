@@ -15,9 +15,9 @@ export interface Gate {
   /** A source has been read. */
   synced(source: string): void;
   /** The registry declares the local IDC. */
-  declared(): void;
+  localIdcDeclared(): void;
   /** Whether the filters that were requested last are there. */
-  filters(areThere: boolean): void;
+  setFilters(areThere: boolean): void;
 }
 
 /** Creates a gate that opens once all sources, the local Idc and the filters are there. */
@@ -30,9 +30,9 @@ export function createGate({ idc, sources, clock }: GateOptions): Gate {
   return {
     readiness,
     synced: (source) => readiness.met(ofSource(source)),
-    declared: () => readiness.met(ownIdc),
+    localIdcDeclared: () => readiness.met(ownIdc),
     // Filters count once they are those of all IDCs, that is after all sources have synced.
-    filters(areThere) {
+    setFilters(areThere) {
       const isLast = readiness.waitingFor().every((condition) => condition === ofFilters);
       if (areThere && isLast) readiness.met(ofFilters);
     },

@@ -67,7 +67,7 @@ export interface MemoryGuard {
  */
 export function guardMemory(options: MemoryOptions): MemoryGuard {
   const watch = new MemoryWatch(options);
-  watch.begin();
+  watch.checkAgain();
   return watch;
 }
 
@@ -75,8 +75,8 @@ class MemoryWatch implements MemoryGuard {
   readonly #options: MemoryOptions;
   readonly #endBytes: number;
   #pressure: string | undefined;
-  #seen = 0;
-  #seenAt: number;
+  #judgedCollections = 0;
+  #collectedAt: number;
   // Since when 92 % may be in use.
   #fullSince: number | undefined;
   #isHeld = false;
@@ -88,7 +88,7 @@ class MemoryWatch implements MemoryGuard {
   constructor(options: MemoryOptions) {
     this.#options = options;
     this.#endBytes = memoryParts.end * options.heap.limitBytes;
-    this.#seenAt = options.clock.now();
+    this.#collectedAt = options.clock.now();
   }
 
   admit(): void {
@@ -96,60 +96,60 @@ class MemoryWatch implements MemoryGuard {
       throw new MeshError('exhausted', `${this.#pressure}; ask another control plane, or try again later`);
   }
 
-  begin(): void {
+  checkAgain(): void {
     const { clock, heap } = this.#options;
     const filled = heap.filled();
-    this.#look(filled);
+    this.#check(filled);
     const isClose = filled >= closePart * heap.limitBytes;
-    this.#timer = clock.after(isClose ? times.close : times.look, () => this.begin());
+    this.#timer = clock.after(isClose ? times.close : times.look, () => this.checkAgain());
   }
 
   close(): void {
     this.#timer?.cancel();
   }
 
-  #look(filled: number): void {
+  #check(filled: number): void {
     const { clock, heap } = this.#options;
     const now = clock.now();
-    this.#judgeNews(now);
+    this.#judgeCollection(now);
     if (filled < this.#endBytes) this.#fullSince = undefined;
     else this.#fullSince ??= now;
     if (this.#mustCollect(filled, now)) {
       heap.collect();
       const end = clock.now();
       this.#collectAt = end + (end - now) / collectShare;
-      this.#judgeNews(end);
+      this.#judgeCollection(end);
     }
-    this.#hold(this.#fullSince !== undefined && !this.#isInVain);
+    this.#holdLarge(this.#fullSince !== undefined && !this.#isInVain);
   }
 
   /** Judges a collection that was made since the last look. */
-  #judgeNews(now: number): void {
+  #judgeCollection(now: number): void {
     const { bytes, collections } = this.#options.heap.used();
-    if (collections === this.#seen) return;
-    this.#seen = collections;
-    this.#seenAt = now;
+    if (collections === this.#judgedCollections) return;
+    this.#judgedCollections = collections;
+    this.#collectedAt = now;
     this.#fullSince = bytes >= this.#endBytes ? now : undefined;
-    this.#judge(bytes);
+    this.#judgeUse(bytes);
   }
 
   /** Whether what is live has to be known, and V8 does not collect by itself. */
   #mustCollect(filled: number, now: number): boolean {
     if (now < this.#collectAt) return false;
-    const since = now - this.#seenAt;
+    const since = now - this.#collectedAt;
     if (this.#pressure !== undefined && since >= times.collect) return true;
     if (this.#fullSince === undefined || this.#isInVain) return false;
     const isFull = filled >= fullPart * this.#options.heap.limitBytes;
     return isFull || (now - this.#fullSince >= times.wait && since >= times.wait);
   }
 
-  #hold(isHeld: boolean): void {
+  #holdLarge(isHeld: boolean): void {
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
     this.#options.holdLarge(isHeld);
   }
 
-  #judge(bytes: number): void {
+  #judgeUse(bytes: number): void {
     const { logger, heap, shed, metrics, readiness } = this.#options;
     const part = bytes / heap.limitBytes;
     const isFull = part >= memoryParts.refuse;

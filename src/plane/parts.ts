@@ -59,7 +59,7 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
     ...{ clock, logger, metrics, clusterType, endpointType },
     ...(options.deletionLimits && { limits: options.deletionLimits }),
     onProxy(node, isKnown) {
-      for (const { facets } of sources) if (facets.proxies !== 'none') facets.proxies.note(node, isKnown);
+      for (const { facets } of sources) if (facets.proxies !== 'none') facets.proxies.remember(node, isKnown);
     },
     revision: () => pipeline.revision(),
     unconfirmed: (concern) => xds.unconfirmed(concern),
@@ -128,15 +128,15 @@ function makePipeline(
     ...{ idc, hopLimit, loopPrevention, clock, logger, ledger },
     compiler: seams.compiler ?? createPolicyCompiler({ logger, clock, ...kept }),
     apply: (nodeClass, changes, cause) => xds.apply(nodeClass, changes, cause),
-    heldShare: (group, evacuated) => failback.shareOf(group, evacuated),
-    mirrored: (group) => failback.mirrorOf(group),
+    failbackShare: (group, evacuated) => failback.shareOf(group, evacuated),
+    mirrorPercent: (group) => failback.mirrorOf(group),
     health: {
       goodOf: (host) => failback.goodOf(host),
       slotsBeforeOf: (host) => failback.slotsBeforeOf(host),
     },
-    onPlanned: (plans) => failback.planned(plans),
+    onPlanned: (plans) => failback.applyPlans(plans),
     onRefused: () => metrics.refused.inc(),
-    onFilters: (areCurrent) => gate.filters(areCurrent),
+    onFilters: (areCurrent) => gate.setFilters(areCurrent),
     onFilterFailure: () => metrics.filterFailures.inc(),
   });
 }

@@ -3,8 +3,8 @@ import type { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Pushed } from '../delivery/deletion/deletions.ts';
 import type { Ledger, OpenPush } from '../delivery/ledger.ts';
-import type { AllWatched } from '../delivery/reach/reach.ts';
-import { sameContent } from '../index/equal.ts';
+import type { ProbeTargets } from '../delivery/reach/reach.ts';
+import { sameContent } from '../index/same-content.ts';
 import { createIndex } from '../index/store.ts';
 import type { MeshIndex, MeshView } from '../index/view.ts';
 import type { Evacuation, EvacuationStatus } from '../model/evacuation.ts';
@@ -14,26 +14,31 @@ import { type Change, refOf, showRef } from '../model/object.ts';
 import { allReached, type Reach } from '../model/reach.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { evacuationsAt, evacuationsChangeAt } from '../plan/evacuation/evacuation.ts';
+import type { KnownHealth } from '../plan/evacuation/evacuation-capacity.ts';
 import {
   type EvacuationEffect,
   evacuationEffect,
   evacuationStatuses,
   sendsAllAway,
 } from '../plan/evacuation/evacuation-effect.ts';
-import type { KnownHealth } from '../plan/evacuation/evacuation-room.ts';
-import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from '../plan/gateways.ts';
+import {
+  describeHungGateway,
+  gatewaysToProbe,
+  type HungGateway,
+  planHungGateways,
+} from '../plan/gateways.ts';
 import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
-import { planPolicies } from '../plan/trail.ts';
+import { planTrailPolicies } from '../plan/trail.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import { createFilterKeeper } from '../trail/filter-keeper.ts';
-import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
+import { Catalog, endpointsRebuiltAtOnce } from '../translate/catalog.ts';
 import type { ScopeChange } from '../translate/changes.ts';
-import type { Built, Filters } from '../translate/resources.ts';
+import type { BuiltResource, CompiledFilters } from '../translate/resources.ts';
 import { EncodeLine } from '../xds/codec/encode-ahead.ts';
 import { typeUrlOf } from '../xds/resource-types.ts';
 import type { Applied, Cause, ResourceChange } from '../xds/xds.ts';
-import { applySalvaging } from './apply-salvaging.ts';
+import { applyValidChanges } from './apply-valid-changes.ts';
 
 /** What the path from event to push needs. */
 interface PipelineOptions {
@@ -47,10 +52,10 @@ interface PipelineOptions {
   readonly ledger: Ledger;
   /** Applies resource changes to a node class. Throws MeshError `invalid`. */
   apply(nodeClass: string, changes: readonly ResourceChange[], cause: Cause): Applied;
-  /** A Group's local percentage during failback (`PlanContext.heldShare`). */
-  heldShare?(group: string, evacuated: number): number | undefined;
-  /** The percentage of a Group's reads that are mirrored (`PlanContext.mirrored`). */
-  mirrored?(group: string): number | undefined;
+  /** A Group's local percentage during failback (`PlanContext.failbackShare`). */
+  failbackShare?(group: string, evacuated: number): number | undefined;
+  /** The percentage of a Group's reads that are mirrored (`PlanContext.mirrorPercent`). */
+  mirrorPercent?(group: string): number | undefined;
   /** Known health of instances besides refused connections (`KnownHealth`). */
   readonly health?: Pick<KnownHealth, 'goodOf' | 'slotsBeforeOf'>;
   /** Groups were planned again. */
@@ -74,7 +79,7 @@ export interface Pipeline {
   /** The newest revision. */
   revision(): number;
   /** Compiles the filters that the IDCs need, unless they exist; `at`: when the change was read. */
-  wantFilters(at: number): void;
+  requestFilters(at: number): void;
   /** Whether the filters requested last exist. */
   hasFilters(): boolean;
   /** Applies all resources of a new node class. */
@@ -83,12 +88,12 @@ export interface Pipeline {
    * Targets to probe: gateways that proxies are sent to, and what limits on requests from other IDCs depend
    * on.
    */
-  watched(): AllWatched;
+  probeTargets(): ProbeTargets;
   /** Applies the results of probes. */
-  reached(reach: Reach): void;
+  applyReach(reach: Reach): void;
   /** Whether there are such limits, and hosts that could have one and do not. */
   hasLimits(): boolean;
-  unbounded(): readonly string[];
+  withoutLimit(): readonly string[];
   /** The plans of a host, made again for whoever asks. */
   plansOf(host: string): readonly GroupPlan[];
   /** Forgets a class. */
@@ -107,7 +112,7 @@ export interface Pipeline {
     effect(evacuation: Evacuation): EvacuationEffect;
   };
   /** Read access to the index, for comparison with the sources. */
-  readonly index: Pick<MeshIndex, 'holds' | 'refs' | 'disagreementsOf'>;
+  readonly index: Pick<MeshIndex, 'hasExactly' | 'refs' | 'disagreementsOf'>;
   /** What could not be pushed, or is not pushed as it was asked for. */
   problems(): readonly Finding[];
   close(): Promise<void>;
@@ -119,7 +124,7 @@ const noChange = { groups: new Set<string>(), idcs: new Set<string>() };
  * Longest interval of clock checks while there is an evacuation, even an ended one: the machine's clock may
  * be set.
  */
-const timeLookMsMax = 10_000;
+const timeCheckMsMax = 10_000;
 
 /** Larger classes are encoded in slices. */
 const openAtOnceMax = 1_000;
@@ -128,27 +133,27 @@ const openAtOnceMax = 1_000;
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { idc, hopLimit, loopPrevention, clock, logger, ledger } = options;
   const index = createIndex({ idc });
-  const { heldShare, mirrored } = options;
+  const { failbackShare, mirrorPercent } = options;
   const planner = createPlanner({
-    own: idc,
+    localIdc: idc,
     hopLimit,
     loopPrevention,
-    ...(heldShare && { heldShare }),
-    ...(mirrored && { mirrored }),
+    ...(failbackShare && { failbackShare }),
+    ...(mirrorPercent && { mirrorPercent }),
   });
   const catalog = new Catalog();
   const refused = new Map<string, Finding>();
   /** Node classes being encoded, with their initial resources. */
-  const opening = new Map<string, Map<string, Built>>();
+  const opening = new Map<string, Map<string, BuiltResource>>();
   const encoding = new EncodeLine(clock);
-  let filters: Filters = {};
+  let filters: CompiledFilters = {};
   let filterProblem: Finding | undefined;
   let revision = 0;
-  let nextLook: Timer | undefined;
+  let nextTimeCheck: Timer | undefined;
   let nextSlice: Timer | undefined;
   let ready: boolean | undefined;
   let reach = allReached;
-  let leftOut: readonly LeftOut[] = [];
+  let hungGateways: readonly HungGateway[] = [];
 
   const keeper = createFilterKeeper({
     compiler: options.compiler,
@@ -158,7 +163,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       filterProblem = undefined;
       filters = Object.fromEntries(compiled.map((filter) => [filter.policy.listener, filter]));
       const push = ledger.begin('filters', at, 1, 'trail filters');
-      surround(push, []);
+      updateContext(push, []);
       push.end();
       options.onFilters(keeper.isCurrent());
     },
@@ -170,24 +175,28 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
   });
 
-  function surround(push: OpenPush, applied: Applied[]): void {
+  function updateContext(push: OpenPush, applied: Applied[]): void {
     const { idcs } = index.view();
     ready = readiness();
-    const now = planLeftOut(idcs, idc, reach);
-    if (!sameContent(now, leftOut)) leftOut = now;
-    publish(catalog.surround(idcs, { own: idcs.get(idc), filters, ready, leftOut }), push, applied);
-    freshenSlowly(clock.now());
+    const now = planHungGateways(idcs, idc, reach);
+    if (!sameContent(now, hungGateways)) hungGateways = now;
+    publish(
+      catalog.updateContext(idcs, { localIdc: idcs.get(idc), filters, ready, hungGateways }),
+      push,
+      applied,
+    );
+    rebuildStaleInSlices(clock.now());
   }
 
   /** Rebuilds outdated endpoints in slices; `at`: when the cause was read. */
-  function freshenSlowly(at: number): void {
+  function rebuildStaleInSlices(at: number): void {
     if (catalog.stale === 0 || nextSlice !== undefined) return;
     nextSlice = clock.after(0, () => {
       nextSlice = undefined;
       const push = ledger.begin('reach', at, 1, 'change of reachability');
-      publish(catalog.freshen(freshenedAtOnce), push, []);
+      publish(catalog.rebuildStale(endpointsRebuiltAtOnce), push, []);
       push.end();
-      freshenSlowly(at);
+      rebuildStaleInSlices(at);
     });
   }
 
@@ -209,19 +218,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   /** Plans evacuations again when they begin, step or end by the clock. */
-  function lookAtTime(): void {
-    nextLook?.cancel();
+  function scheduleByClock(): void {
+    nextTimeCheck?.cancel();
     if (index.view().evacuations.size === 0) return;
     const wall = clock.wall();
     const at = evacuationsChangeAt(index.view(), wall) ?? Number.POSITIVE_INFINITY;
-    nextLook = clock.after(Math.min(at - wall, timeLookMsMax), () => {
+    nextTimeCheck = clock.after(Math.min(at - wall, timeCheckMsMax), () => {
       planAnew([], 'evacuation');
       if (readiness() !== ready) {
         const push = ledger.begin('time', clock.now(), 1, 'readiness of the edge');
-        surround(push, []);
+        updateContext(push, []);
         push.end();
       }
-      lookAtTime();
+      scheduleByClock();
     });
   }
 
@@ -229,7 +238,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function publish(changes: ReadonlyMap<string, ScopeChange>, push: OpenPush, applied: Applied[]): void {
     for (const [nodeClass, change] of changes) {
       const waiting = opening.get(nodeClass);
-      if (waiting === undefined) applied.push(...put(nodeClass, change, push));
+      if (waiting === undefined) applied.push(...applyChanges(nodeClass, change, push));
       else {
         for (const one of change.upserts) waiting.set(keyOf(one), one);
         for (const one of change.removals) waiting.delete(keyOf(one));
@@ -238,7 +247,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   /** Streams of a large class are answered once all of it is encoded; other streams are not delayed. */
-  function openSlowly(nodeClass: string, built: readonly Built[]): void {
+  function openInSlices(nodeClass: string, built: readonly BuiltResource[]): void {
     const waiting = new Map(built.map((one) => [keyOf(one), one]));
     opening.set(nodeClass, waiting);
     const messages = built.map(({ message }) => message);
@@ -246,34 +255,38 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const isWanted = () => opening.get(nodeClass) === waiting;
     encoding.add(messages, isWanted, () => {
       opening.delete(nodeClass);
-      put(nodeClass, { upserts: [...waiting.values()], removals: [] });
+      applyChanges(nodeClass, { upserts: [...waiting.values()], removals: [] });
     });
   }
 
-  function put(nodeClass: string, { upserts, removals }: ScopeChange, push?: OpenPush): Applied[] {
-    const done: Applied[] = [];
+  function applyChanges(nodeClass: string, { upserts, removals }: ScopeChange, push?: OpenPush): Applied[] {
+    const results: Applied[] = [];
     const changes: ResourceChange[] = [
       ...upserts.map(({ message }) => ({ upsert: message })),
       ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrlOf(kind), name } })),
     ];
     if (refused.size > 0)
       for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);
-    applySalvaging(
+    applyValidChanges(
       changes,
       (some) => {
         const start = clock.now();
         const applied = options.apply(nodeClass, some, push?.cause ?? { at: start });
         revision = applied.revision;
-        done.push(applied);
-        if (applied.changed > 0) push?.put(applied.revision, applied.subscriptions, clock.now() - start);
+        results.push(applied);
+        if (applied.changed > 0) push?.addPart(applied.revision, applied.subscriptions, clock.now() - start);
       },
       (change, error) =>
-        refuse([...upserts, ...removals][changes.indexOf(change)] as Built, error, nodeClass),
+        refuse([...upserts, ...removals][changes.indexOf(change)] as BuiltResource, error, nodeClass),
     );
-    return done;
+    return results;
   }
 
-  function refuse({ kind, name }: Pick<Built, 'kind' | 'name'>, error: MeshError, nodeClass: string): void {
+  function refuse(
+    { kind, name }: Pick<BuiltResource, 'kind' | 'name'>,
+    error: MeshError,
+    nodeClass: string,
+  ): void {
     const message = `could not be pushed, the last good one stays: ${error.message}`;
     const where = `${kind} ${name}`;
     refused.set(where, { code: 'ResourceNotEncoded', severity: 'error', where, path: '', message });
@@ -288,42 +301,43 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const delta = index.apply(batch);
       const view = index.view();
       const applied: Applied[] = [];
-      if (delta.idcs.size > 0 || readiness() !== ready) surround(push, applied);
+      if (delta.idcs.size > 0 || readiness() !== ready) updateContext(push, applied);
       const plans = planner.update(view, delta, clock.wall());
       if (plans.size > 0) publish(catalog.update(plans), push, applied);
       push.end();
       options.onPlanned?.(plans);
-      lookAtTime();
+      scheduleByClock();
       return { revision, resources: unionOf(applied.map(({ resources }) => resources)) };
     },
     replan: planAnew,
     revision: () => revision,
     hasFilters: () => keeper.isCurrent(),
-    wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),
+    requestFilters: (at) =>
+      keeper.setPolicies(planTrailPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),
     open(nodeClass, scope) {
       // The class is being opened by an earlier stream.
       if (opening.has(nodeClass)) return;
       const built = catalog.open(nodeClass, scope);
-      if (built.length > openAtOnceMax) openSlowly(nodeClass, built);
-      else put(nodeClass, { upserts: built, removals: [] });
+      if (built.length > openAtOnceMax) openInSlices(nodeClass, built);
+      else applyChanges(nodeClass, { upserts: built, removals: [] });
     },
-    watched() {
-      const { egress: near, ingress: far } = watchedGateways(index.view().idcs, idc);
-      return { near, far, limits: planner.watched(index.view()) };
+    probeTargets() {
+      const { egress: near, ingress: far } = gatewaysToProbe(index.view().idcs, idc);
+      return { near, far, limits: planner.probeTargets(index.view()) };
     },
-    reached(found) {
+    applyReach(found) {
       reach = found;
       const view = index.view();
-      const plans = planner.reached(reach, view);
-      const isOther = !sameContent(planLeftOut(view.idcs, idc, reach), leftOut);
+      const plans = planner.applyReach(reach, view);
+      const isOther = !sameContent(planHungGateways(view.idcs, idc, reach), hungGateways);
       if (plans.size === 0 && !isOther) return;
       const push = ledger.begin('reach', clock.now(), 1, 'change of reachability');
-      if (isOther) surround(push, []);
+      if (isOther) updateContext(push, []);
       if (plans.size > 0) publish(catalog.update(plans), push, []);
       push.end();
     },
     hasLimits: () => planner.hasLimits(),
-    unbounded: () => planner.unbounded(),
+    withoutLimit: () => planner.withoutLimit(),
     plansOf: (host) => planner.plansOf(index.view(), host),
     forget(nodeClass) {
       opening.delete(nodeClass);
@@ -338,7 +352,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }),
       effect: (evacuation) =>
         evacuationEffect(index.view(), evacuation, {
-          ...{ own: idc, hopLimit, wallMs: clock.wall(), unreached: planner.dead() },
+          ...{ localIdc: idc, hopLimit, wallMs: clock.wall(), unreached: planner.unreached() },
           ...options.health,
         }),
     },
@@ -346,10 +360,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     problems: () => [
       ...(filterProblem ? [filterProblem] : []),
       ...refused.values(),
-      ...leftOut.map(describeLeftOut),
+      ...hungGateways.map(describeHungGateway),
     ],
     close() {
-      nextLook?.cancel();
+      nextTimeCheck?.cancel();
       nextSlice?.cancel();
       opening.clear();
       return keeper.close();
@@ -369,7 +383,7 @@ function unionOf(parts: readonly Pushed['resources'][]): Pushed['resources'] {
   return union;
 }
 
-function keyOf({ kind, name }: Pick<Built, 'kind' | 'name'>): string {
+function keyOf({ kind, name }: Pick<BuiltResource, 'kind' | 'name'>): string {
   return `${kind} ${name}`;
 }
 

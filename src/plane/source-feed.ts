@@ -1,4 +1,4 @@
-import type { Looked } from '../agreement/agreement.ts';
+import type { AgreementInput } from '../agreement/agreement.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { createChangeLog } from '../delivery/change-log.ts';
@@ -7,10 +7,10 @@ import { createProblemLog } from '../delivery/problems/problem-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Finding, ObjectFinding } from '../model/finding.ts';
 import { type Change, type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
-import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/audit.ts';
 import { createPrecedence } from '../registry/merge/precedence.ts';
-import { peerProblems } from '../registry/registrations/peer-words.ts';
-import type { Doubt, Source } from '../registry/source.ts';
+import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/reconciler.ts';
+import { peerProblems } from '../registry/registrations/describe-peers.ts';
+import type { ReadGaps, Source } from '../registry/source.ts';
 import { createSourceStatuses } from './findings/source-statuses.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -45,11 +45,11 @@ export interface SourceFeed {
   /** Objects that have no effect, as another source has one of that name. */
   conflicts(): readonly Finding[];
   /** Tells sources that ask for it what became of their objects. */
-  tellStatuses(findings: readonly ObjectFinding[]): void;
+  reportStatuses(findings: readonly ObjectFinding[]): void;
   /** Kinds of which an object may be missing because of a reported error. */
-  doubtfulKinds(): ReadonlySet<Kind>;
+  incompleteKinds(): ReadonlySet<Kind>;
   /** What is in force of all sources, and what their faults leave open. */
-  looked(): Looked;
+  agreementInput(): AgreementInput;
 }
 
 /**
@@ -59,7 +59,7 @@ export interface SourceFeed {
 export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const { sources, pipeline, deletions, metrics, clock, logger } = options;
   const problemsBySource = new Map<string, readonly Finding[]>();
-  const doubts = new Map<string, Doubt | undefined>();
+  const readGaps = new Map<string, ReadGaps | undefined>();
   const logProblems = createProblemLog(logger);
   const logChanges = createChangeLog(logger);
   const precedence = createPrecedence(sources.map((source) => source.name));
@@ -67,16 +67,16 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const { index } = pipeline;
   const reconciler = createReconciler({
     ...{ sources, clock, rankOf: precedence.rankOf },
-    ...{ holds: (object) => index.holds(object), refs: () => index.refs() },
+    ...{ indexHas: (object) => index.hasExactly(object), refs: () => index.refs() },
   });
 
   function apply(source: Source, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
-    reconciler.note(batch);
+    reconciler.noteEvents(batch);
     // Before the source's first deletion: proxies that it knew may still have objects deleted meanwhile.
     const { proxies, finalizers } = source.facets;
     deletions.expect(proxies === 'none' ? [] : proxies.recall());
-    deletions.handOver(proxies === 'none' ? [] : proxies.passedOn());
+    deletions.handOver(proxies === 'none' ? [] : proxies.takenOver());
     const pushed = pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
     deletions.hold(batch, pushed, async (ref) => {
       if (finalizers !== 'none') await finalizers.release(ref);
@@ -97,8 +97,8 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
     source.repair(batch);
   }
 
-  function doubtfulKinds(): ReadonlySet<Kind> {
-    return new Set([...doubts.values()].flatMap((doubt) => [...(doubt?.doubtful ?? [])]));
+  function incompleteKinds(): ReadonlySet<Kind> {
+    return new Set([...readGaps.values()].flatMap((doubt) => [...(doubt?.incompleteKinds ?? [])]));
   }
 
   function* objectsInForce(): Iterable<MeshObject> {
@@ -116,7 +116,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
             problems(list, doubt) {
               problemsBySource.set(source.name, list);
               logProblems(source.name, list);
-              doubts.set(source.name, doubt);
+              readGaps.set(source.name, doubt);
               options.onProblems();
             },
           },
@@ -134,12 +134,12 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
       ...[...problemsBySource.values()].flat(),
     ],
     conflicts: () => precedence.overruled().map(({ finding }) => finding),
-    tellStatuses: (findings) => statuses.tell(findings, precedence.overruled()),
-    doubtfulKinds,
-    looked: () => ({
+    reportStatuses: (findings) => statuses.report(findings, precedence.overruled()),
+    incompleteKinds,
+    agreementInput: () => ({
       objects: objectsInForce(),
-      drafts: new Map([...doubts.values()].flatMap((doubt) => [...(doubt?.drafts ?? [])])),
-      doubtful: doubtfulKinds(),
+      drafts: new Map([...readGaps.values()].flatMap((doubt) => [...(doubt?.drafts ?? [])])),
+      incompleteKinds: incompleteKinds(),
       wallMs: clock.wall(),
     }),
   };

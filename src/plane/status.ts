@@ -3,10 +3,10 @@ import { packageVersion } from '../base/package/version.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, ReadinessStatus } from '../contract/status.ts';
 import type { Ledger } from '../delivery/ledger.ts';
 import { describeDependencies, type KnownGroups } from '../delivery/problems/dependencies.ts';
-import { type ConnectedNode, describeDoubles } from '../delivery/problems/doubles.ts';
+import { type ConnectedNode, describeDuplicateNodes } from '../delivery/problems/duplicate-nodes.ts';
 import { describeLimits, type KnownLimits } from '../delivery/problems/limits.ts';
 import { describeMisplaced } from '../delivery/problems/misplaced.ts';
-import { describeReturns, type KnownShortfall } from '../delivery/problems/returns.ts';
+import { describeShortfalls, type KnownShortfall } from '../delivery/problems/shortfalls.ts';
 import { describeRefusedStreams } from '../delivery/refused-streams.ts';
 import type { Roster } from '../delivery/roster.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
@@ -48,17 +48,17 @@ interface StatusOptions {
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
   /** Why some proxies are not answered while others are. */
-  waits(): readonly string[];
+  waitingReasons(): readonly string[];
   view(): { readonly groups: KnownGroups; readonly idcs: ReadonlyMap<string, Idc> };
   evacuations(): readonly EvacuationStatus[];
   /** Local percentages of Groups in failback, by NAMESPACE/HOST:PORT. */
-  held(): ReadonlyMap<string, number>;
+  localShares(): ReadonlyMap<string, number>;
   /** Limits on requests from other IDCs. */
   readonly limits: KnownLimits;
   /** Groups whose instances have less capacity than what was evacuated. */
   shortfalls(): readonly KnownShortfall[];
   /** Kinds of which an object may be missing because of a reported error. */
-  doubtfulKinds(): ReadonlySet<Kind>;
+  incompleteKinds(): ReadonlySet<Kind>;
 }
 
 /** Answers to status requests. */
@@ -111,7 +111,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         absent: types.find(({ type }) => type === 'LDS')?.absent ?? [],
       }));
       // A ServiceEntry with a reported error may be the one that they need.
-      const isTold = options.doubtfulKinds().has('ServiceEntry');
+      const isTold = options.incompleteKinds().has('ServiceEntry');
       const lacking = readiness.ready && !isTold ? describeDependencies(scopes, options.view().groups) : [];
       const refused = roster.refusedStreams();
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
@@ -119,15 +119,15 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       return {
         version: packageVersion,
         ...state,
-        reasons: [...state.reasons, ...options.waits()],
+        reasons: [...state.reasons, ...options.waitingReasons()],
         idc: options.idc,
         proxies: streams.map(proxyOf),
-        gone: roster.gone(),
+        gone: roster.disconnectedNodes(),
         port: xds.levels()[0],
         refusedStreams: refused,
         eventToAck: ledger.summary(),
         evacuations: options.evacuations(),
-        comingHome: [...options.held()].sort().map(([group, percent]) => ({ group, percent })),
+        comingHome: [...options.localShares()].sort().map(([group, percent]) => ({ group, percent })),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
         problems: [
@@ -135,9 +135,9 @@ export function createStatusReader(options: StatusOptions): StatusReader {
           ...refusals,
           ...lacking,
           ...describeLimits(scopes, options.limits),
-          ...describeReturns(options.shortfalls()),
+          ...describeShortfalls(options.shortfalls()),
           ...describeMisplaced(scopes, options.view().idcs.get(options.idc)),
-          ...describeDoubles(streams.map((stream) => connectedOf(stream, clock.now()))),
+          ...describeDuplicateNodes(streams.map((stream) => connectedOf(stream, clock.now()))),
           ...describeRefusedStreams(refused),
         ],
       };

@@ -72,7 +72,7 @@ export interface ControlPlane extends StatusReader, WhoReader {
   confirmDeletes(): number;
   /** Deleted instances that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
-  readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'held'>;
+  readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'limitedShares'>;
   /**
    * Hands proxies over to others within `overMs`, after `/readyz` reported so for `noticeMs`; `close`
    * follows.

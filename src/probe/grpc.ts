@@ -16,7 +16,7 @@ const servingStatuses = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
  * One check by grpc.health.v1 (GRPC Health Checking Protocol, grpc.io): why it is not SERVING, or undefined
  * if it is. The two messages have one field each, and are encoded here.
  */
-export function askGrpcHealth(
+export function probeGrpcHealth(
   { host, port, service }: GrpcTarget,
   timeoutMs: number,
 ): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { systemClock, type Timer } from '../base/clock.ts';
 import type { StatusRange } from '../model/health.ts';
 import { showAddress } from '../model/values/listen-address.ts';
-import { askGrpcHealth } from './grpc.ts';
+import { probeGrpcHealth } from './grpc.ts';
 
 /** How a process is found healthy: as proxies do. */
 export type Probe =
@@ -22,7 +22,7 @@ const probeMsMax = 1_000;
 
 /** Probes once, with a timeout: why it is not healthy, or undefined if it is. */
 export async function probe(target: Probe, msMax = probeMsMax): Promise<string | undefined> {
-  if ('grpc' in target) return askGrpcHealth(target.grpc, msMax);
+  if ('grpc' in target) return probeGrpcHealth(target.grpc, msMax);
   if (!('url' in target)) return opens(target, msMax);
   try {
     // An HTTP/2-only server's answer is not valid HTTP/1.1.

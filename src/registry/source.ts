@@ -1,9 +1,9 @@
-import type { Looked } from '../agreement/agreement.ts';
+import type { AgreementInput } from '../agreement/agreement.ts';
 import type { Finding, ObjectFinding } from '../model/finding.ts';
 import type { Change, MeshObject, Ref } from '../model/object.ts';
 
 /** What the faults of a source's objects leave open. */
-export type Doubt = Required<Pick<Looked, 'doubtful' | 'drafts'>>;
+export type ReadGaps = Required<Pick<AgreementInput, 'incompleteKinds' | 'drafts'>>;
 
 /** The consumer of a source. Called in order, never concurrently. */
 export interface Sink {
@@ -13,7 +13,7 @@ export interface Sink {
    * All current findings of this source, replacing what it reported before, and what they leave open for
    * those who compare its objects with others.
    */
-  problems(list: readonly Finding[], doubt?: Doubt): void;
+  problems(list: readonly Finding[], doubt?: ReadGaps): void;
 }
 
 /**
@@ -70,7 +70,7 @@ export interface StatusSink {
    * Told some seconds after a change: the objects about which there is something to say, by `refKey`, in
    * place of what was told before. All others are in force and without a finding.
    */
-  told(statuses: ReadonlyMap<string, ObjectStatus>): void;
+  setStatuses(statuses: ReadonlyMap<string, ObjectStatus>): void;
 }
 
 /** Finalizes deleted objects. */
@@ -142,7 +142,7 @@ export interface ProxyMemory {
   /** Those of an earlier process, or of a lost peer, by node id; each is returned once. */
   recall(): readonly string[];
   /** Those that have moved to a peer, which waits for them; each is returned once. */
-  passedOn(): readonly string[];
+  takenOver(): readonly string[];
   /** Remembers a proxy, or forgets it. Not awaited: a lost note costs one wait after a restart. */
-  note(node: string, isKnown: boolean): void;
+  remember(node: string, isKnown: boolean): void;
 }

@@ -55,7 +55,7 @@ export class Readiness {
   met(condition: string): void {
     if (!this.#waiting.delete(condition)) return;
     if (this.#waiting.size > 0) {
-      if (this.#clock.now() - this.#since >= firstMs) this.#tell();
+      if (this.#clock.now() - this.#since >= firstMs) this.#notifyIfReady();
       return;
     }
     this.#ready = true;
@@ -63,12 +63,12 @@ export class Readiness {
     this.#observer?.onReady();
   }
 
-  #tell(): void {
+  #notifyIfReady(): void {
     this.#observer?.onWaiting(this.waitingFor(), this.#clock.now() - this.#since);
   }
 
   #remind(): void {
-    this.#tell();
+    this.#notifyIfReady();
     this.#reminder = this.#clock.after(reminderMs, () => this.#remind());
   }
 

@@ -25,7 +25,7 @@ export class StartOrder {
   readonly #options: StartOrderOptions;
   /** Streams of egress gateways, and whether each has all that it needs to listen. */
   readonly #egress = new Map<number, boolean>();
-  readonly #held = new Map<string, () => void>();
+  readonly #heldClasses = new Map<string, () => void>();
   #answering = false;
   #limit: Timer | undefined;
 
@@ -48,33 +48,33 @@ export class StartOrder {
     const types = this.#options.listenTypes;
     if (!has({ revision: Number.MAX_SAFE_INTEGER, types, subscribed: true })) return;
     this.#egress.set(stream, true);
-    this.#settle();
+    this.#releaseIfDue();
   }
 
   /**
    * A class of proxies has its first stream; `hold` keeps answers back until the returned function is called.
    */
-  begin(nodeClass: string, role: NodeRole, hold: () => () => void): void {
+  addClass(nodeClass: string, role: NodeRole, hold: () => () => void): void {
     if (role !== 'ingress') return;
-    this.#held.set(nodeClass, hold());
-    this.#settle();
+    this.#heldClasses.set(nodeClass, hold());
+    this.#releaseIfDue();
   }
 
   /** A class was dropped. */
   forget(nodeClass: string): void {
-    this.#held.delete(nodeClass);
-    if (this.#held.size === 0) this.#letGo();
+    this.#heldClasses.delete(nodeClass);
+    if (this.#heldClasses.size === 0) this.#releaseAll();
   }
 
   /** Proxies are answered from now on. */
   answering(): void {
     this.#answering = true;
-    this.#settle();
+    this.#releaseIfDue();
   }
 
   /** Why connected gateways are not answered while other proxies are. */
   reasons(): readonly string[] {
-    if (!this.#answering || this.#held.size === 0) return [];
+    if (!this.#answering || this.#heldClasses.size === 0) return [];
     const most = egressWaitMsMax / 1_000;
     return [
       `ingress gateways that have just connected wait until an egress gateway of this IDC listens, for ${most} s at most`,
@@ -85,24 +85,24 @@ export class StartOrder {
     this.#limit?.cancel();
   }
 
-  #settle(): void {
-    if (!this.#answering || this.#held.size === 0) return;
+  #releaseIfDue(): void {
+    if (!this.#answering || this.#heldClasses.size === 0) return;
     const { clock, logger, hasEgress } = this.#options;
     if ([...this.#egress.values()].includes(true) || !hasEgress()) {
-      this.#letGo();
+      this.#releaseAll();
       return;
     }
     this.#limit ??= clock.after(egressWaitMsMax, () => {
       const waitedMs = egressWaitMsMax;
       logger.warn('no egress gateway listens yet: ingress gateways are answered without one', { waitedMs });
-      this.#letGo();
+      this.#releaseAll();
     });
   }
 
-  #letGo(): void {
+  #releaseAll(): void {
     this.#limit?.cancel();
     this.#limit = undefined;
-    for (const letGo of this.#held.values()) letGo();
-    this.#held.clear();
+    for (const letGo of this.#heldClasses.values()) letGo();
+    this.#heldClasses.clear();
   }
 }

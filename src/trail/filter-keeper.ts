@@ -18,7 +18,7 @@ interface FilterKeeperOptions {
 /** Keeps the filters of the newest policies: on a failure the last good ones stay. */
 interface FilterKeeper {
   /** Sets the policies; `at`: when the event that changed them was read. */
-  want(policies: readonly TrailPolicy[], at: number): void;
+  setPolicies(policies: readonly TrailPolicy[], at: number): void;
   /** Whether the filters of the newest policies have been delivered. */
   isCurrent(): boolean;
   close(): Promise<void>;
@@ -57,7 +57,7 @@ export function createFilterKeeper(options: FilterKeeperOptions): FilterKeeper {
   }
 
   return {
-    want: (policies, at) => void compile(policies, at),
+    setPolicies: (policies, at) => void compile(policies, at),
     isCurrent: () => compiledKey === key,
     close() {
       closed = true;

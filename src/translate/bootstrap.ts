@@ -5,12 +5,12 @@ import { ownHeaders } from '../model/trail.ts';
 import { isLoopback } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import { showAddress } from '../model/values/listen-address.ts';
-import { adsSource, any } from './any.ts';
 import { httpUpstream } from './cluster/cluster.ts';
 import { dnsResolver } from './cluster/dns.ts';
 import { insideHttp, upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter } from './listener/http-listener.ts';
 import { localReplies } from './listener/local-replies.ts';
+import { adsSource, packAny } from './message-parts.ts';
 import { maxHeapBytesDefault, overloadManager } from './overload.ts';
 import { runtimeInBootstrap } from './runtime.ts';
 import { appHeader, appHttp1 } from './sidecar.ts';
@@ -235,7 +235,7 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
         filters: [
           {
             name: 'envoy.filters.network.http_connection_manager',
-            typed_config: any(
+            typed_config: packAny(
               'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
               {
                 stat_prefix: 'inbound',

@@ -1,13 +1,13 @@
-import { sameContent } from '../index/equal.ts';
+import { sameContent } from '../index/same-content.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeScope } from '../model/node.ts';
-import type { LeftOut } from '../plan/gateways.ts';
+import type { HungGateway } from '../plan/gateways.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { planForZone, preferredZone } from '../plan/zone.ts';
 import { difference, keepEqual, type ScopeChange } from './changes.ts';
 import { passthroughCluster } from './names.ts';
 import {
-  type Built,
+  type BuiltResource,
   buildCrossingEndpoints,
   buildGroupResources,
   buildPassthrough,
@@ -20,10 +20,10 @@ import {
   readerOf,
   routedListeners,
   rtds,
-  type ScopeSurroundings,
+  type ScopeContext,
 } from './resources.ts';
 import { SpillLimits } from './runtime.ts';
-import { ScopeIndex, type SeenGroup } from './scopes.ts';
+import { type GroupVisibility, ScopeIndex } from './scopes.ts';
 
 /** Work counters. Tests assert on them that an event's cost does not grow with unaffected Groups. */
 interface CatalogWork {
@@ -36,7 +36,7 @@ interface CatalogWork {
 }
 
 /** Messages of a Group by reader. */
-type Messages = Readonly<Record<GroupReader, readonly Built[]>>;
+type Messages = Readonly<Record<GroupReader, readonly BuiltResource[]>>;
 
 /** The current state of a Group. */
 interface GroupEntry {
@@ -52,20 +52,20 @@ interface ScopeEntry {
   readonly key: string;
   readonly scope: NodeScope;
   /** Resources independent of Groups: listeners, filters, gateways. */
-  own: readonly Built[];
+  ownResources: readonly BuiltResource[];
   /** Resources built from all its Groups: routes, and TCP listeners and tunnels. */
-  routes: readonly Built[];
+  routes: readonly BuiltResource[];
 }
 
 /** A scope's resources before and after a change. */
-interface Touched {
-  readonly old: Built[];
-  readonly now: Built[];
+interface ScopeUpdate {
+  readonly old: BuiltResource[];
+  readonly now: BuiltResource[];
   routes: boolean;
 }
 
 /** Groups whose endpoints are built in one turn of the event loop, some 20 ms. */
-export const freshenedAtOnce = 250;
+export const endpointsRebuiltAtOnce = 250;
 
 /**
  * Caches built messages, so that a change builds only what it affects: a Group's messages are built once for
@@ -79,31 +79,31 @@ export class Catalog {
   readonly #work: CatalogWork = { groupsBuilt: 0, routesBuilt: 0, scopesVisited: 0 };
   /** For ingress gateways with runtime layers. */
   readonly #limits = new SpillLimits();
-  #layers: readonly Built[] = this.#limits.layers().map(rtds);
+  #layers: readonly BuiltResource[] = this.#limits.layers().map(rtds);
   #idcs: ReadonlyMap<string, Idc> = new Map();
-  #around: ScopeSurroundings = { own: undefined, filters: {} };
+  #context: ScopeContext = { localIdc: undefined, filters: {} };
   /** Hosts of all Groups, sorted; undefined after one was added or removed. */
   #declared: readonly string[] | undefined;
   readonly #stale = new Set<string>();
-  readonly #freshenedMax: number;
+  readonly #rebuiltMax: number;
 
   /**
-   * `freshenedMax`: after a change of left-out gateways, endpoints of up to this many Groups are built at
-   * once; those of more by `freshen`.
+   * `freshenedMax`: after a change of hung gateways, endpoints of up to this many Groups are built at
+   * once; those of more by `rebuildStale`.
    */
-  constructor({ freshenedMax = freshenedAtOnce } = {}) {
-    this.#freshenedMax = freshenedMax;
+  constructor({ rebuiltMax = endpointsRebuiltAtOnce } = {}) {
+    this.#rebuiltMax = rebuiltMax;
   }
 
   /** Opens a scope under the caller's key; returns all its resources. */
-  open(key: string, scope: NodeScope): readonly Built[] {
+  open(key: string, scope: NodeScope): readonly BuiltResource[] {
     this.close(key);
-    const own = buildScopeResources(scope, this.#around);
-    const entry: ScopeEntry = { key, scope, own, routes: this.#buildRoutes(scope) };
+    const ownResources = buildScopeResources(scope, this.#context);
+    const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(scope) };
     this.#scopes.set(key, entry);
     this.#index.add(entry);
     return [
-      ...own,
+      ...ownResources,
       ...entry.routes,
       ...(hasRuntime(scope) ? this.#layers : []),
       ...this.#groupsOf(scope).flatMap((group) => this.#messagesOf(group, scope)),
@@ -118,35 +118,37 @@ export class Catalog {
   }
 
   /** Applies new surroundings (IDCs, filters); returns each scope's changes. */
-  surround(idcs: ReadonlyMap<string, Idc>, around: ScopeSurroundings): ReadonlyMap<string, ScopeChange> {
+  updateContext(idcs: ReadonlyMap<string, Idc>, context: ScopeContext): ReadonlyMap<string, ScopeChange> {
     const gateways = idcs !== this.#idcs;
-    const { ready, leftOut } = this.#around;
+    const { ready, hungGateways } = this.#context;
     this.#idcs = idcs;
-    this.#around = around;
-    const touched = new Map<ScopeEntry, Touched>();
+    this.#context = context;
+    const touched = new Map<ScopeEntry, ScopeUpdate>();
     for (const entry of this.#scopes.values()) {
-      const old = entry.own;
-      entry.own = keepEqual(buildScopeResources(entry.scope, around), old);
-      const isTold = entry.scope.role === 'ingress' && ready !== around.ready;
+      const old = entry.ownResources;
+      entry.ownResources = keepEqual(buildScopeResources(entry.scope, context), old);
+      const isTold = entry.scope.role === 'ingress' && ready !== context.ready;
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
-      touched.set(entry, { old: [...old], now: [...entry.own], routes });
+      touched.set(entry, { old: [...old], now: [...entry.ownResources], routes });
     }
-    this.#noteStale(leftOut ?? []);
-    if (this.#stale.size <= this.#freshenedMax) this.#freshen(this.#stale.size, touched);
+    this.#markStale(hungGateways ?? []);
+    if (this.#stale.size <= this.#rebuiltMax) this.#rebuildStale(this.#stale.size, touched);
     return this.#changes(touched);
   }
 
-  /** Marks the Groups that cross to an IDC whose left-out gateways changed. */
-  #noteStale(was: readonly LeftOut[]): void {
-    const { leftOut: now = [] } = this.#around;
-    if (now === was) return;
-    const moved = new Set([...was, ...now].filter(({ kind }) => kind === 'ingress').map(({ idc }) => idc));
-    const isTouched = ({ crossing }: GroupPlan) => crossing?.idcs.some(({ idc }) => moved.has(idc));
-    if (moved.size === 0) return;
+  /** Marks the Groups that cross to an IDC whose hung gateways changed. */
+  #markStale(before: readonly HungGateway[]): void {
+    const { hungGateways: now = [] } = this.#context;
+    if (now === before) return;
+    const changedIdcs = new Set(
+      [...before, ...now].filter(({ kind }) => kind === 'ingress').map(({ idc }) => idc),
+    );
+    const isTouched = ({ crossing }: GroupPlan) => crossing?.idcs.some(({ idc }) => changedIdcs.has(idc));
+    if (changedIdcs.size === 0) return;
     for (const [key, { plans }] of this.#groups) if (plans.some(isTouched)) this.#stale.add(key);
   }
 
-  /** Groups whose endpoints do not reflect the left-out gateways yet; see `freshen`. */
+  /** Groups whose endpoints do not reflect the hung gateways yet; see `rebuildStale`. */
   get stale(): number {
     return this.#stale.size;
   }
@@ -155,14 +157,14 @@ export class Catalog {
    * Rebuilds the endpoints of at most this many of them; returns each scope's changes. Each Group's endpoints
    * are independent.
    */
-  freshen(most: number): ReadonlyMap<string, ScopeChange> {
-    const touched = new Map<ScopeEntry, Touched>();
-    this.#freshen(most, touched);
+  rebuildStale(groupsMax: number): ReadonlyMap<string, ScopeChange> {
+    const touched = new Map<ScopeEntry, ScopeUpdate>();
+    this.#rebuildStale(groupsMax, touched);
     return this.#changes(touched);
   }
 
-  #freshen(most: number, touched: Map<ScopeEntry, Touched>): void {
-    let left = most;
+  #rebuildStale(groupsMax: number, touched: Map<ScopeEntry, ScopeUpdate>): void {
+    let left = groupsMax;
     for (const key of this.#stale) {
       if (left === 0) return;
       left -= 1;
@@ -174,7 +176,7 @@ export class Catalog {
       const endpoints = entry.plans.flatMap((plan) =>
         plan.crossing === undefined
           ? []
-          : [buildCrossingEndpoints(plan, plan.crossing, this.#idcs, this.#around.leftOut ?? [])],
+          : [buildCrossingEndpoints(plan, plan.crossing, this.#idcs, this.#context.hungGateways ?? [])],
       );
       for (const [zone, messages] of entry.messages) {
         const clusters = messages.egress.filter(({ kind }) => kind !== 'EDS');
@@ -187,12 +189,12 @@ export class Catalog {
 
   /** Applies plans by host (an empty list: the Group was removed); returns each scope's changes. */
   update(groups: ReadonlyMap<string, readonly GroupPlan[]>): ReadonlyMap<string, ScopeChange> {
-    const touched = new Map<ScopeEntry, Touched>();
-    const touchOne = (entry: ScopeEntry): Touched => touch(touched, entry);
+    const touched = new Map<ScopeEntry, ScopeUpdate>();
+    const touchOne = (entry: ScopeEntry): ScopeUpdate => touch(touched, entry);
     const known = new Set([...groups.keys()].filter((host) => this.#index.hasHost(host)));
     for (const [key, plans] of this.#declarations(groups)) {
       const old = this.#groups.get(key);
-      const is = plans.length === 0 ? undefined : this.#nextGroup(plans, old);
+      const next = plans.length === 0 ? undefined : this.#nextGroup(plans, old);
       const routes = !haveSameRoutes(old?.plans ?? [], plans);
       if (old !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
@@ -201,13 +203,13 @@ export class Catalog {
           one.routes ||= routes;
         }
       this.#stale.delete(key);
-      if (is === undefined) this.#groups.delete(key);
-      else this.#groups.set(key, is);
+      if (next === undefined) this.#groups.delete(key);
+      else this.#groups.set(key, next);
       this.#index.setGroup(key, seenGroup(plans[0]));
-      if (is !== undefined)
+      if (next !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
           const one = touchOne(entry);
-          one.now.push(...this.#messagesOf(is, entry.scope));
+          one.now.push(...this.#messagesOf(next, entry.scope));
           one.routes ||= routes;
         }
     }
@@ -223,7 +225,7 @@ export class Catalog {
 
   #updateLimits(
     groups: ReadonlyMap<string, readonly GroupPlan[]>,
-    touch: (entry: ScopeEntry) => Touched,
+    touch: (entry: ScopeEntry) => ScopeUpdate,
   ): void {
     const changed = this.#limits.update(groups);
     if (changed.length === 0) return;
@@ -273,7 +275,7 @@ export class Catalog {
     return { plans, messages };
   }
 
-  #messagesOf({ plans, messages }: GroupEntry, scope: NodeScope): readonly Built[] {
+  #messagesOf({ plans, messages }: GroupEntry, scope: NodeScope): readonly BuiltResource[] {
     const zone = scope.role === 'egress' ? undefined : preferredZone(plans, scope);
     let found = messages.get(zone);
     if (found === undefined) {
@@ -287,8 +289,8 @@ export class Catalog {
 
   #buildMessages(plans: readonly GroupPlan[], zone: string | undefined, old: Messages | undefined): Messages {
     this.#work.groupsBuilt += 1;
-    const { leftOut } = this.#around;
-    const built = plans.map((plan) => buildGroupResources(planForZone(plan, zone), this.#idcs, leftOut));
+    const { hungGateways } = this.#context;
+    const built = plans.map((plan) => buildGroupResources(planForZone(plan, zone), this.#idcs, hungGateways));
     const of = (role: GroupReader) =>
       keepEqual(
         built.flatMap((one) => one[role]),
@@ -307,7 +309,7 @@ export class Catalog {
     return this.#index.keysOf(scope).flatMap((key) => this.#groups.get(key) ?? []);
   }
 
-  #buildRoutes(scope: NodeScope): readonly Built[] {
+  #buildRoutes(scope: NodeScope): readonly BuiltResource[] {
     const listeners = routedListeners(scope);
     this.#work.routesBuilt += listeners.length;
     const plans = this.#groupsOf(scope).flatMap((entry) => entry.plans);
@@ -319,11 +321,11 @@ export class Catalog {
     return [
       ...buildPassthrough(scope, plans),
       ...buildTcpResources(scope, plans),
-      ...listeners.map((listener) => buildRoutes(listener, plans, others, this.#around.ready)),
+      ...listeners.map((listener) => buildRoutes(listener, plans, others, this.#context.ready)),
     ];
   }
 
-  #changes(touched: ReadonlyMap<ScopeEntry, Touched>): ReadonlyMap<string, ScopeChange> {
+  #changes(touched: ReadonlyMap<ScopeEntry, ScopeUpdate>): ReadonlyMap<string, ScopeChange> {
     const changes = new Map<string, ScopeChange>();
     this.#work.scopesVisited += touched.size;
     for (const [entry, { old, now, routes }] of touched) {
@@ -339,10 +341,10 @@ export class Catalog {
   }
 }
 
-function touch(touched: Map<ScopeEntry, Touched>, entry: ScopeEntry): Touched {
+function touch(touched: Map<ScopeEntry, ScopeUpdate>, entry: ScopeEntry): ScopeUpdate {
   const known = touched.get(entry);
   if (known !== undefined) return known;
-  const made: Touched = { old: [], now: [], routes: false };
+  const made: ScopeUpdate = { old: [], now: [], routes: false };
   touched.set(entry, made);
   return made;
 }
@@ -352,7 +354,7 @@ function keyOf({ group, seenBy }: GroupPlan, view: number): string {
   return seenBy?.gateways === false ? `${group.host} ${view}` : group.host;
 }
 
-function seenGroup(plan: GroupPlan | undefined): SeenGroup | undefined {
+function seenGroup(plan: GroupPlan | undefined): GroupVisibility | undefined {
   if (plan === undefined) return undefined;
   const { group, namespace, seenBy } = plan;
   return { host: group.host, namespace, ...(seenBy === undefined ? {} : { seenBy }) };
@@ -372,7 +374,7 @@ function decidedOf(plan: GroupPlan | undefined): object | undefined {
   if (plan === undefined) return undefined;
   const {
     instances: _,
-    homeShare: _home,
+    localShare: _home,
     evacuationShare: _left,
     spill: _spill,
     crossing,

@@ -1,17 +1,20 @@
-import { sameContent } from '../index/equal.ts';
+import { sameContent } from '../index/same-content.ts';
 import type { ResourceTypeName } from '../xds/resource-types.ts';
-import type { Built } from './resources.ts';
+import type { BuiltResource } from './resources.ts';
 
 /** Resources to send to and remove from a scope. */
 export interface ScopeChange {
-  readonly upserts: readonly Built[];
+  readonly upserts: readonly BuiltResource[];
   readonly removals: readonly { readonly kind: ResourceTypeName; readonly name: string }[];
 }
 
 /**
  * `built`, with messages that equal an old one replaced by the old object: identity then means "unchanged".
  */
-export function keepEqual(built: readonly Built[], old: readonly Built[] | undefined): readonly Built[] {
+export function keepEqual(
+  built: readonly BuiltResource[],
+  old: readonly BuiltResource[] | undefined,
+): readonly BuiltResource[] {
   if (old === undefined) return built;
   const byName = new Map(old.map((one) => [`${one.kind}/${one.name}`, one]));
   return built.map((one) => {
@@ -21,7 +24,7 @@ export function keepEqual(built: readonly Built[], old: readonly Built[] | undef
 }
 
 /** The difference between the resources `old` and `now` of a scope, by identity. */
-export function difference(old: readonly Built[], now: readonly Built[]): ScopeChange {
+export function difference(old: readonly BuiltResource[], now: readonly BuiltResource[]): ScopeChange {
   const before = new Set(old);
   const names = new Set(now.map((one) => `${one.kind}/${one.name}`));
   return {

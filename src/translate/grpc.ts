@@ -1,11 +1,11 @@
 import type { Cluster, ClusterLoadAssignment, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import { splitLocality } from '../model/values/locality.ts';
-import type { LeftOut } from '../plan/gateways.ts';
+import type { HungGateway } from '../plan/gateways.ts';
 import type { Endpoint, GroupPlan } from '../plan/types.ts';
-import { any, protoDuration } from './any.ts';
 import { egressOf } from './cluster/assignment.ts';
 import { routerFilter } from './listener/http-listener.ts';
+import { packAny, protoDuration } from './message-parts.ts';
 import { egressCluster, failoverCluster, groupName, instancesCluster } from './names.ts';
 
 // The subset of Envoy's API that gRPC's xDS clients support: gRFC A27 (all of it), A32 (breakers), A37
@@ -32,7 +32,7 @@ export function buildGrpcListeners(plan: GroupPlan): Listener[] {
 }
 
 function connectionManager(plan: GroupPlan) {
-  return any('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+  return packAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: groupName(plan.group),
     // Inline, not by RDS: a client has few Groups, and saves a round trip.
     route_config: {
@@ -49,12 +49,12 @@ function connectionManager(plan: GroupPlan) {
   });
 }
 
-function leaves({ paths }: GroupPlan): boolean {
+function mayLeaveIdc({ paths }: GroupPlan): boolean {
   return paths.outbound.priorities.some(({ kind }) => kind === 'egress');
 }
 
 function targetOf(plan: GroupPlan): string {
-  return leaves(plan) ? failoverCluster(plan.group) : instancesCluster(plan.group);
+  return mayLeaveIdc(plan) ? failoverCluster(plan.group) : instancesCluster(plan.group);
 }
 
 // gRPC caps higher values at 5 (A6).
@@ -83,7 +83,7 @@ export function buildGrpcClusters(plan: GroupPlan): Cluster[] {
     circuit_breakers: { thresholds: [{ max_requests: plan.connection.maxRequests }] },
     outlier_detection: outliers(plan),
   };
-  if (!leaves(plan)) return [instances];
+  if (!mayLeaveIdc(plan)) return [instances];
   const inOrder = [instancesCluster(plan.group), egressCluster];
   return [
     instances,
@@ -93,7 +93,7 @@ export function buildGrpcClusters(plan: GroupPlan): Cluster[] {
       lb_policy: 'ROUND_ROBIN',
       cluster_type: {
         name: 'envoy.clusters.aggregate',
-        typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
+        typed_config: packAny('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
           clusters: isLeft(plan) ? inOrder.toReversed() : inOrder,
         }),
       },
@@ -169,17 +169,17 @@ export function buildGrpcInstances(plan: GroupPlan): ClusterLoadAssignment {
 
 /** The egress gateways at the port for sidecars. */
 export function buildGrpcEgress(
-  own: Idc | undefined,
-  leftOut: readonly LeftOut[] = [],
+  localIdc: Idc | undefined,
+  hungGateways: readonly HungGateway[] = [],
 ): ClusterLoadAssignment {
-  const gateways = egressOf(own, leftOut).map(({ address, sidecarPort: port }) => ({
+  const gateways = egressOf(localIdc, hungGateways).map(({ address, sidecarPort: port }) => ({
     address,
     port,
     weight: 1,
   }));
   return {
     cluster_name: egressCluster,
-    endpoints: gateways.length === 0 ? [] : [locality(own?.meta.name ?? '', 0, gateways)],
+    endpoints: gateways.length === 0 ? [] : [locality(localIdc?.meta.name ?? '', 0, gateways)],
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Bootstrap, envoy } from '../../protos/gen/envoy.d.ts';
-import { any } from './any.ts';
+import { packAny } from './message-parts.ts';
 
 type OverloadAction = envoy.config.overload.v3.OverloadAction;
 type Trigger = envoy.config.overload.v3.Trigger;
@@ -23,13 +23,13 @@ export function overloadManager(maxHeapBytes: number): Pick<Bootstrap, 'overload
       resource_monitors: [
         {
           name: heap,
-          typed_config: any('envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig', {
+          typed_config: packAny('envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig', {
             max_heap_size_bytes: String(maxHeapBytes),
           }),
         },
         {
           name: 'envoy.resource_monitors.global_downstream_max_connections',
-          typed_config: any(
+          typed_config: packAny(
             'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
             { max_active_downstream_connections: String(connectionsMax) },
           ),

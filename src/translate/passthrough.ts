@@ -3,13 +3,13 @@ import { sharedMessage } from '../base/shared-message.ts';
 import { outcomeHeader } from '../model/trail.ts';
 import { lookups, type Passthrough, passthroughRetry } from '../plan/passthrough.ts';
 import { trafficDefaults } from '../plan/retries/retry.ts';
-import { any, protoDuration } from './any.ts';
 import { httpUpstream } from './cluster/cluster.ts';
 import { dnsLookup } from './cluster/dns.ts';
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { prefixRange } from './listener/client-address.ts';
 import type { HttpFilter } from './listener/http-filter.ts';
 import { removeIsthmusHeaders } from './listener/http-listener.ts';
+import { packAny, protoDuration } from './message-parts.ts';
 import { passthroughCluster } from './names.ts';
 import type { HeaderMatcher } from './route/header-matchers.ts';
 import { buildRequestRoutes } from './route/request-routes.ts';
@@ -31,7 +31,7 @@ const addressesFilter = 'isthmus.addresses';
 export const passthroughFilter: HttpFilter = {
   name: namesFilter,
   disabled: true,
-  typed_config: any('envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig', {
+  typed_config: packAny('envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig', {
     sub_cluster_config: { cluster_init_timeout: protoDuration(lookups.answerMs) },
   }),
 };
@@ -45,7 +45,7 @@ export const buildPassthroughCluster = (): Cluster => {
     lb_policy: 'CLUSTER_PROVIDED',
     cluster_type: {
       name: 'envoy.clusters.dynamic_forward_proxy',
-      typed_config: any('envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', {
+      typed_config: packAny('envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', {
         sub_clusters_config: {
           lb_policy: 'ROUND_ROBIN',
           max_sub_clusters: lookups.hostsMax,
@@ -77,14 +77,14 @@ export const buildPassthroughCluster = (): Cluster => {
         {
           name: addressesFilter,
           // The routes permit addresses; without them none is permitted.
-          typed_config: any('envoy.extensions.filters.http.rbac.v3.RBAC', {
+          typed_config: packAny('envoy.extensions.filters.http.rbac.v3.RBAC', {
             rules: { action: 'ALLOW', policies: {} },
           }),
         },
         removeIsthmusHeaders,
         {
           name: 'envoy.filters.http.upstream_codec',
-          typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
+          typed_config: packAny('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
         },
       ],
     }),
@@ -93,13 +93,13 @@ export const buildPassthroughCluster = (): Cluster => {
 
 /** Resolves the hosts of a virtual host's requests, if their routes lead to the cluster above. */
 export const namesLookedUp: PerFilterConfig = {
-  [namesFilter]: any('envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig', {}),
+  [namesFilter]: packAny('envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig', {}),
 };
 
 /** The permitted addresses, for all routes to the cluster above. */
 export function addressesPermitted(passthrough: Passthrough): PerFilterConfig {
   return {
-    [addressesFilter]: any('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', {
+    [addressesFilter]: packAny('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', {
       rbac: {
         rules: {
           action: 'ALLOW',
@@ -178,7 +178,7 @@ function upstream({ range, port }: { readonly range?: string; readonly port?: nu
   return {
     matcher: {
       name: 'envoy.rbac.matchers.upstream_ip_port',
-      typed_config: any('envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher', {
+      typed_config: packAny('envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher', {
         ...(range === undefined ? {} : { upstream_ip: prefixRange(range) }),
         ...(port === undefined
           ? {}

@@ -2,12 +2,11 @@ import type { Any } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
-import type { LeftOut } from '../plan/gateways.ts';
+import type { HungGateway } from '../plan/gateways.ts';
 import { planPassthrough } from '../plan/passthrough.ts';
 import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
 import type { Crossing, GroupPlan, ListenerRole } from '../plan/types.ts';
 import type { ResourceTypeName, resourceTypes } from '../xds/resource-types.ts';
-import { any } from './any.ts';
 import {
   buildChecksAssignment,
   buildEgressAssignment,
@@ -35,28 +34,29 @@ import { buildHttpListener, visitedToMetadata } from './listener/http-listener.t
 import { buildTcpListener } from './listener/tcp-listener.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './listener/trail-filter.ts';
 import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
+import { packAny } from './message-parts.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import type { RuntimeLayer } from './runtime.ts';
 
 /** A resource before encoding. */
-export interface Built {
+export interface BuiltResource {
   readonly kind: ResourceTypeName;
   readonly name: string;
   readonly message: Any;
 }
 
 /** Compiled filters by guarded listener. */
-export type Filters = Partial<Readonly<Record<GuardedListener, FilterModule>>>;
+export type CompiledFilters = Partial<Readonly<Record<GuardedListener, FilterModule>>>;
 
 /** The mesh beyond a scope's Groups. */
-export interface ScopeSurroundings {
-  readonly own: Idc | undefined;
-  readonly filters: Filters;
+export interface ScopeContext {
+  readonly localIdc: Idc | undefined;
+  readonly filters: CompiledFilters;
   /** What the readiness path of the edge answers; absent: it is not served. */
   readonly ready?: boolean | undefined;
   /** Gateways taken out of use; absent: none. */
-  readonly leftOut?: readonly LeftOut[];
+  readonly hungGateways?: readonly HungGateway[];
 }
 
 /**
@@ -76,8 +76,8 @@ export function readerOf(scope: NodeScope): GroupReader {
 export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
-  leftOut?: readonly LeftOut[],
-): Readonly<Record<GroupReader, readonly Built[]>> {
+  hungGateways?: readonly HungGateway[],
+): Readonly<Record<GroupReader, readonly BuiltResource[]>> {
   // All hosts named by requests share one cluster (`passthrough.ts`).
   if (plan.lookup === 'request')
     return { sidecar: [], ingress: [], 'ingress-static': [], egress: [], grpc: [] };
@@ -104,7 +104,7 @@ export function buildGroupResources(
         ? ingress
         : [cds(buildInstancesCluster(plan, 'ingress', spillLimit)), ...ingress.slice(1)],
     egress: crossing
-      ? [cds(buildIdcsCluster(plan, crossing)), buildCrossingEndpoints(plan, crossing, idcs, leftOut)]
+      ? [cds(buildIdcsCluster(plan, crossing)), buildCrossingEndpoints(plan, crossing, idcs, hungGateways)]
       : [],
     grpc: isForGrpc(plan)
       ? [
@@ -121,9 +121,9 @@ export function buildCrossingEndpoints(
   plan: GroupPlan,
   crossing: Crossing,
   idcs: ReadonlyMap<string, Idc>,
-  leftOut: readonly LeftOut[] = [],
-): Built {
-  return eds(buildIdcsAssignment(plan, crossing, idcs, leftOut));
+  hungGateways: readonly HungGateway[] = [],
+): BuiltResource {
+  return eds(buildIdcsAssignment(plan, crossing, idcs, hungGateways));
 }
 
 /** Whether a path leads through an ingress to the Group's instances. */
@@ -132,7 +132,7 @@ function isEntered({ paths }: GroupPlan): boolean {
 }
 
 /** The peer listener's target for other IDCs' checks, if separate from that of requests. */
-function buildChecks(plan: GroupPlan): readonly Built[] {
+function buildChecks(plan: GroupPlan): readonly BuiltResource[] {
   const { health } = plan;
   if (health?.port === undefined) return [];
   const cluster = cds(buildChecksCluster(plan, health, health.port));
@@ -140,13 +140,13 @@ function buildChecks(plan: GroupPlan): readonly Built[] {
 }
 
 /** Listeners, filters and gateway endpoints of a scope: independent of its Groups. */
-export function buildScopeResources(scope: NodeScope, around: ScopeSurroundings): readonly Built[] {
+export function buildScopeResources(scope: NodeScope, context: ScopeContext): readonly BuiltResource[] {
   switch (scope.role) {
     case 'sidecar':
       if (scope.outbound === undefined) return [];
       return [
         cds(buildEgressCluster()),
-        eds(buildEgressAssignment(around.own, 'sidecarPort', around.leftOut)),
+        eds(buildEgressAssignment(context.localIdc, 'sidecarPort', context.hungGateways)),
         lds(
           buildHttpListener({
             role: 'outbound',
@@ -159,29 +159,29 @@ export function buildScopeResources(scope: NodeScope, around: ScopeSurroundings)
     case 'ingress':
       return [
         cds(buildEgressCluster()),
-        eds(buildEgressAssignment(around.own, 'ingressPort', around.leftOut)),
+        eds(buildEgressAssignment(context.localIdc, 'ingressPort', context.hungGateways)),
         ...guarded(
           'edge',
           'ingress-edge',
           scope.edge,
           scope,
-          around,
-          edgeFilters(around.own?.spec.exposeOutcome ?? false),
+          context,
+          edgeFilters(context.localIdc?.spec.exposeOutcome ?? false),
         ),
-        ...guarded('peer', 'ingress-peer', scope.peer, scope, around),
+        ...guarded('peer', 'ingress-peer', scope.peer, scope, context),
       ];
     case 'egress':
       return [
-        ...guarded('sidecar', 'egress-sidecar', scope.sidecar, scope, around),
-        ...guarded('ingress', 'egress-ingress', scope.ingress, scope, around),
+        ...guarded('sidecar', 'egress-sidecar', scope.sidecar, scope, context),
+        ...guarded('ingress', 'egress-ingress', scope.ingress, scope, context),
       ];
     case 'grpc':
-      return [cds(buildGrpcEgressCluster()), eds(buildGrpcEgress(around.own, around.leftOut))];
+      return [cds(buildGrpcEgressCluster()), eds(buildGrpcEgress(context.localIdc, context.hungGateways))];
   }
 }
 
 /** Listeners and tunnels of TCP Groups, which contain the sidecar's addresses. */
-export function buildTcpResources(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
+export function buildTcpResources(scope: NodeScope, plans: readonly GroupPlan[]): readonly BuiltResource[] {
   if (scope.role !== 'sidecar' || scope.outbound === undefined) return [];
   return [
     ...planTunnels(scope.outbound, plans).flatMap((tunnel) => [
@@ -214,7 +214,7 @@ export function passesUnknown(scope: NodeScope): boolean {
 }
 
 /** Resources for hosts named by requests. Only for scopes that need them: Envoys before 1.40 reject them. */
-export function buildPassthrough(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
+export function buildPassthrough(scope: NodeScope, plans: readonly GroupPlan[]): readonly BuiltResource[] {
   const isCaller = scope.role === 'sidecar' && scope.outbound !== undefined;
   const needed = passesUnknown(scope) || (isCaller && plans.some(({ lookup }) => lookup === 'request'));
   return needed ? [cds(buildPassthroughCluster())] : [];
@@ -237,9 +237,9 @@ export function buildRoutes(
   plans: readonly GroupPlan[],
   others?: OtherHosts,
   ready?: boolean,
-): Built {
+): BuiltResource {
   const routes = buildRouteConfiguration(listener, plans, others, ready);
-  return built('RDS', listener, any('envoy.config.route.v3.RouteConfiguration', routes));
+  return built('RDS', listener, packAny('envoy.config.route.v3.RouteConfiguration', routes));
 }
 
 function guarded(
@@ -247,10 +247,10 @@ function guarded(
   guard: GuardedListener,
   listen: { address: string; port: number },
   scope: NodeScope,
-  around: ScopeSurroundings,
+  context: ScopeContext,
   before: readonly HttpFilter[] = [],
-): Built[] {
-  const filter = around.filters[guard];
+): BuiltResource[] {
+  const filter = context.filters[guard];
   const after = scope.role === 'egress' ? [visitedToMetadata] : [];
   return [
     lds(
@@ -259,7 +259,7 @@ function guarded(
         listen,
         accessLog: scope.accessLog,
         filters: [...before, guardFilter(guard), ...after],
-        ...(role === 'edge' && around.own?.spec.edge ? { edge: around.own.spec.edge } : {}),
+        ...(role === 'edge' && context.localIdc?.spec.edge ? { edge: context.localIdc.spec.edge } : {}),
       }),
     ),
     ...(filter === undefined ? [] : [ecds(guard, filter)]),
@@ -273,29 +273,33 @@ type MessageOf<K extends ResourceTypeName> = Extract<
 >;
 
 /** A resource of a type; the compiler sees to it that the message is one of that type. */
-function built<K extends ResourceTypeName>(kind: K, name: string | undefined, message: MessageOf<K>): Built {
+function built<K extends ResourceTypeName>(
+  kind: K,
+  name: string | undefined,
+  message: MessageOf<K>,
+): BuiltResource {
   return { kind, name: name ?? '', message };
 }
 
-function cds(cluster: ReturnType<typeof buildInstancesCluster>): Built {
-  return built('CDS', cluster.name, any('envoy.config.cluster.v3.Cluster', cluster));
+function cds(cluster: ReturnType<typeof buildInstancesCluster>): BuiltResource {
+  return built('CDS', cluster.name, packAny('envoy.config.cluster.v3.Cluster', cluster));
 }
 
-function eds(assignment: ReturnType<typeof buildInstancesAssignment>): Built {
-  const message = any('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment);
+function eds(assignment: ReturnType<typeof buildInstancesAssignment>): BuiltResource {
+  const message = packAny('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment);
   return built('EDS', assignment.cluster_name, message);
 }
 
-function lds(listener: ReturnType<typeof buildHttpListener>): Built {
-  return built('LDS', listener.name, any('envoy.config.listener.v3.Listener', listener));
+function lds(listener: ReturnType<typeof buildHttpListener>): BuiltResource {
+  return built('LDS', listener.name, packAny('envoy.config.listener.v3.Listener', listener));
 }
 
 /** A layer of an ingress's runtime. */
-export function rtds({ name, message }: RuntimeLayer): Built {
+export function rtds({ name, message }: RuntimeLayer): BuiltResource {
   return built('RTDS', name, message);
 }
 
-function ecds(guard: GuardedListener, module: FilterModule): Built {
-  const message = any('envoy.config.core.v3.TypedExtensionConfig', buildFilter(guard, module));
+function ecds(guard: GuardedListener, module: FilterModule): BuiltResource {
+  const message = packAny('envoy.config.core.v3.TypedExtensionConfig', buildFilter(guard, module));
   return built('ECDS', filterName(guard), message);
 }

@@ -1,7 +1,7 @@
 import type { Bootstrap, envoy } from '../../protos/gen/envoy.d.ts';
 import { contentHash } from '../base/hash.ts';
 import type { GroupPlan } from '../plan/types.ts';
-import { any } from './any.ts';
+import { packAny } from './message-parts.ts';
 import { instancesCluster } from './names.ts';
 
 /**
@@ -31,7 +31,7 @@ export function runtimeInBootstrap(): Pick<Bootstrap, 'layered_runtime'> {
 /** An RTDS layer. */
 export interface RuntimeLayer {
   readonly name: string;
-  readonly message: ReturnType<typeof any<'envoy.service.runtime.v3.Runtime'>>;
+  readonly message: ReturnType<typeof packAny<'envoy.service.runtime.v3.Runtime'>>;
 }
 
 /**
@@ -81,5 +81,5 @@ function limitsOf(plans: readonly GroupPlan[]): Readonly<Record<string, number>>
 function build(name: string, limits: Iterable<Readonly<Record<string, number>>>): RuntimeLayer {
   const layer: Record<string, number> = {};
   for (const some of limits) Object.assign(layer, some);
-  return { name, message: any('envoy.service.runtime.v3.Runtime', { name, layer }) };
+  return { name, message: packAny('envoy.service.runtime.v3.Runtime', { name, layer }) };
 }

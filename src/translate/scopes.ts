@@ -1,6 +1,6 @@
 import { type Audience, isSeenBy } from '../model/audience.ts';
 import { callsNobody, type GrpcScope, isCaller, type NodeScope, type SidecarScope } from '../model/node.ts';
-import { isWildcard, meaningsOf, patternsOf, reaches } from '../model/values/hostname.ts';
+import { isWildcard, mayMatchHost, meaningsOf, patternsOf } from '../model/values/hostname.ts';
 
 /** An object with a scope. */
 interface Scoped {
@@ -13,7 +13,7 @@ function dependencies({ dependsOn = [], namespace }: SidecarScope | GrpcScope): 
 }
 
 /** A Group's properties that decide who sees it. */
-export interface SeenGroup {
+export interface GroupVisibility {
   readonly host: string;
   readonly namespace: string;
   readonly seenBy?: Audience;
@@ -28,7 +28,7 @@ export class ScopeIndex<S extends Scoped> {
   readonly #gateways = new Set<S>();
   readonly #byHost = new Map<string, Set<S>>();
   readonly #byNamespace = new Map<string, Set<S>>();
-  readonly #groups = new Map<string, SeenGroup>();
+  readonly #groups = new Map<string, GroupVisibility>();
   readonly #keysOfHost = new Map<string, Set<string>>();
   readonly #keysOfNamespace = new Map<string, Set<string>>();
   /** Hosts of Groups that are patterns. */
@@ -58,7 +58,7 @@ export class ScopeIndex<S extends Scoped> {
   }
 
   /** A Group was added, or its visibility changed; undefined: removed. `key` identifies it. */
-  setGroup(key: string, group: SeenGroup | undefined): void {
+  setGroup(key: string, group: GroupVisibility | undefined): void {
     const old = this.#groups.get(key);
     if (old !== undefined) {
       for (const [map, name] of [
@@ -83,9 +83,9 @@ export class ScopeIndex<S extends Scoped> {
     const group = this.#groups.get(key);
     if (group === undefined) return;
     if (group.seenBy?.gateways !== false) yield* this.#gateways;
-    for (const entry of this.#dependingOn(group.host)) if (sees(entry.scope, group)) yield entry;
+    for (const entry of this.#dependingOn(group.host)) if (isVisibleTo(entry.scope, group)) yield entry;
     for (const entry of this.#byNamespace.get(group.namespace) ?? [])
-      if (sees(entry.scope, group)) yield entry;
+      if (isVisibleTo(entry.scope, group)) yield entry;
   }
 
   /** The scopes that depend on a Group's host, each once. */
@@ -93,7 +93,7 @@ export class ScopeIndex<S extends Scoped> {
     const found = new Set(this.#byHost.get(host));
     if (isWildcard(host)) {
       for (const [wanted, scopes] of this.#byHost)
-        if (reaches(wanted, host)) for (const scope of scopes) found.add(scope);
+        if (mayMatchHost(wanted, host)) for (const scope of scopes) found.add(scope);
     } else if (this.#patterns > 0)
       for (const pattern of patternsOf(host))
         if (isWildcard(pattern)) for (const scope of this.#byHost.get(pattern) ?? []) found.add(scope);
@@ -120,7 +120,7 @@ export class ScopeIndex<S extends Scoped> {
     return [...this.#candidates(scope)]
       .filter((key) => {
         const group = this.#groups.get(key);
-        return group !== undefined && sees(scope, group);
+        return group !== undefined && isVisibleTo(scope, group);
       })
       .sort();
   }
@@ -132,21 +132,21 @@ export class ScopeIndex<S extends Scoped> {
     const wanted = dependencies(scope);
     // All hosts are scanned only for a pattern.
     const hosts = wanted.some(isWildcard) ? this.#keysOfHost.keys() : this.#wildcards;
-    const others = [...hosts].filter((host) => wanted.some((one) => reaches(one, host)));
+    const others = [...hosts].filter((host) => wanted.some((one) => mayMatchHost(one, host)));
     return new Set([...wanted, ...others].flatMap((host) => [...(this.#keysOfHost.get(host) ?? [])]));
   }
 }
 
 /** Whether a scope sees a Group, found without an index. */
-export function seesGroup(scope: NodeScope, group: SeenGroup): boolean {
-  if (!sees(scope, group)) return false;
+export function seesGroup(scope: NodeScope, group: GroupVisibility): boolean {
+  if (!isVisibleTo(scope, group)) return false;
   if (!isCaller(scope)) return true;
   if (callsNobody(scope)) return false;
   if (scope.dependsOn === undefined) return scope.namespace === group.namespace;
-  return dependencies(scope).some((wanted) => reaches(wanted, group.host));
+  return dependencies(scope).some((wanted) => mayMatchHost(wanted, group.host));
 }
 
-function sees(scope: NodeScope, { seenBy }: SeenGroup): boolean {
+function isVisibleTo(scope: NodeScope, { seenBy }: GroupVisibility): boolean {
   if (!isCaller(scope)) return seenBy?.gateways !== false;
   return isSeenBy(seenBy, scope.namespace);
 }

@@ -1,6 +1,6 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
 import type { GroupPlan } from '../plan/types.ts';
-import { setHeader } from './any.ts';
+import { setHeader } from './message-parts.ts';
 
 /** Request header with the workload's protocol for its sidecar; its only value: HTTP/1.1. */
 export const [appHeader, appHttp1] = ['x-isthmus-app', 'http1'] as const;

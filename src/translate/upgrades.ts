@@ -4,10 +4,10 @@ import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 const protocols = ['websocket', 'spdy/3.1', 'tcp'] as const;
 
 /** Alternatives per pattern, such that the longest stays below the limit. */
-const together = 3;
+const alternativesMax = 3;
 
 /** After the first differing character: visible ASCII, as in names (RFC 9110, 5.6.2). */
-const rest = '[!-~]*';
+const visibleAscii = '[!-~]*';
 
 /**
  * Allowed upgrades (Envoy has no wildcard). Over HTTP/2 they are extended CONNECT requests (RFC 8441),
@@ -38,17 +38,17 @@ export function noneOf(names: readonly string[]): readonly string[] {
   );
   const patterns = [...beginnings].map((beginning) => {
     const longer = names.filter((name) => name.startsWith(beginning) && name !== beginning);
-    const other = `${but(longer.map((name) => name.slice(beginning.length, beginning.length + 1)))}${rest}`;
+    const other = `${charactersExcept(longer.map((name) => name.slice(beginning.length, beginning.length + 1)))}${visibleAscii}`;
     const isWhole = beginning === '' || names.includes(beginning);
     return `${[...beginning].map(byte).join('')}${isWhole ? other : `(?:${other})?`}`;
   });
-  return Array.from({ length: Math.ceil(patterns.length / together) }, (_, i) =>
-    patterns.slice(i * together, (i + 1) * together).join('|'),
+  return Array.from({ length: Math.ceil(patterns.length / alternativesMax) }, (_, i) =>
+    patterns.slice(i * alternativesMax, (i + 1) * alternativesMax).join('|'),
   );
 }
 
 /** Visible ASCII except these characters in both cases, as ranges. */
-function but(characters: Iterable<string>): string {
+function charactersExcept(characters: Iterable<string>): string {
   const taken = new Set([...characters].flatMap((char) => [char, char.toUpperCase()]));
   const ranges: string[] = [];
   let start: number | undefined;

@@ -1,6 +1,6 @@
 import type { GroupView } from '../index/view.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
-import { isFor } from '../model/evacuation.ts';
+import { evacuates } from '../model/evacuation.ts';
 import type { CrossingIdc, GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
 import { type HostTotals, judgeHosts, totalHosts } from './hosts.ts';
@@ -38,7 +38,7 @@ export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading
     ...{ namespace: plan.namespace, port: plan.group.port, protocol: plan.protocol, ...judged },
     ...{ requests: all, ...(all === 0 ? {} : { awayShare: far.requests / all }) },
     ...{ instances, exits, next, evacuations },
-    ...(plan.homeShare === undefined ? {} : { keepsPercent: plan.homeShare }),
+    ...(plan.localShare === undefined ? {} : { keepsPercent: plan.localShare }),
     ...(facts.returningPercent === undefined ? {} : { returningPercent: facts.returningPercent }),
     ...(plan.spill === undefined ? {} : { spillLimit: plan.spill.limit }),
     readAt: readings.map(({ proxy }) => proxy.node).sort(),
@@ -69,7 +69,7 @@ function judge(
   const canLeave = exits.length === 0 || exits.some(({ usableAt }) => usableAt > 0);
   const others = canLeave ? next.filter(({ usable }) => usable === 'yes') : [];
   const isDoubtful = canLeave && next.some(({ usable }) => usable === 'unknown');
-  const isFirst = here === 'yes' && (plan.homeShare !== 0 || others.length === 0);
+  const isFirst = here === 'yes' && (plan.localShare !== 0 || others.length === 0);
   const order = [
     ...(isFirst ? [idc] : []),
     ...others.map((one) => one.idc),
@@ -108,6 +108,6 @@ function entryOf({ instances, siblings = [] }: GroupView, address: string): stri
 function evacuationsOf({ evacuations, view, idc }: GroupFacts): string[] {
   return evacuations
     .filter((one) => one.idc === idc && one.percentNow > 0 && one.endsInMs > 0)
-    .filter((one) => isFor(one, view.host, view.entry.meta.labels))
+    .filter((one) => evacuates(one, view.host, view.entry.meta.labels))
     .map(({ name }) => name);
 }

@@ -2,7 +2,7 @@ import t from 'tap';
 import { checkAgreement } from '../../src/agreement/agreement.ts';
 import type { Finding } from '../../src/model/finding.ts';
 import { type MeshObject, refKey, refOf } from '../../src/model/object.ts';
-import type { Entry } from '../../src/registry/files/documents.ts';
+import type { ObjectEntry } from '../../src/registry/files/documents.ts';
 import { createObjectsInForce } from '../../src/registry/files/objects-in-force.ts';
 import { findingOf } from '../../src/registry/parse/fault.ts';
 import { parseObject } from '../../src/registry/parse/object.ts';
@@ -19,12 +19,12 @@ function parse(...raws: RawObject[]): MeshObject[] {
 /** What a catalog rejects of these objects, in this order, and what a look at the rest finds. */
 function crossCheck(objects: readonly MeshObject[]): Finding[] {
   const catalog = createObjectsInForce();
-  const entries = objects.map((object): Entry => {
+  const entries = objects.map((object): ObjectEntry => {
     const ref = refOf(object);
     return { key: refKey(ref), ref, origin: object.meta.origin, object };
   });
   catalog.setFile('mesh.yaml', entries);
-  catalog.settle([]);
+  catalog.applyClaims([]);
   return [
     ...catalog.faults().map(({ entry, fault }) => findingOf(fault, entry.origin, entry.ref)),
     ...checkAgreement({ objects: catalog.objects(), wallMs: 0 }).map(({ code, object, path, message }) =>

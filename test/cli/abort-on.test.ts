@@ -7,20 +7,20 @@ import {
   parseAbortOn,
 } from '../../src/cli/options/abort-on.ts';
 
-const p99 = { what: 'p99', limit: 500 };
-const errors = { what: 'errors', limit: 0.001 };
-const tries = { what: 'tries', limit: 1.5 };
+const p99 = { measure: 'p99', limit: 500 };
+const errors = { measure: 'errors', limit: 0.001 };
+const tries = { measure: 'tries', limit: 1.5 };
 
 t.test('conditions, alone and together', async (t) => {
   const read: [string, unknown][] = [
     ['p99>500ms', p99],
     [' p99 > 0.5s ', p99],
-    ['p50>1ms', { what: 'p50', limit: 1 }],
-    ['p90>1m', { what: 'p90', limit: 60_000 }],
-    ['p999>2s', { what: 'p999', limit: 2_000 }],
-    ['errors>0%', { what: 'errors', limit: 0 }],
-    ['no-idc>100%', { what: 'no-idc', limit: 1 }],
-    ['spill-limit>2.5%', { what: 'spill-limit', limit: 0.025 }],
+    ['p50>1ms', { measure: 'p50', limit: 1 }],
+    ['p90>1m', { measure: 'p90', limit: 60_000 }],
+    ['p999>2s', { measure: 'p999', limit: 2_000 }],
+    ['errors>0%', { measure: 'errors', limit: 0 }],
+    ['no-idc>100%', { measure: 'no-idc', limit: 1 }],
+    ['spill-limit>2.5%', { measure: 'spill-limit', limit: 0.025 }],
     ['tries>1.5', tries],
     ['p99>500ms or errors>0.1%', { any: [p99, errors] }],
     ['p99>500ms,errors>0.1%,tries>1.5', { any: [p99, errors, tries] }],
@@ -69,7 +69,7 @@ t.test('errors are reported with their column', async (t) => {
 
 t.test('the length of an expression is limited', async (t) => {
   const most = `${'('.repeat(495)}errors>1%${')'.repeat(495)}`;
-  t.strictSame(parseAbortOn(most), { what: 'errors', limit: 0.01 });
+  t.strictSame(parseAbortOn(most), { measure: 'errors', limit: 0.01 });
   for (const text of ['('.repeat(20_000), 'errors>1% or '.repeat(2_000), 'x'.repeat(100_000)]) {
     const message = `the conditions have ${text.length} characters, and may have 1000: name fewer`;
     t.throws(() => parseAbortOn(text), { code: 'invalid', message });
@@ -78,25 +78,28 @@ t.test('the length of an expression is limited', async (t) => {
 
 t.test('an unknown value decides only if it matters', async (t) => {
   const states: Readonly<Record<string, Judgement>> = {
-    p50: { is: 'so', words: 'p50 is' },
-    p90: { is: 'not so' },
-    p99: { is: 'unknown', words: 'p99?' },
-    errors: { is: 'unknown', words: 'errors?' },
-    tries: { is: 'so', words: 'tries are' },
+    p50: { outcome: 'so', words: 'p50 is' },
+    p90: { outcome: 'not so' },
+    p99: { outcome: 'unknown', words: 'p99?' },
+    errors: { outcome: 'unknown', words: 'errors?' },
+    tries: { outcome: 'so', words: 'tries are' },
   };
   const limits: Readonly<Record<string, string>> = { errors: '1%', tries: '1' };
   const of = (text: string) => {
     const full = text.replace(/p\d+|errors|tries/g, (name) => `${name}>${limits[name] ?? '1s'}`);
-    return judgeExpression(parseAbortOn(full) as AbortExpression, ({ what }) => states[what] as Judgement);
+    return judgeExpression(
+      parseAbortOn(full) as AbortExpression,
+      ({ measure }) => states[measure] as Judgement,
+    );
   };
   t.strictSame(of('p50'), states.p50);
   t.strictSame(of('p50 or p90'), states.p50);
   t.strictSame(of('p99 or p50'), states.p50, 'one that is so is enough');
-  t.strictSame(of('p90 or p99'), { is: 'unknown', words: 'p99?' });
-  t.strictSame(of('p99 or errors'), { is: 'unknown', words: 'p99?; errors?' });
-  t.strictSame(of('p50 and p90'), { is: 'not so' });
-  t.strictSame(of('p99 and p90'), { is: 'not so' }, 'one that is not is enough');
-  t.strictSame(of('p50 and p99'), { is: 'unknown', words: 'p99?' });
-  t.strictSame(of('p50 and tries'), { is: 'so', words: 'p50 is, and tries are' });
-  t.strictSame(of('(p99 or p50) and tries'), { is: 'so', words: 'p50 is, and tries are' });
+  t.strictSame(of('p90 or p99'), { outcome: 'unknown', words: 'p99?' });
+  t.strictSame(of('p99 or errors'), { outcome: 'unknown', words: 'p99?; errors?' });
+  t.strictSame(of('p50 and p90'), { outcome: 'not so' });
+  t.strictSame(of('p99 and p90'), { outcome: 'not so' }, 'one that is not is enough');
+  t.strictSame(of('p50 and p99'), { outcome: 'unknown', words: 'p99?' });
+  t.strictSame(of('p50 and tries'), { outcome: 'so', words: 'p50 is, and tries are' });
+  t.strictSame(of('(p99 or p50) and tries'), { outcome: 'so', words: 'p50 is, and tries are' });
 });

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { type EnvoyLook, readLoad, summarizeLoad } from '../../src/cli/capacity/capacity-seen.ts';
 import { loadText } from '../../src/cli/capacity/capacity-text.ts';
+import { type EnvoyReading, readLoad, summarizeLoad } from '../../src/cli/capacity/group-load.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
@@ -28,7 +28,7 @@ cluster.failover/a.shop_80.upstream_rq_active: 9
   ]);
 });
 
-const look = (active: number, total: number, well = 4): EnvoyLook[] => [
+const look = (active: number, total: number, well = 4): EnvoyReading[] => [
   { ...asked, id: 'x', groups: [{ group: 'a.shop:80', active, total, instances: 4, well }] },
   { ...asked, id: 'y', groups: [{ group: 'a.shop:80', active: 1, total: 50, instances: 4, well }] },
   // Another IDC has instances of its own.

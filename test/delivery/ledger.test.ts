@@ -55,7 +55,7 @@ function story(uptimeMs = 1_000) {
     push(subscriptions: Record<string, number>, agoMs = 0) {
       const push = ledger.begin('files', time - agoMs, 1, 'WorkloadEntry shop/cart-1');
       time += 2;
-      push.put(7, subscriptions, 1);
+      push.addPart(7, subscriptions, 1);
       push.end();
       return push.cause;
     },
@@ -98,7 +98,7 @@ for (const uptimeMs of [1_000, 2 ** 34, 3_653 * 86_400_000])
     const s = story(uptimeMs);
     const causes = [1, 2, 3].map(() => {
       const push = s.ledger.begin('files', uptimeMs, 1, 'x');
-      push.put(7, { EDS: 1 }, 1);
+      push.addPart(7, { EDS: 1 }, 1);
       push.end();
       return push.cause;
     });

@@ -40,7 +40,7 @@ const objects: readonly Held[] = [
     'a file that may be',
     '25 ms without a change, or after 1 s',
     'src/registry/files/files-source.ts',
-    'doubtMs: 25,\n  doubtMsMax: 1000,',
+    'unchangedMs: 25,\n  unchangedMsMax: 1000,',
   ],
   [
     'a deletion',
@@ -99,7 +99,7 @@ const processes: readonly Held[] = [
     '{ look: 250, close: 25, collect: 30_000, wait: 500 }',
   ],
   ['an uncaught fault', 'with 1', 'src/cli/process/fault.ts', 'process.exit(exitCode.failed)'],
-  ['the store is compared', '30 s', 'src/registry/merge/audit.ts', 'reconcileMs = 30_000;'],
+  ['the store is compared', '30 s', 'src/registry/merge/reconciler.ts', 'reconcileMs = 30_000;'],
   [
     'a connection to the xDS port',
     '60 s of silence, dropped 60 s',
@@ -125,7 +125,7 @@ const processes: readonly Held[] = [
     'xDS connections',
     '20,000, and at most 512 fewer',
     'src/xds/admission/admission-limits.ts',
-    'Math.min(20_000, filesMax() - 512)',
+    'Math.min(20_000, openFilesMax() - 512)',
   ],
   [
     'xDS connections accepted',
@@ -191,8 +191,8 @@ const processes: readonly Held[] = [
   ['sets of names that xDS clients', '4,096', 'src/xds/state/name-sets.ts', 'readNamesMax = 4_096;'],
   ['classes of nodes on one', '16', 'src/xds/admission/peer-classes.ts', 'peerClassesMax = 16;'],
   ["hosts in a sidecar's", '5,000', 'src/model/node.ts', 'dependsOnMax = 5_000;'],
-  ['responses cached for', '64 states', 'src/xds/state/answers.ts', 'statesMax = 64;'],
-  ['responses cached for', '64 KiB each', 'src/xds/state/answers.ts', 'keptBytesMax = 64 * 1024;'],
+  ['responses cached for', '64 states', 'src/xds/state/response-cache.ts', 'statesMax = 64;'],
+  ['responses cached for', '64 KiB each', 'src/xds/state/response-cache.ts', 'keptBytesMax = 64 * 1024;'],
   ['the reason of a refusal', '4,096 bytes', 'src/xds/wire/discovery-messages.ts', 'errorBytesMax = 4_096;'],
   [
     'the reason of a refusal',
@@ -218,8 +218,8 @@ const processes: readonly Held[] = [
   ['other types of an xDS stream', '5 s', 'src/xds/xds.ts', 'answerWaitMsMax = 5_000,'],
   ['a change waits while', '50 ms at most', 'src/xds/xds.ts', 'holdoffMsMax = 50,'],
   ['a change waits while', 'after 30 ms', 'src/xds/hub.ts', 'sliceMs = 30;'],
-  ['clusters and endpoints outlive', '1 s', 'src/xds/stream/session.ts', 'settleMs = 1_000;'],
-  ['responses cached for', '64 MiB', 'src/xds/state/answers.ts', 'answerBytesMax = 64 * 2 ** 20;'],
+  ['clusters and endpoints outlive', '1 s', 'src/xds/stream/session.ts', 'graceMs = 1_000;'],
+  ['responses cached for', '64 MiB', 'src/xds/state/response-cache.ts', 'answerBytesMax = 64 * 2 ** 20;'],
   [
     'state that an xDS connection causes',
     '64 MiB, 1 GiB; 256 MiB, 1 GiB',
@@ -287,7 +287,7 @@ const processes: readonly Held[] = [
     'a lease without',
     'at least 15 s',
     'src/registry/registrations/replication.ts',
-    'freshLeaseMsMin = 15_000;',
+    'unrenewedLeaseMsMin = 15_000;',
   ],
   ['a control plane delays', '1 s', 'src/registry/registrations/peers.ts', 'hold: 1_000,'],
   [
@@ -335,7 +335,7 @@ const processes: readonly Held[] = [
     'connections to the admin address',
     '10,000, and at most an eighth',
     'src/api/admin-places.ts',
-    'Math.max(128, Math.min(10_000, Math.floor(filesMax() / 8)))',
+    'Math.max(128, Math.min(10_000, Math.floor(openFilesMax() / 8)))',
   ],
   [
     'processor time of `/status`',
@@ -366,7 +366,7 @@ const processes: readonly Held[] = [
     'src/translate/grpc.ts',
     'Math.max(3, failureShare?.instancesMin ?? 0),\n    success_rate_request_volume: failureShare?.requestsMin ?? 100,',
   ],
-  ['Groups whose endpoints are built', '250', 'src/translate/catalog.ts', 'freshenedAtOnce = 250'],
+  ['Groups whose endpoints are built', '250', 'src/translate/catalog.ts', 'endpointsRebuiltAtOnce = 250'],
   [
     'when the control plane logs that one',
     'after 30 s',
@@ -388,7 +388,7 @@ const processes: readonly Held[] = [
     'src/cli/commands/capacity.ts',
     '[lookMs, answerMsMax] = [250, 5_000]',
   ],
-  ['of what it shows', '100 requests', 'src/cli/capacity/capacity-seen.ts', 'capacityRequestsMin = 100'],
+  ['of what it shows', '100 requests', 'src/cli/capacity/group-load.ts', 'capacityRequestsMin = 100'],
   ['of what it shows', 'less than 60 s', 'src/cli/capacity/capacity-text.ts', 'secondsMin = 60'],
 ];
 

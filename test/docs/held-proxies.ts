@@ -127,7 +127,7 @@ const requests: readonly Held[] = [
     'everyMs: 1_000,\n  connectMs: 500,\n  answerMs: 500,\n  failures: 2,\n  perSecondMax: 250,',
   ],
   ['a gateway that hangs', 'within 0.5 s', 'src/delivery/reach/reach-watch.ts', 'answerMs: 500,'],
-  ['a gateway that hangs', 'three times', 'src/delivery/reach/word.ts', 'waysMax = 3;'],
+  ['a gateway that hangs', 'three times', 'src/delivery/reach/probe-target.ts', 'waysMax = 3;'],
   [
     'the same, connection to a gateway of another IDC',
     '1.05 s',
@@ -154,7 +154,12 @@ const requests: readonly Held[] = [
     'src/registry/registrations/departed.ts',
     '{ keptMs: 600_000, beyondLeaseMs: 60_000, most: 50_000 }',
   ],
-  ['changes of former registrations', '1,000', 'src/registry/registrations/journal.ts', 'spareMax = 1_000;'],
+  [
+    'changes of former registrations',
+    '1,000',
+    'src/registry/registrations/journal.ts',
+    'removedKeysMax = 1_000;',
+  ],
   [
     'search for ended evacuations',
     'each 10 min',
@@ -173,7 +178,7 @@ const requests: readonly Held[] = [
   [
     'what home must bear',
     'half of the registered instances',
-    'src/cli/evacuate/evacuation-room.ts',
+    'src/cli/evacuate/idc-capacity.ts',
     '2 * well < instances',
   ],
   ['the furthest end', '72 h', 'src/model/evacuation.ts', 'lastsMsMax: 72 * 3_600_000,'],
@@ -210,7 +215,7 @@ const requests: readonly Held[] = [
     'src/registry/evacuations/evacuations-source.ts',
     'startWait: 3_000,',
   ],
-  ['the clock is looked at', '10 s', 'src/plane/pipeline.ts', 'timeLookMsMax = 10_000;'],
+  ['the clock is looked at', '10 s', 'src/plane/pipeline.ts', 'timeCheckMsMax = 10_000;'],
   ['Pause before', '1 s', 'src/xds/stream/refusal.ts', 'pauseMs: 1_000,'],
   ['Most that is offered', '4 KiB', 'src/xds/stream/refusal.ts', 'bytesPerSecond: 4_096,'],
 ];

@@ -28,11 +28,11 @@ const rules: readonly Rule[] = parse(read('deploy/prometheus/alerts.yaml')).grou
 /** Labels of each metric that a control plane exports, by name; those of every series are left out. */
 async function exportedMetrics(): Promise<ReadonlyMap<string, readonly string[]>> {
   const metrics = createMetrics('sh-a');
-  metrics.registrations.ask(() => ({}));
-  metrics.remembered.ask(() => ({}));
-  metrics.peers.ask(() => []);
-  metrics.xdsLevels.ask(() => ({}));
-  metrics.failbackShare.ask(() => new Map());
+  metrics.registrations.readFrom(() => ({}));
+  metrics.remembered.readFrom(() => ({}));
+  metrics.peers.readFrom(() => []);
+  metrics.xdsLevels.readFrom(() => ({}));
+  metrics.failbackShare.readFrom(() => new Map());
   // A histogram of times says its labels with its first series.
   for (const times of [metrics.eventToAck, metrics.eventToLastAck]) times.series('CDS', 'files').record(1);
   metrics.pushStage.series('ack', 'CDS', 'files').record(1);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { silentLogger } from '../../src/base/log.ts';
 import { createFailbackKeeper, type SavedStates } from '../../src/failback/keeper.ts';
 import { openFailbackStore } from '../../src/failback/store.ts';
-import type { CheckTarget } from '../../src/failback/watched.ts';
+import type { CheckTarget } from '../../src/failback/watched-group.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
@@ -49,7 +49,7 @@ function world(saved?: SavedStates) {
     keeper.start(() => {
       state.pushed += 1;
     });
-  const planned = (...plans: GroupPlan[]) => keeper.planned(new Map([['a.example', plans]]));
+  const planned = (...plans: GroupPlan[]) => keeper.applyPlans(new Map([['a.example', plans]]));
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 50) {
       clock.pass(50);

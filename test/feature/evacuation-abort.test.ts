@@ -43,7 +43,7 @@ const { plane } = world.meshes.get('sh-a') as Mesh;
 // The egress counts who found nobody.
 const envoys = ['caller', 'sh-a-egress'].map((name) => world.admins.get(name) as ListenAddress);
 
-const held = (group = 'slowly') => plane.evacuations.held().get(`test/${group}.test:80`);
+const held = (group = 'slowly') => plane.evacuations.limitedShares().get(`test/${group}.test:80`);
 const isInForce = () => plane.evacuations.list().items.some(({ percentNow }) => percentNow > 0);
 
 const failed: string[] = [];

@@ -59,7 +59,7 @@ async function shareOf(group: string): Promise<number> {
 }
 
 /** What the control plane holds the Group to, percent; 200: nothing is held back. */
-const held = (group = 'slowly') => mesh.plane.evacuations.held().get(`test/${group}.test:80`) ?? 200;
+const held = (group = 'slowly') => mesh.plane.evacuations.limitedShares().get(`test/${group}.test:80`) ?? 200;
 
 async function evacuate(percent: number, forMs = 600_000): Promise<void> {
   const expires = new Date(clock.wall() + forMs).toISOString();

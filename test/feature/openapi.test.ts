@@ -5,7 +5,7 @@ import { serveAdmin } from '../../src/api/admin-server.ts';
 import { PageTurns } from '../../src/api/page-turns.ts';
 import { createRouter } from '../../src/api/router.ts';
 import { openApiFile, openApiYaml } from '../../src/api/write-openapi.ts';
-import { evacuationAsked } from '../../src/contract/evacuations.ts';
+import { evacuationInput } from '../../src/contract/evacuations.ts';
 import { type OperationId, operations as served } from '../../src/contract/operations.ts';
 import { registrationInput } from '../../src/contract/registrations.ts';
 import { evacuationSpec as readSpec } from '../../src/registry/parse/own/schema-evacuation.ts';
@@ -119,7 +119,7 @@ t.test('the documented fields of a body are those that are read', async (t) => {
   const misspelt = parseRegistration(key, { ...samples, adress: '10.0.0.1' }).faults;
   t.match(misspelt, [{ message: /^unknown field/ }]);
   t.ok(parseRegistration(key, { ...samples, address: undefined }).faults.length > 0, 'it is needed');
-  t.strictSame(Object.keys(evacuationAsked.shape).sort(), Object.keys(readSpec.shape).sort());
+  t.strictSame(Object.keys(evacuationInput.shape).sort(), Object.keys(readSpec.shape).sort());
 });
 
 const recordOf = (records: readonly Doc[]) => records.find(({ name }) => name === 'e');

@@ -24,8 +24,8 @@ const row = {
 /** A resource of the type for each sidecar. */
 const builder = {
   file: 'src/translate/resources.ts',
-  before: "eds(buildEgressAssignment(around.own, 'sidecarPort', around.leftOut)),",
-  text: `built('FCDS', 'planted', any('${message}', { name: 'planted' })),\n`,
+  before: "eds(buildEgressAssignment(context.localIdc, 'sidecarPort', context.hungGateways)),",
+  text: `built('FCDS', 'planted', packAny('${message}', { name: 'planted' })),\n`,
 };
 
 /** A control plane of these sources. */

@@ -71,7 +71,7 @@ function viewsOf(
     const all = same(uses('elsewhere'), declared);
     const but = names.filter((name) => same(uses(name), declared) !== all).sort();
     if (i === 0 && all && but.length === 0) return { declared };
-    return { declared, seenBy: { gateways: i === 0, all, but } };
+    return { declared, seenBy: { gateways: i === 0, all, exceptNamespaces: but } };
   });
 }
 

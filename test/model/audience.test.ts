@@ -29,7 +29,7 @@ t.test('of a namespace all that a caller may see', async (t) => {
   t.strictSame(sees(mixed, 'a', 'b', 'x', 'z'), ['0+2', '1', '0+3', '0']);
   t.strictSame(viewsOf(mixed)[0], {
     members: [0, 2, 3],
-    audience: { gateways: true, all: false, but: [] },
+    audience: { gateways: true, all: false, exceptNamespaces: [] },
   });
 });
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Evacuation, isFor, nextChangeAt, percentAt } from '../../src/model/evacuation.ts';
+import { type Evacuation, evacuates, nextChangeAt, percentAt } from '../../src/model/evacuation.ts';
 
 const spec = (more: Partial<Evacuation['spec']> = {}): Evacuation['spec'] => ({
   ...{ idc: 'a', groups: [], percent: 100, expiresAt: 10_000, steps: [], stepMs: 1_000 },
@@ -27,10 +27,10 @@ t.test('the time of each next change is known', async (t) => {
 });
 
 t.test('which Groups it covers', async (t) => {
-  t.ok(isFor(spec(), 'any.test', {}));
-  t.ok(isFor(spec({ groups: ['*.shop'] }), 'a.shop', {}));
-  t.notOk(isFor(spec({ groups: ['*.shop'] }), 'a.bank', {}));
-  t.ok(isFor(spec({ groups: ['x.test'], selector: { dr: 'yes' } }), 'a.bank', { dr: 'yes', more: '1' }));
-  t.notOk(isFor(spec({ selector: { dr: 'yes' } }), 'a.bank', { dr: 'no' }));
-  t.notOk(isFor(spec({ selector: { constructor: 'x' } }), 'a.bank', {}));
+  t.ok(evacuates(spec(), 'any.test', {}));
+  t.ok(evacuates(spec({ groups: ['*.shop'] }), 'a.shop', {}));
+  t.notOk(evacuates(spec({ groups: ['*.shop'] }), 'a.bank', {}));
+  t.ok(evacuates(spec({ groups: ['x.test'], selector: { dr: 'yes' } }), 'a.bank', { dr: 'yes', more: '1' }));
+  t.notOk(evacuates(spec({ selector: { dr: 'yes' } }), 'a.bank', { dr: 'no' }));
+  t.notOk(evacuates(spec({ selector: { constructor: 'x' } }), 'a.bank', {}));
 });

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { leftToAsk } from '../../src/plan/crossing.ts';
-import { askFewer, planAsking, planRetry } from '../../src/plan/retries/retry.ts';
+import { idcsLeftToTry } from '../../src/plan/crossing.ts';
+import { limitCrossingTries, planCrossingTries, planRetry } from '../../src/plan/retries/retry.ts';
 import type { Crossing } from '../../src/plan/types.ts';
 
 const inOrder = (...idcs: string[]) => idcs.map((idc, priority) => ({ idc, priority }));
@@ -8,7 +8,7 @@ const byWeight = (...idcs: string[]) => idcs.map((idc) => ({ idc, priority: 0, w
 
 t.test('each IDC is asked, whichever gateways of others take tries', async (t) => {
   const tries = (targets: ReturnType<typeof inOrder>, gateways: number | Record<string, number>) => {
-    const asking = planAsking(targets, (idc) =>
+    const asking = planCrossingTries(targets, (idc) =>
       typeof gateways === 'number' ? gateways : (gateways[idc] ?? 0),
     );
     return [asking.idcs, asking.tries, asking.triesPerPriority];
@@ -24,13 +24,13 @@ t.test('each IDC is asked, whichever gateways of others take tries', async (t) =
 });
 
 t.test('the only remaining IDC is asked once', async (t) => {
-  const asking = planAsking(inOrder('b', 'c', 'd'), () => 2);
-  const on = (idcs: number) => planRetry('ingress', {}, askFewer(asking, idcs)).other.on;
+  const asking = planCrossingTries(inOrder('b', 'c', 'd'), () => 2);
+  const on = (idcs: number) => planRetry('ingress', {}, limitCrossingTries(asking, idcs)).other.on;
   t.strictSame(
     [on(3), on(2), on(1), on(0)],
     [['unsent', 'told-nobody'], ['unsent', 'told-nobody'], ['unsent'], ['unsent']],
   );
-  t.strictSame(askFewer(asking, 2), { idcs: 2, tries: 4, triesPerPriority: 2 });
+  t.strictSame(limitCrossingTries(asking, 2), { idcs: 2, tries: 4, triesPerPriority: 2 });
 });
 
 t.test('how many are left, by the names in the trail', async (t) => {
@@ -42,8 +42,8 @@ t.test('how many are left, by the names in the trail', async (t) => {
   ];
   const times = { connectTimeoutMs: 1_050, silenceMs: 2_000 };
   const crossing: Crossing = { idcs: inOrder('b', 'c', 'd'), permits, handOnNamesMax: 3, ...times };
-  t.strictSame(leftToAsk(crossing), [3, 1], 'from 2 names on; the most that any of these may ask');
-  t.strictSame(leftToAsk({ ...crossing, permits: 'all' }), []);
-  t.strictSame(leftToAsk({ idcs: crossing.idcs, permits, ...times }), [], 'nothing is handed on');
-  t.strictSame(leftToAsk(undefined), []);
+  t.strictSame(idcsLeftToTry(crossing), [3, 1], 'from 2 names on; the most that any of these may ask');
+  t.strictSame(idcsLeftToTry({ ...crossing, permits: 'all' }), []);
+  t.strictSame(idcsLeftToTry({ idcs: crossing.idcs, permits, ...times }), [], 'nothing is handed on');
+  t.strictSame(idcsLeftToTry(undefined), []);
 });

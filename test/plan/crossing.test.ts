@@ -44,7 +44,7 @@ function crossing(given: Case): Crossing | undefined {
   return planCrossing({
     drGroup,
     idcs: mesh(given.mesh),
-    own: given.own ?? 'a',
+    localIdc: given.own ?? 'a',
     hopLimit: given.meshHopLimit ?? 4,
     loopPrevention: given.loopPrevention ?? 'on',
   });

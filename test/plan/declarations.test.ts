@@ -21,7 +21,7 @@ function plans(...objects: MeshObject[]): readonly GroupPlan[] {
   const { groups, idcs } = index.view();
   const view = groups.get('s.shop');
   if (view === undefined) return [];
-  const context = { own: 'sh-a', hopLimit: 1, loopPrevention: 'on', checkIntervalMsMin: 0 } as const;
+  const context = { localIdc: 'sh-a', hopLimit: 1, loopPrevention: 'on', checkIntervalMsMin: 0 } as const;
   return [view, ...(view.others ?? [])].flatMap((one) => planHost(one, { ...context, idcs }));
 }
 
@@ -156,7 +156,7 @@ t.test('callers who may see one of two get that one; those of both, and gateways
     found.map(({ group, seenBy, crossing }) => [
       group.port,
       seenBy?.all,
-      seenBy?.but,
+      seenBy?.exceptNamespaces,
       crossing !== undefined,
     ]),
     [

@@ -5,20 +5,20 @@ import {
   endEvacuation,
   type FailbackState,
   failbackLimits,
-  holdOf,
-  mirrorOf,
+  type HealthObservation,
+  holdMsAfter,
+  localShareAt,
+  mirrorPercentAt,
   resumeFailback,
-  type Sighting,
   saveFailback,
-  shareOf,
   stepFailback,
 } from '../../src/plan/failback.ts';
 
 const times = { rampMs: 10_000, holdMs: 3_000 };
 const everyMs = 250;
-const seen = (now: number, passing: number, all = 4, good = passing): Sighting => ({
+const seen = (now: number, passing: number, all = 4, good = passing): HealthObservation => ({
   now,
-  all,
+  registered: all,
   passing,
   good,
 });
@@ -32,19 +32,19 @@ function during(state: FailbackState, from: number, ms: number, passing: number)
 
 t.test('an outage, and the return', async (t) => {
   let [state, now] = during(atHome, 0, 1_000, 4);
-  t.equal(shareOf(state, now, times), undefined, 'all as ever');
+  t.equal(localShareAt(state, now, times), undefined, 'all as ever');
   [state, now] = during(state, now, 750, 0);
   t.equal(state.at, 'home', 'a restart is no outage');
   [state, now] = during(state, now, 5_000, 0);
-  t.equal(shareOf(state, now, times), 1, 'held low before anybody is back');
+  t.equal(localShareAt(state, now, times), 1, 'held low before anybody is back');
   [state, now] = during(state, now, 2_000, 4);
-  t.equal(shareOf(state, now, times), 1, 'held on');
+  t.equal(localShareAt(state, now, times), 1, 'held on');
   [state, now] = during(state, now, 1_500, 4);
   t.equal(state.at, 'ramp');
   const shares: number[] = [];
   for (let i = 0; i < 40; i += 1) {
     [state, now] = during(state, now, everyMs, 4);
-    shares.push(shareOf(state, now, times) ?? 200);
+    shares.push(localShareAt(state, now, times) ?? 200);
   }
   t.strictSame(
     shares,
@@ -68,13 +68,13 @@ t.test('a failure on the way goes back to 1, and doubles the hold', async (t) =>
   let [state, now] = during(atHome, 0, 3_000, 0);
   for (const failures of [0, 1, 2, 3, 4, 5, 6]) {
     const hold = 3_000 * Math.min(2 ** failures, 32);
-    t.equal(holdOf(times, failures), hold);
+    t.equal(holdMsAfter(times, failures), hold);
     [state, now] = during(state, now, hold - everyMs, 4);
     t.equal(state.at, 'away', `${failures} failures: held for ${hold}`);
     [state, now] = during(state, now, 3_000, 4);
     t.equal(state.at, 'ramp');
     [state, now] = during(state, now, everyMs, 0);
-    t.equal(shareOf(state, now, times), 1);
+    t.equal(localShareAt(state, now, times), 1);
   }
 });
 
@@ -90,9 +90,9 @@ t.test('an outage right after the ramp is a failure on the way; one long after i
 
 t.test('one check that fails does not end the ramp of many; nobody passing does', async (t) => {
   const ramp: FailbackState = { at: 'ramp', failures: 0, from: 0 };
-  t.equal(stepFailback(ramp, { now: 500, all: 2, passing: 1, good: 2 }, times).at, 'ramp');
-  t.equal(stepFailback(ramp, { now: 500, all: 2, passing: 0, good: 2 }, times).at, 'away');
-  t.equal(stepFailback(ramp, { now: 500, all: 4, passing: 1, good: 1 }, times).at, 'away');
+  t.equal(stepFailback(ramp, { now: 500, registered: 2, passing: 1, good: 2 }, times).at, 'ramp');
+  t.equal(stepFailback(ramp, { now: 500, registered: 2, passing: 0, good: 2 }, times).at, 'away');
+  t.equal(stepFailback(ramp, { now: 500, registered: 4, passing: 1, good: 1 }, times).at, 'away');
 });
 
 t.test('a warm-up: reads are mirrored in steps, and then all come home at once', async (t) => {
@@ -100,26 +100,26 @@ t.test('a warm-up: reads are mirrored in steps, and then all come home at once',
   let state: FailbackState = { at: 'away', failures: 0, good: 4, goodAt: 0 };
   state = stepFailback(state, seen(3_000, 4), warming);
   t.equal(state.at, 'warm');
-  const steps = [3_000, 5_500, 8_000, 10_500, 12_999].map((now) => mirrorOf(state, now, warming));
+  const steps = [3_000, 5_500, 8_000, 10_500, 12_999].map((now) => mirrorPercentAt(state, now, warming));
   t.strictSame(steps, [30, 55, 80, 100, 100]);
-  t.equal(shareOf(state, 12_999, warming), 1);
+  t.equal(localShareAt(state, 12_999, warming), 1);
   t.match(stepFailback(state, seen(8_000, 0), warming), { at: 'away', failures: 1 });
   const saved = saveFailback(state, 8_000, warming);
   t.match(saved, { at: 'warm', rampedMs: 5_000, share: 1 });
-  t.equal(mirrorOf(resumeFailback(saved as NonNullable<typeof saved>, 50_000), 50_000, warming), 80);
+  t.equal(mirrorPercentAt(resumeFailback(saved as NonNullable<typeof saved>, 50_000), 50_000, warming), 80);
   const there = stepFailback(state, seen(13_000, 4), warming);
-  t.strictSame([there.at, mirrorOf(there, 13_000, warming)], ['home', undefined]);
+  t.strictSame([there.at, mirrorPercentAt(there, 13_000, warming)], ['home', undefined]);
 });
 
 t.test(
   'an evacuation ends: home from the share that was kept, once its instances are seen to be good',
   async (t) => {
     const due = endEvacuation(atHome, 40);
-    t.equal(shareOf(due, 5_000, times), 40, 'what was there');
+    t.equal(localShareAt(due, 5_000, times), 40, 'what was there');
     const ramp = stepFailback(due, seen(5_000, 4), times);
     t.equal(ramp.at, 'ramp');
-    t.equal(shareOf(ramp, 5_000, times), 40);
-    t.equal(shareOf(ramp, 8_000, times), 70);
+    t.equal(localShareAt(ramp, 5_000, times), 40);
+    t.equal(localShareAt(ramp, 8_000, times), 70);
     t.equal(stepFailback(ramp, seen(11_000, 4), times).at, 'home', 'the rest of the ramp');
     t.match(stepFailback(due, seen(5_000, 1), times), { at: 'away', failures: 0 }, 'not to one of four');
     t.match(endEvacuation(ramp, 20), { at: 'due', share: 20 }, 'from what was there');
@@ -154,8 +154,8 @@ t.test('a control plane that starts again goes on where the one before stopped',
   const saved = saveFailback(ramp, 6_000, times);
   t.strictSame(saved, { at: 'ramp', failures: 2, rampedMs: 5_000, share: 50 });
   const resumed = resumeFailback(saved as NonNullable<typeof saved>, 77_000);
-  t.equal(shareOf(resumed, 77_000, times), shareOf(ramp, 6_000, times));
-  t.equal(shareOf(resumed, 78_000, times), shareOf(ramp, 7_000, times));
+  t.equal(localShareAt(resumed, 77_000, times), localShareAt(ramp, 6_000, times));
+  t.equal(localShareAt(resumed, 78_000, times), localShareAt(ramp, 7_000, times));
   t.equal(saveFailback(atHome, 0, times), undefined);
   t.match(resumeFailback({ at: 'away', failures: 1, rampedMs: 0, share: 1 }, 5), { at: 'away', failures: 1 });
 });
@@ -175,7 +175,7 @@ t.test('in random sequences the share never jumps, and a healthy IDC returns to 
           if (saved !== undefined) state = resumeFailback(saved, now);
         }
         state = stepFailback(state, seen(now, passing), times);
-        const next = shareOf(state, now, times);
+        const next = localShareAt(state, now, times);
         if (wasHeld && next !== undefined && share !== undefined)
           if (next - share > 5) t.fail(`seed ${seed}: from ${share} to ${next}`);
         if (wasHeld && next === undefined && (share ?? 0) < 95) t.fail(`seed ${seed}: home from ${share}`);
@@ -183,7 +183,7 @@ t.test('in random sequences the share never jumps, and a healthy IDC returns to 
         [share, wasHeld] = [next, next !== undefined];
       }
     }
-    for (const end = now + holdOf(times, 20) + times.rampMs + 1_000; now < end; now += everyMs)
+    for (const end = now + holdMsAfter(times, 20) + times.rampMs + 1_000; now < end; now += everyMs)
       state = stepFailback(state, seen(now, 4), times);
     t.equal(state.at, 'home', `seed ${seed}`);
   }

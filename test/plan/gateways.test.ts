@@ -1,7 +1,12 @@
 import t from 'tap';
 import type { Idc } from '../../src/model/idc.ts';
 import { addressName } from '../../src/model/reach.ts';
-import { describeLeftOut, planHungIdcs, planLeftOut, watchedGateways } from '../../src/plan/gateways.ts';
+import {
+  describeHungGateway,
+  gatewaysToProbe,
+  planHungGateways,
+  planHungIdcs,
+} from '../../src/plan/gateways.ts';
 
 // Which gateways nobody is sent to. Egress gateways of sh-a are at 10.0.0.N 90, ingress gateways of sh-b at
 // 10.1.0.N 81.
@@ -45,19 +50,19 @@ for (const [what, gateways, dead, silent, expected] of [
 ] as const)
   t.test(`hung: ${what}`, async (t) => {
     const reach = { unreached: new Set([...dead, ...silent]), silent: new Set(silent) };
-    t.strictSame(planLeftOut(world(gateways[0], gateways[1]), 'sh-a', reach).map(addressName), expected);
+    t.strictSame(planHungGateways(world(gateways[0], gateways[1]), 'sh-a', reach).map(addressName), expected);
   });
 
 t.test('only gateways with an alternative are probed', async (t) => {
   const of = (...[own, others]: [number, number]) => {
-    const { egress: near, ingress: far } = watchedGateways(world(own, others), 'sh-a');
+    const { egress: near, ingress: far } = gatewaysToProbe(world(own, others), 'sh-a');
     return [...near, ...far].map(addressName);
   };
   t.strictSame(of(2, 2), [egress(1), egress(2), ingress(1), ingress(2)]);
   t.strictSame(of(1, 2), [ingress(1), ingress(2)]);
   t.strictSame(of(2, 1), [egress(1), egress(2)]);
   const alone = new Map([...world(2, 2)].slice(0, 1));
-  t.strictSame(watchedGateways(alone, 'sh-a').egress, [], 'an IDC alone is not left');
+  t.strictSame(gatewaysToProbe(alone, 'sh-a').egress, [], 'an IDC alone is not left');
 });
 
 t.test('an IDC hangs where none of its gateways answers, and one of them accepts connections', async (t) => {
@@ -74,6 +79,6 @@ t.test('an IDC hangs where none of its gateways answers, and one of them accepts
 
 t.test('a gateway is named by its address, an IPv6 address in brackets', async (t) => {
   const at = { idc: 'sh-b', kind: 'ingress', port: 8080 } as const;
-  t.equal(describeLeftOut({ ...at, address: '10.2.0.1' }).where, 'ingress gateway 10.2.0.1:8080 of sh-b');
-  t.equal(describeLeftOut({ ...at, address: 'fd00::1' }).where, 'ingress gateway [fd00::1]:8080 of sh-b');
+  t.equal(describeHungGateway({ ...at, address: '10.2.0.1' }).where, 'ingress gateway 10.2.0.1:8080 of sh-b');
+  t.equal(describeHungGateway({ ...at, address: 'fd00::1' }).where, 'ingress gateway [fd00::1]:8080 of sh-b');
 });

@@ -5,7 +5,7 @@ import type { Meta } from '../../src/model/meta.ts';
 import type { ServiceEntry, TrafficPolicy } from '../../src/model/service.ts';
 import { planGroup } from '../../src/plan/group.ts';
 import { instanceTriesMax } from '../../src/plan/retries/retry.ts';
-import { planPolicies } from '../../src/plan/trail.ts';
+import { planTrailPolicies } from '../../src/plan/trail.ts';
 import type { GroupPlan, ListenerRole } from '../../src/plan/types.ts';
 import { canonicalPolicy } from '../../src/trail/canonical.ts';
 
@@ -97,7 +97,7 @@ function plan(options: Case): GroupPlan | undefined {
     ...(drGroup && { drGroup }),
   };
   return planGroup(view, {
-    own: 'a',
+    localIdc: 'a',
     idcs: idcs(...(options.known ?? ['a', 'b', 'c'])),
     hopLimit: options.meshHopLimit ?? 1,
     loopPrevention: 'on',
@@ -323,7 +323,7 @@ t.test(
   'beyond what a filter can tell apart, the last IDCs are unknown to it, and it is still there',
   async (t) => {
     const names = Array.from({ length: 80 }, (_, i) => `idc-${String(i).padStart(2, '0')}`);
-    for (const policy of planPolicies('idc-07', idcs(...names), 1)) {
+    for (const policy of planTrailPolicies('idc-07', idcs(...names), 1)) {
       t.equal(policy.peers.length, 63);
       t.doesNotThrow(() => canonicalPolicy(policy));
     }

@@ -34,7 +34,7 @@ function plan(
     },
   };
   const context = {
-    own: 'sh-a',
+    localIdc: 'sh-a',
     idcs: new Map(),
     hopLimit: 1,
     loopPrevention: 'on',

@@ -51,7 +51,7 @@ const group = (name: string, spec: object = {}, service: object = {}) => [
 
 function world(...objects: readonly object[]) {
   const index = createIndex({ idc: 'sh-b' });
-  const planner = createPlanner({ own: 'sh-b', hopLimit: 1, loopPrevention: 'on' });
+  const planner = createPlanner({ localIdc: 'sh-b', hopLimit: 1, loopPrevention: 'on' });
   const upsert = (raw: object): Change => {
     const { object, faults } = parseObject(load(JSON.stringify(raw)), 'test');
     if (object === undefined) throw new Error(JSON.stringify(faults));
@@ -81,11 +81,11 @@ function world(...objects: readonly object[]) {
     order,
     save,
     apply,
-    watched: () => planner.watched(index.view()).map(({ address, port }) => `${address} ${port}`),
+    watched: () => planner.probeTargets(index.view()).map(({ address, port }) => `${address} ${port}`),
     unreached: (...dead: readonly string[]) =>
-      note(planner.reached({ unreached: new Set(dead), silent: new Set() }, index.view())),
+      note(planner.applyReach({ unreached: new Set(dead), silent: new Set() }, index.view())),
     silent: (...hung: readonly string[]) =>
-      note(planner.reached({ unreached: new Set(hung), silent: new Set(hung) }, index.view())),
+      note(planner.applyReach({ unreached: new Set(hung), silent: new Set(hung) }, index.view())),
   };
 }
 

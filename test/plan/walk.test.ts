@@ -11,7 +11,7 @@ import {
   type TrailPolicy,
 } from '../../src/model/trail.ts';
 import { planGroup } from '../../src/plan/group.ts';
-import { planPolicies } from '../../src/plan/trail.ts';
+import { planTrailPolicies } from '../../src/plan/trail.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 
 /**
@@ -108,8 +108,14 @@ function build(given: World, loopPrevention: LoopPrevention = 'on'): ReadonlyMap
         instances: [],
         drGroup,
       };
-      const context = { own, idcs, hopLimit: given.meshHopLimit, loopPrevention, checkIntervalMsMin: 0 };
-      const policies = planPolicies(own, idcs, given.meshHopLimit, loopPrevention);
+      const context = {
+        localIdc: own,
+        idcs,
+        hopLimit: given.meshHopLimit,
+        loopPrevention,
+        checkIntervalMsMin: 0,
+      };
+      const policies = planTrailPolicies(own, idcs, given.meshHopLimit, loopPrevention);
       const plan = planGroup(view, context)[0] as GroupPlan;
       return [own, { plan, policies: new Map(policies.map((policy) => [policy.listener, policy])) }];
     }),

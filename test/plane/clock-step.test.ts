@@ -11,7 +11,7 @@ t.test('an evacuation goes by the wall clock, also when that is set ahead and ba
   const manual = manualClock();
   let offsetMs = 0;
   const clock = { ...manual, wall: () => manual.wall() + offsetMs };
-  const homeShares: (number | undefined)[] = [];
+  const localShares: (number | undefined)[] = [];
   const pipeline = createPipeline({
     ...{ idc: 'sh-a', hopLimit: 1, loopPrevention: 'on', clock, logger: silentLogger },
     compiler: createPolicyCompiler({ logger: silentLogger, clock }),
@@ -22,7 +22,7 @@ t.test('an evacuation goes by the wall clock, also when that is set ahead and ba
     apply: () => ({ revision: 0, changed: 0, subscriptions: {}, resources: new Map(), streams: 0 }),
     onPlanned(plans) {
       const [plan] = plans.get('a.shop') ?? [];
-      if (plan) homeShares.push(plan.homeShare);
+      if (plan) localShares.push(plan.localShare);
     },
     ...{ onRefused() {}, onFilters() {}, onFilterFailure() {} },
   });
@@ -42,13 +42,13 @@ t.test('an evacuation goes by the wall clock, also when that is set ahead and ba
       ...[serviceEntry('test/a', ['a.shop'], { endpoints }), evacuation],
     ),
   );
-  t.strictSame(homeShares, [50]);
+  t.strictSame(localShares, [50]);
   offsetMs = 3_600_000;
   manual.pass(10_000);
-  t.strictSame(homeShares, [50, undefined], 'an hour ahead it is over');
+  t.strictSame(localShares, [50, undefined], 'an hour ahead it is over');
   offsetMs = -86_400_000;
   manual.pass(10_000);
-  t.strictSame(homeShares, [50, undefined, 50], 'a day back it has not expired');
+  t.strictSame(localShares, [50, undefined, 50], 'a day back it has not expired');
   manual.pass(60_000);
-  t.equal(homeShares.length, 3, 'and looking changes nothing');
+  t.equal(localShares.length, 3, 'and looking changes nothing');
 });

@@ -4,7 +4,7 @@ import { Ledger } from '../../src/delivery/ledger.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { createPipeline } from '../../src/plane/pipeline.ts';
 import { createPolicyCompiler } from '../../src/trail/compile.ts';
-import { freshenedAtOnce } from '../../src/translate/catalog.ts';
+import { endpointsRebuiltAtOnce } from '../../src/translate/catalog.ts';
 import { drGroup, idc, serviceEntry, upserts } from '../index/fixture.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
@@ -27,7 +27,7 @@ t.test('a gateway of another IDC is left out a slice of the Groups at a time', a
   t.teardown(() => pipeline.close());
   const other = idc('sh-b');
   const ingress = ['10.9.0.1', '10.9.0.2'].map((address) => ({ address, edgePort: 8000, peerPort: 8001 }));
-  const hosts = Array.from({ length: 2 * freshenedAtOnce + 1 }, (_, i) => `h${i}.shop`);
+  const hosts = Array.from({ length: 2 * endpointsRebuiltAtOnce + 1 }, (_, i) => `h${i}.shop`);
   const endpoints = [{ address: '10.0.0.1', ports: {}, labels: {}, locality: 'sh-a/z1' }];
   pipeline.apply(
     'files',
@@ -42,12 +42,12 @@ t.test('a gateway of another IDC is left out a slice of the Groups at a time', a
   clock.pass(1_000);
   puts = [];
   const hung = new Set(['10.9.0.2 8001']);
-  pipeline.reached({ unreached: hung, silent: hung });
+  pipeline.applyReach({ unreached: hung, silent: hung });
   t.strictSame(puts, [], 'not in this turn');
   clock.pass(0);
-  t.strictSame(puts, [freshenedAtOnce, freshenedAtOnce, 1]);
+  t.strictSame(puts, [endpointsRebuiltAtOnce, endpointsRebuiltAtOnce, 1]);
   puts = [];
-  pipeline.reached({ unreached: new Set(), silent: new Set() });
+  pipeline.applyReach({ unreached: new Set(), silent: new Set() });
   clock.pass(0);
   t.equal(
     puts.reduce((sum, count) => sum + count, 0),

@@ -14,7 +14,7 @@ function world({ hasEgress = true } = {}) {
   });
   const held = new Set<string>();
   const begin = (name: string, role: 'ingress' | 'egress' | 'sidecar') =>
-    order.begin(name, role, () => {
+    order.addClass(name, role, () => {
       held.add(name);
       return () => held.delete(name);
     });

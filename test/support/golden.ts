@@ -10,7 +10,7 @@ import type { Change } from '../../src/model/object.ts';
 import { createPlanner } from '../../src/plan/planner.ts';
 import { parseObject } from '../../src/registry/parse/object.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
-import type { Built } from '../../src/translate/resources.ts';
+import type { BuiltResource } from '../../src/translate/resources.ts';
 
 /** Where the cases stand. */
 export const goldenDir = new URL('../golden/', import.meta.url).pathname;
@@ -51,7 +51,7 @@ export function goldenCases(): readonly string[] {
  * Takes a case's objects through index, plan and translate; the messages by role. `sidecar.yaml` is what its
  * sidecar says besides.
  */
-export function buildCase(name: string): Readonly<Record<ProxyRole, readonly Built[]>> {
+export function buildCase(name: string): Readonly<Record<ProxyRole, readonly BuiltResource[]>> {
   const text = readFileSync(join(goldenDir, name, 'in.yaml'), 'utf8');
   const changes = loadAll(text).map((document): Change => {
     const { object, faults } = parseObject(document, `${name}/in.yaml`);
@@ -63,8 +63,8 @@ export function buildCase(name: string): Readonly<Record<ProxyRole, readonly Bui
   const view = index.view();
   const { groups, idcs } = view;
   const catalog = new Catalog();
-  catalog.surround(idcs, { own: idcs.get('sh-a'), filters: {} });
-  const planner = createPlanner({ own: 'sh-a', hopLimit: 4, loopPrevention: 'on' });
+  catalog.updateContext(idcs, { localIdc: idcs.get('sh-a'), filters: {} });
+  const planner = createPlanner({ localIdc: 'sh-a', hopLimit: 4, loopPrevention: 'on' });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
   catalog.update(planner.update(view, all, 0));
   const more = join(goldenDir, name, 'sidecar.yaml');
@@ -110,7 +110,7 @@ type Json = Record<string, unknown>;
  */
 export function envoyRejects(
   envoy: string,
-  built: readonly Built[],
+  built: readonly BuiltResource[],
   files: Readonly<Record<string, string>> = {},
 ): string | undefined {
   const of = (kind: string) => built.filter((one) => one.kind === kind).map((one) => one.message as Json);

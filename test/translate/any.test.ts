@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { any, protoDuration } from '../../src/translate/any.ts';
+import { packAny, protoDuration } from '../../src/translate/message-parts.ts';
 import { encodeResource } from '../../src/xds/codec/codec.ts';
 
 t.test('durations are as proto3 JSON writes them', async (t) => {
@@ -14,7 +14,7 @@ t.test('every duration that a registry may hold can be encoded', async () => {
   fc.assert(
     fc.property(fc.double({ min: 0, max: 10 * 365 * 86_400_000, noNaN: true }), (ms) => {
       const cluster = { name: 'c', connect_timeout: protoDuration(ms) };
-      encodeResource(any('envoy.config.cluster.v3.Cluster', cluster));
+      encodeResource(packAny('envoy.config.cluster.v3.Cluster', cluster));
     }),
   );
 });

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
 import type { NodeScope } from '../../src/model/node.ts';
-import type { LeftOut } from '../../src/plan/gateways.ts';
+import type { HungGateway } from '../../src/plan/gateways.ts';
 import { planGroup } from '../../src/plan/group.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import type { ScopeChange } from '../../src/translate/changes.ts';
-import type { Built, ScopeSurroundings } from '../../src/translate/resources.ts';
+import type { BuiltResource, ScopeContext } from '../../src/translate/resources.ts';
 import { drGroup, idc, serviceEntry } from '../index/fixture.ts';
 
 const idcs = new Map([
@@ -39,7 +39,7 @@ function plansOf(
     ...(leaves && { drGroup: drGroup('dr', [host]) }),
   };
   return planGroup(group, {
-    own: 'sh-a',
+    localIdc: 'sh-a',
     idcs,
     hopLimit: 1,
     loopPrevention: 'on',
@@ -67,11 +67,11 @@ const scopes: Readonly<Record<string, NodeScope>> = {
   nothing: sidecar('n1', []),
 };
 
-const nameOf = ({ kind, name }: Pick<Built, 'kind' | 'name'>) => `${kind}/${name}`;
-const surroundings = { own: idcs.get('sh-a'), filters: {} };
+const nameOf = ({ kind, name }: Pick<BuiltResource, 'kind' | 'name'>) => `${kind}/${name}`;
+const surroundings = { localIdc: idcs.get('sh-a'), filters: {} };
 
 /** The gateways of both IDCs that others are sent to. */
-const hung: readonly LeftOut[] = [
+const hung: readonly HungGateway[] = [
   { idc: 'sh-a', kind: 'egress', address: '10.9.0.1', port: 8002 },
   { idc: 'sh-b', kind: 'ingress', address: '10.9.0.1', port: 8001 },
 ];
@@ -88,13 +88,13 @@ t.test('changes bring each scope to the state that a new client would get', asyn
   const step = fc.record({
     groups: fc.array(group, { maxLength: 3 }),
     opens: fc.subarray(Object.keys(scopes)),
-    leftOut: fc.option(fc.subarray([...hung]), { nil: undefined }),
-    freshened: fc.integer({ min: 0, max: 2 }),
+    hungGateways: fc.option(fc.subarray([...hung]), { nil: undefined }),
+    rebuilt: fc.integer({ min: 0, max: 2 }),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 8 }), fc.constantFrom(0, 1, 250), (steps, freshenedMax) => {
-      const catalog = new Catalog({ freshenedMax });
-      catalog.surround(idcs, surroundings);
+    fc.property(fc.array(step, { maxLength: 8 }), fc.constantFrom(0, 1, 250), (steps, rebuiltMax) => {
+      const catalog = new Catalog({ rebuiltMax });
+      catalog.updateContext(idcs, surroundings);
       const held = new Map<string, Map<string, string>>();
       const take = (key: string, { upserts, removals }: ScopeChange) => {
         const has = held.get(key) ?? new Map();
@@ -103,11 +103,11 @@ t.test('changes bring each scope to the state that a new client would get', asyn
         for (const one of removals) has.delete(nameOf(one));
       };
       const all = new Map<string, readonly GroupPlan[]>();
-      let around: ScopeSurroundings = surroundings;
-      for (const { groups, opens, leftOut, freshened } of steps) {
-        if (leftOut !== undefined) {
-          around = { ...surroundings, leftOut };
-          for (const [key, change] of catalog.surround(idcs, around)) take(key, change);
+      let around: ScopeContext = surroundings;
+      for (const { groups, opens, hungGateways, rebuilt } of steps) {
+        if (hungGateways !== undefined) {
+          around = { ...surroundings, hungGateways };
+          for (const [key, change] of catalog.updateContext(idcs, around)) take(key, change);
         }
         for (const key of opens) {
           held.delete(key);
@@ -121,11 +121,11 @@ t.test('changes bring each scope to the state that a new client would get', asyn
         );
         for (const [host, plans] of update) all.set(host, plans);
         for (const [key, change] of catalog.update(update)) take(key, change);
-        for (const [key, change] of catalog.freshen(freshened)) take(key, change);
+        for (const [key, change] of catalog.rebuildStale(rebuilt)) take(key, change);
       }
-      while (catalog.stale > 0) for (const [key, change] of catalog.freshen(1)) take(key, change);
+      while (catalog.stale > 0) for (const [key, change] of catalog.rebuildStale(1)) take(key, change);
       const fresh = new Catalog();
-      fresh.surround(idcs, around);
+      fresh.updateContext(idcs, around);
       fresh.update(all);
       for (const [key, has] of held) {
         const now = fresh.open(key, scopes[key] as NodeScope);
@@ -142,7 +142,7 @@ t.test('changes bring each scope to the state that a new client would get', asyn
 /** A catalog of `groups` Groups in one namespace, and as many sidecars that depend on two of them each. */
 function crowd(groups: number) {
   const catalog = new Catalog();
-  catalog.surround(idcs, surroundings);
+  catalog.updateContext(idcs, surroundings);
   const hosts = Array.from({ length: groups }, (_, i) => `h${i}`);
   catalog.update(new Map(hosts.map((host) => [host, plansOf(host, 'shop', '10.0.0.1')])));
   for (const [i, host] of hosts.entries())
@@ -193,7 +193,9 @@ t.test('where unknown hosts pass, a host that comes or goes changes what is know
   const come = cost(catalog, 'h99', plansOf('h99', 'shop', '10.0.0.1'));
   t.ok(come.changed.includes('passes: RDS/outbound'), `${come.changed}`);
   t.ok(cost(catalog, 'h99', []).changed.includes('passes: RDS/outbound'));
-  const routes = catalog.surround(new Map([['sh-c', idc('sh-c', '10.9.0.9')]]), surroundings).get('passes');
+  const routes = catalog
+    .updateContext(new Map([['sh-c', idc('sh-c', '10.9.0.9')]]), surroundings)
+    .get('passes');
   t.strictSame(
     routes?.upserts.map(nameOf),
     ['RDS/outbound'],
@@ -204,7 +206,7 @@ t.test('where unknown hosts pass, a host that comes or goes changes what is know
 t.test('changes of gateways rebuild no routes', async (t) => {
   const catalog = crowd(20);
   const before = catalog.work();
-  t.equal(catalog.surround(idcs, surroundings).size, 0);
+  t.equal(catalog.updateContext(idcs, surroundings).size, 0);
   t.equal(catalog.work().routesBuilt, before.routesBuilt);
 });
 
@@ -212,12 +214,14 @@ t.test('a gateway that is left out changes endpoints, and of Groups that cross a
   const catalog = crowd(20);
   catalog.update(new Map([['far', plansOf('far', 'shop', '10.0.0.1', true)]]));
   const before = catalog.work();
-  const of = (leftOut: readonly LeftOut[]) =>
+  const of = (hungGateways: readonly HungGateway[]) =>
     Object.fromEntries(
-      [...catalog.surround(idcs, { ...surroundings, leftOut })].map(([key, { upserts, removals }]) => {
-        t.strictSame(removals, []);
-        return [key, upserts.map(nameOf)];
-      }),
+      [...catalog.updateContext(idcs, { ...surroundings, hungGateways })].map(
+        ([key, { upserts, removals }]) => {
+          t.strictSame(removals, []);
+          return [key, upserts.map(nameOf)];
+        },
+      ),
     );
   const callers = Array.from({ length: 20 }, (_, i) => [`sidecar ${i}`, ['EDS/egress']]);
   t.strictSame(of(hung), {
@@ -232,32 +236,32 @@ t.test('a gateway that is left out changes endpoints, and of Groups that cross a
 });
 
 t.test('of many Groups the endpoints are built a few at a time', async (t) => {
-  const catalog = new Catalog({ freshenedMax: 2 });
-  catalog.surround(idcs, surroundings);
+  const catalog = new Catalog({ rebuiltMax: 2 });
+  catalog.updateContext(idcs, surroundings);
   catalog.update(new Map(['a', 'b', 'c'].map((host) => [host, plansOf(host, 'shop', '10.0.0.1', true)])));
   catalog.open('egress', egress);
   const upserts = (changes: ReadonlyMap<string, ScopeChange>) =>
     changes.get('egress')?.upserts.map(nameOf) ?? [];
-  t.strictSame(upserts(catalog.surround(idcs, { ...surroundings, leftOut: hung })), []);
+  t.strictSame(upserts(catalog.updateContext(idcs, { ...surroundings, hungGateways: hung })), []);
   t.equal(catalog.stale, 3);
-  t.strictSame(upserts(catalog.freshen(1)), ['EDS/idcs/a:80']);
+  t.strictSame(upserts(catalog.rebuildStale(1)), ['EDS/idcs/a:80']);
   t.equal(catalog.stale, 2);
   // One that is planned anew has the newest; one that is gone needs none.
   catalog.update(new Map([['b', plansOf('b', 'shop', '10.0.0.2', true)]]));
   t.equal(catalog.stale, 1);
   catalog.update(new Map([['c', []]]));
-  t.strictSame([catalog.stale, upserts(catalog.freshen(9))], [0, []]);
+  t.strictSame([catalog.stale, upserts(catalog.rebuildStale(9))], [0, []]);
   // What is back before it was built is no change.
   catalog.update(new Map([['c', plansOf('c', 'shop', '10.0.0.1', true)]]));
-  catalog.surround(idcs, { ...surroundings, leftOut: [] });
+  catalog.updateContext(idcs, { ...surroundings, hungGateways: [] });
   t.equal(catalog.stale, 3);
-  catalog.surround(idcs, { ...surroundings, leftOut: hung });
-  t.strictSame(upserts(catalog.freshen(9)), []);
+  catalog.updateContext(idcs, { ...surroundings, hungGateways: hung });
+  t.strictSame(upserts(catalog.rebuildStale(9)), []);
 });
 
 t.test('resources that no scope sees are not built', async (t) => {
   const catalog = new Catalog();
-  catalog.surround(idcs, surroundings);
+  catalog.updateContext(idcs, surroundings);
   for (const address of ['10.0.0.1', '10.0.0.2'])
     catalog.update(new Map(['h0', 'h1'].map((host) => [host, plansOf(host, 'shop', address)])));
   t.equal(catalog.work().groupsBuilt, 0);
@@ -269,7 +273,7 @@ t.test('resources that no scope sees are not built', async (t) => {
 
 t.test('where a zone is preferred only its endpoints are built for it', async (t) => {
   const catalog = new Catalog();
-  catalog.surround(idcs, surroundings);
+  catalog.updateContext(idcs, surroundings);
   const zones = ['z1', 'z2'].map((zone) => sidecar('shop', undefined, zone));
   const open = () => zones.map((scope, i) => catalog.open(String(i), scope));
   const differing = () => {

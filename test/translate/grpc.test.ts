@@ -23,7 +23,7 @@ function planOf(more: Partial<GroupPlan> = {}): GroupPlan {
       instances: [{ ...instance, address: '10.0.0.1' }],
       drGroup: drGroup('dr', ['checkout.shop']),
     },
-    { own: 'sh-a', idcs, hopLimit: 1, loopPrevention: 'on', checkIntervalMsMin: 1000 },
+    { localIdc: 'sh-a', idcs, hopLimit: 1, loopPrevention: 'on', checkIntervalMsMin: 1000 },
   );
   return { ...(plan as GroupPlan), protocol: 'http2', ...more };
 }
@@ -31,7 +31,7 @@ function planOf(more: Partial<GroupPlan> = {}): GroupPlan {
 /** What a gRPC client of sh-a gets, by kind and name; each is encoded, as what is pushed must be. */
 function builtOf(...plans: readonly GroupPlan[]) {
   const catalog = new Catalog();
-  catalog.surround(idcs, { own: idcs.get('sh-a'), filters: {} });
+  catalog.updateContext(idcs, { localIdc: idcs.get('sh-a'), filters: {} });
   catalog.update(new Map([['checkout.shop', plans]]));
   const built = catalog.open('k', scope);
   for (const { message } of built) encodeResource(message);

@@ -1,8 +1,8 @@
 import t from 'tap';
+import { FairSlots } from '../../src/base/fair-slots.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { Slots } from '../../src/base/slots.ts';
 import { refusedLimits } from '../../src/delivery/refused-streams.ts';
-import { goneLimits, Roster } from '../../src/delivery/roster.ts';
+import { disconnectedLimits, Roster } from '../../src/delivery/roster.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { Answering } from '../../src/xds/services/tool-calls.ts';
 import { finish } from '../../src/xds/slices.ts';
@@ -150,14 +150,14 @@ t.test('unread responses of a client are bounded', async (t) => {
 });
 
 t.test('an address without connections leaves no state', async (t) => {
-  const slots = new Slots<{ peer: string; isSettled(): boolean; end(): void }>(1_000_000);
+  const slots = new FairSlots<{ peer: string; isSettled(): boolean; end(): void }>(1_000_000);
   const holders = Array.from({ length: 10_000 }, (_, i) => ({
     ...{ peer: `10.0.${i >> 8}.${i & 255}`, isSettled: () => true, end() {} },
   }));
   for (const holder of holders) slots.take(holder);
   t.equal(slots.taken, 10_000);
   t.equal(slots.peers, 10_000);
-  for (const holder of holders) slots.free(holder);
+  for (const holder of holders) slots.release(holder);
   t.same([slots.taken, slots.peers], [0, 0]);
 });
 
@@ -165,7 +165,7 @@ t.test('disconnected proxies and refused clients', async (t) => {
   const clock = manualClock();
   const roster = new Roster({ clock, logger: silentLogger, metrics: createMetrics('sh-a') });
   const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } as const;
-  for (let i = 0; i < goneLimits.nodesMax + 10; i++) {
+  for (let i = 0; i < disconnectedLimits.nodesMax + 10; i++) {
     roster.opened({
       ...{ id: i, node: `node-${i}`, role: 'sidecar', idc: 'sh-a', peer: '10.0.0.1:1' },
       scope,
@@ -175,9 +175,9 @@ t.test('disconnected proxies and refused clients', async (t) => {
   const error = { code: 'invalid', message: 'no' };
   for (let i = 0; i < refusedLimits.most + 10; i++)
     roster.refused({ peer: { address: `10.0.${i}.1:1` }, node: `bad-${i}`, error });
-  t.same(roster.kept(), { goneNodes: goneLimits.nodesMax, refusedClients: refusedLimits.most });
+  t.same(roster.sizes(), { goneNodes: disconnectedLimits.nodesMax, refusedClients: refusedLimits.most });
   clock.pass(refusedLimits.keptMs + 1);
-  t.equal(roster.kept().refusedClients, 0);
-  clock.pass(goneLimits.keptMs + 1);
-  t.equal(roster.kept().goneNodes, 0);
+  t.equal(roster.sizes().refusedClients, 0);
+  clock.pass(disconnectedLimits.keptMs + 1);
+  t.equal(roster.sizes().goneNodes, 0);
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Referred } from '../../src/xds/stream/referred.ts';
+import { ReferencedNames } from '../../src/xds/stream/referenced-names.ts';
 import { cds, eds, gone, story } from './story.ts';
 
 const namesOf = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`);
@@ -100,8 +100,8 @@ t.test('a client that never asks for endpoints causes no growing list of them', 
     client.ack('CDS');
   }
   client.got();
-  const referred = new Referred();
-  for (let times = 0; times < 100; times++) referred.tell('EDS', ['a'], undefined);
+  const referred = new ReferencedNames();
+  for (let times = 0; times < 100; times++) referred.add('EDS', ['a'], undefined);
   t.equal(referred.size, 1);
   // And it still gets what it was referred to.
   client.send('EDS', { resource_names_subscribe: ['a'] });

@@ -1,5 +1,5 @@
 import type { DestinationRule, ServiceEntry } from '../../model/service.ts';
-import { covers, isWildcard, meaningsOf } from '../../model/values/hostname.ts';
+import { isWildcard, meaningsOf, patternCovers } from '../../model/values/hostname.ts';
 import type { Lint } from '../lint.ts';
 
 /**
@@ -15,7 +15,7 @@ export function lintByName(entries: readonly ServiceEntry[], rules: readonly Des
     const { policy, portPolicies, host } = object.spec;
     const asks = [policy, ...Object.values(portPolicies)].some(({ tls }) => tls !== undefined);
     const patterns = meaningsOf(host, object.meta.namespace);
-    const found = [...hosts].find((one) => patterns.some((pattern) => covers(pattern, one)));
+    const found = [...hosts].find((one) => patterns.some((pattern) => patternCovers(pattern, one)));
     if (!asks || found === undefined) return [];
     const message = `${found} is resolved for each request, and no proxy speaks TLS there: requests are refused with a 404. Declare the hosts one by one, with resolution DNS.`;
     return [{ code: 'TlsNotSpoken', object, path: ['spec', 'trafficPolicy', 'tls'], message }];

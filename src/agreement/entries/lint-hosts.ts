@@ -4,7 +4,7 @@ import type { Lint } from '../lint.ts';
 
 /** Contradictory ServiceEntries of one host. */
 export function lintHosts(entries: readonly ServiceEntry[]): Lint[] {
-  return [...byHost(entries)].flatMap(([host, declared]) =>
+  return [...entriesByHost(entries)].flatMap(([host, declared]) =>
     declarationFaults(host, declared).map(
       ({ entry, path, message }): Lint => ({ code: 'HostConflict', object: entry, path, message }),
     ),
@@ -16,7 +16,7 @@ export function lintHosts(entries: readonly ServiceEntry[]): Lint[] {
  */
 export function findRefused(entries: readonly ServiceEntry[]): (host: string, port: ServicePort) => boolean {
   const refused = new Map<ServicePort, Set<string>>();
-  for (const [host, declared] of byHost(entries)) {
+  for (const [host, declared] of entriesByHost(entries)) {
     if (declared.length < 2) continue;
     for (const namespace of new Set(declared.map(({ meta }) => meta.namespace))) {
       const siblings = declared.filter(({ meta }) => meta.namespace === namespace);
@@ -28,7 +28,9 @@ export function findRefused(entries: readonly ServiceEntry[]): (host: string, po
 }
 
 /** ServiceEntries of each host, in order of precedence. */
-export function byHost(entries: readonly ServiceEntry[]): ReadonlyMap<string, readonly ServiceEntry[]> {
+export function entriesByHost(
+  entries: readonly ServiceEntry[],
+): ReadonlyMap<string, readonly ServiceEntry[]> {
   const found = new Map<string, ServiceEntry[]>();
   for (const entry of entries) {
     for (const host of entry.spec.hosts) {

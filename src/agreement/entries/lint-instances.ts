@@ -1,6 +1,12 @@
 import type { Labels } from '../../model/meta.ts';
 import type { ServiceEntry, WorkloadEntry } from '../../model/service.ts';
-import { type Disagreement, disagreements, isInside, lackOf, type PlacedSelector } from '../instance.ts';
+import {
+  belongsToIdc,
+  type Disagreement,
+  disagreements,
+  missingKinds,
+  type PlacedSelector,
+} from '../instance.ts';
 import { lazy } from '../lazy.ts';
 import type { Lint } from '../lint.ts';
 
@@ -46,7 +52,7 @@ export function lintInstances(
     found.set(workload, own);
     for (const lint of own) lints.push(lint);
   }
-  for (const entry of entries) if (isInside(entry)) lints.push(...lintEntry(entry, idcs));
+  for (const entry of entries) if (belongsToIdc(entry)) lints.push(...lintEntry(entry, idcs));
   return lints;
 }
 
@@ -116,7 +122,7 @@ function lintEntry(object: ServiceEntry, idcs: ReadonlySet<string>): Lint[] {
 }
 
 function lacking(code: Disagreement['code']): Pick<Lint, 'lacks'> {
-  const kind = lackOf[code];
+  const kind = missingKinds[code];
   return kind === undefined ? {} : { lacks: [kind] };
 }
 

@@ -1,7 +1,7 @@
 import type { Idc } from '../../model/idc.ts';
 import type { ServiceEntry } from '../../model/service.ts';
 import type { Lint } from '../lint.ts';
-import { byHost } from './lint-hosts.ts';
+import { entriesByHost } from './lint-hosts.ts';
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
@@ -17,7 +17,7 @@ export function lintPorts(entries: readonly ServiceEntry[], idcs: readonly Idc[]
     }
   }
   if (edges.size === 0) return [];
-  const declared = byHost(entries);
+  const declared = entriesByHost(entries);
   return entries.flatMap((entry) => {
     const { ports, hosts } = entry.spec;
     // The default port of a host is that of the first ServiceEntry of the namespace that has one.

@@ -1,9 +1,15 @@
 import { compareText } from '../../base/text/compare-text.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
-import { beginsAt, type Evacuation, evacuationLimits, isFor, stepsInVain } from '../../model/evacuation.ts';
+import {
+  beginsAt,
+  type Evacuation,
+  evacuates,
+  evacuationLimits,
+  stepsAfterEnd,
+} from '../../model/evacuation.ts';
 import type { DrGroup } from '../../model/idc.ts';
 import type { ServiceEntry } from '../../model/service.ts';
-import { covers, isWildcard } from '../../model/values/hostname.ts';
+import { isWildcard, patternCovers } from '../../model/values/hostname.ts';
 import type { Lint } from '../lint.ts';
 
 /** The context of evacuations. */
@@ -55,7 +61,7 @@ function lintTimes(object: Evacuation, wallMs: number): Lint[] {
     startsAt - wallMs > aheadMsMax
       ? [{ code: 'EvacuationTooEarly', object, path: ['spec', 'starts'], message: late }]
       : [];
-  const [first, ...more] = stepsInVain(spec);
+  const [first, ...more] = stepsAfterEnd(spec);
   if (first === undefined) return tooLate;
   const shares = [first, ...more].map(({ share }) => share).join(', ');
   const message = `${shares} % never leave: ${first.share} % would begin at ${timeText(first.at)}, and it is over at ${timeText(expiresAt)}. End it later, shorten \`stepSeconds\`, or leave out steps.`;
@@ -88,7 +94,7 @@ function timeText(wallMs: number): string {
 function lintNames(object: Evacuation, { entries }: Around): Lint[] {
   const hosts = [...new Set(entries.flatMap(({ spec }) => spec.hosts))];
   const { groups, selector } = object.spec;
-  const unknown = groups.filter((group) => !hosts.some((host) => covers(group, host)));
+  const unknown = groups.filter((group) => !hosts.some((host) => patternCovers(group, host)));
   const named = unknown.map((group): Lint => {
     const hint = isWildcard(group) || hosts.length > 500 ? '' : didYouMean(group, hosts);
     const message = `no ServiceEntry declares ${group}: correct it, or add the ServiceEntry.${hint}`;
@@ -102,7 +108,7 @@ function lintNames(object: Evacuation, { entries }: Around): Lint[] {
   });
   if (
     selector === undefined ||
-    entries.some((entry) => isFor({ groups: [], selector }, '', entry.meta.labels))
+    entries.some((entry) => evacuates({ groups: [], selector }, '', entry.meta.labels))
   )
     return named;
   const message =
@@ -127,7 +133,8 @@ function lintWays(object: Evacuation, live: readonly Evacuation[], around: Aroun
     const others = drGroup?.spec.idcs.filter(({ name }) => name !== idc) ?? [];
     const isLeft = ({ name }: { name: string }) =>
       live.some(
-        (one) => one.spec.idc === name && isFor(one.spec, host, entry.meta.labels) && overlap(one, object),
+        (one) =>
+          one.spec.idc === name && evacuates(one.spec, host, entry.meta.labels) && overlap(one, object),
       );
     if (others.length === 0) stay.alone.push(host);
     else if (drGroup?.spec.hopLimit === 0) stay.noHops.push(host);
@@ -141,7 +148,7 @@ function lintWays(object: Evacuation, live: readonly Evacuation[], around: Aroun
             code: 'StaysInIdc',
             object,
             path: ['spec', 'idc'],
-            message: `${some(hosts)} ${why}`,
+            message: `${listSome(hosts)} ${why}`,
             lacks: ['DrGroup'],
           },
         ];
@@ -164,16 +171,16 @@ interface Host {
 function hostsOf({ spec }: Evacuation, { entries, groups }: Around): readonly Host[] {
   return entries.flatMap((entry) =>
     entry.spec.hosts
-      .filter((host) => isFor(spec, host, entry.meta.labels))
+      .filter((host) => evacuates(spec, host, entry.meta.labels))
       .map((host) => ({ host, entry, drGroup: drGroupOf(host, entry, groups) })),
   );
 }
 
 function drGroupOf(host: string, entry: ServiceEntry, groups: readonly DrGroup[]): DrGroup | undefined {
   return (
-    groups.find(({ spec }) => spec.hosts.some((pattern) => covers(pattern, host))) ??
+    groups.find(({ spec }) => spec.hosts.some((pattern) => patternCovers(pattern, host))) ??
     groups.find(
-      ({ spec: { selector } }) => selector && isFor({ groups: [], selector }, host, entry.meta.labels),
+      ({ spec: { selector } }) => selector && evacuates({ groups: [], selector }, host, entry.meta.labels),
     )
   );
 }
@@ -188,7 +195,7 @@ function lintPairs(live: readonly Evacuation[], around: Around): Lint[] {
           one.spec.idc === object.spec.idc &&
           one.spec.percent !== object.spec.percent &&
           overlap(one, object) &&
-          hostsOf(object, around).some(({ host, entry }) => isFor(one.spec, host, entry.meta.labels)),
+          hostsOf(object, around).some(({ host, entry }) => evacuates(one.spec, host, entry.meta.labels)),
       );
     if (other === undefined) return [];
     const { percent } = other.spec;
@@ -201,7 +208,7 @@ function overlap({ spec: a }: Evacuation, { spec: b }: Evacuation): boolean {
   return (a.startsAt ?? 0) < b.expiresAt && (b.startsAt ?? 0) < a.expiresAt;
 }
 
-function some(hosts: readonly string[]): string {
+function listSome(hosts: readonly string[]): string {
   const named = hosts.slice(0, 5).join(', ');
   return hosts.length > 5 ? `${named} and ${hosts.length - 5} more` : named;
 }

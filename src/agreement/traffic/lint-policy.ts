@@ -5,7 +5,7 @@ import type {
   ServicePort,
   TrafficPolicy,
 } from '../../model/service.ts';
-import { covers, isWildcard, meaningsOf } from '../../model/values/hostname.ts';
+import { isWildcard, meaningsOf, patternCovers } from '../../model/values/hostname.ts';
 import type { Lint } from '../lint.ts';
 
 const http: ReadonlySet<Protocol> = new Set(['HTTP', 'HTTP2', 'GRPC']);
@@ -94,7 +94,7 @@ function governedBy(
   byHost: ReadonlyMap<string, readonly ServiceEntry[]>,
 ): readonly ServiceEntry[] {
   const found = isWildcard(spec.host)
-    ? [...byHost].filter(([host]) => covers(spec.host, host)).map(([, entries]) => entries)
+    ? [...byHost].filter(([host]) => patternCovers(spec.host, host)).map(([, entries]) => entries)
     : meaningsOf(spec.host, meta.namespace).map((host) => byHost.get(host) ?? []);
   return [...new Set(found.flat())];
 }

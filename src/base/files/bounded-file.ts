@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { noFile } from '../system-error.ts';
+import { notRegularFile } from '../system-error.ts';
 
 /** Bytes per read. */
 const pieceBytes = 64 * 1024;
@@ -54,7 +54,7 @@ export async function openRegular(path: string): Promise<FileHandle> {
   try {
     const stats = await handle.stat();
     if (stats.isDirectory()) throw Object.assign(new Error(path), { code: 'EISDIR' });
-    if (!stats.isFile()) throw new Error(noFile);
+    if (!stats.isFile()) throw new Error(notRegularFile);
     return handle;
   } catch (reason) {
     await handle.close();

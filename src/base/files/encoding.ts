@@ -7,7 +7,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  * Decodes UTF-8 with or without a byte order mark. By YAML 1.2 (5.2), UTF-16 and UTF-32 are recognised by the
  * zero bytes of the first, ASCII character; anything else is a single-byte encoding such as Latin-1.
  */
-export function decode(bytes: Uint8Array): Decoded {
+export function decodeText(bytes: Uint8Array): Decoded {
   const [a = 1, b = 1, c = 1, d = 1] = bytes;
   const is = (...start: number[]) => start.every((byte, index) => bytes[index] === byte);
   if (is(0xff, 0xfe, 0, 0) || (a !== 0 && b === 0 && c === 0 && d === 0))

@@ -1,8 +1,8 @@
 import { textTable } from '../../base/text/text-table.ts';
-import type { AskedEnvoy, GroupSeen } from './capacity-seen.ts';
+import type { AskedEnvoy, GroupLoad } from './group-load.ts';
 
 /** What was read, and for how long. */
-export interface CapacityLook {
+export interface CapacityRun {
   readonly seconds: number;
   readonly looks: number;
   readonly envoys: readonly AskedEnvoy[];
@@ -28,7 +28,7 @@ const header = [
 ];
 
 /** Groups with a figure that can be declared. */
-export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
+export function suggestedCapacities(seen: readonly GroupLoad[]): readonly GroupLoad[] {
   return seen.filter(
     ({ concurrentPerInstance: each, doubts }) =>
       each !== undefined && !doubts.includes('idle') && !doubts.includes('few'),
@@ -36,10 +36,10 @@ export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
 }
 
 /** The result for people: figures, their reliability, and declarations. */
-export function loadText(seen: readonly GroupSeen[], looked: CapacityLook): string {
+export function loadText(seen: readonly GroupLoad[], looked: CapacityRun): string {
   if (seen.length === 0)
     return 'None of these Envoys sends requests to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
-  const isIdle = ({ doubts }: GroupSeen) => doubts.includes('idle');
+  const isIdle = ({ doubts }: GroupLoad) => doubts.includes('idle');
   const busy = seen.filter((one) => !isIdle(one));
   const parts = [
     ...(busy.length === 0 ? [] : [tableOf(busy)]),
@@ -51,7 +51,7 @@ export function loadText(seen: readonly GroupSeen[], looked: CapacityLook): stri
   return `${parts.join('\n\n')}\n`;
 }
 
-function tableOf(seen: readonly GroupSeen[]): string {
+function tableOf(seen: readonly GroupLoad[]): string {
   const rows = [
     header,
     ...seen.map((one) => [
@@ -63,7 +63,7 @@ function tableOf(seen: readonly GroupSeen[]): string {
   return textTable(rows).join('\n');
 }
 
-function wordsOf({ doubts, well, instances }: GroupSeen): string {
+function wordsOf({ doubts, well, instances }: GroupLoad): string {
   const words = [
     ...(doubts.includes('few') ? ['too few requests'] : []),
     ...(doubts.includes('sick') ? [`${instances - well} of ${instances} not healthy`] : []),
@@ -72,21 +72,21 @@ function wordsOf({ doubts, well, instances }: GroupSeen): string {
 }
 
 /** Groups without significant requests: possibly thousands. */
-function idleWords(idle: readonly GroupSeen[]): string[] {
+function idleWords(idle: readonly GroupLoad[]): string[] {
   if (idle.length === 0) return [];
   const named = idle.slice(0, shownMax).map(({ idc, group }) => `${group} (${idc})`);
   const more = idle.length > shownMax ? ` and ${idle.length - shownMax} more` : '';
   return [`Idle, with fewer concurrent requests than instances: ${named.join(', ')}${more}.`];
 }
 
-function whereSeen({ seconds, looks, envoys }: CapacityLook): string {
+function whereSeen({ seconds, looks, envoys }: CapacityRun): string {
   const named = envoys.map(({ id, role, idc }) => `${id} (${role}, ${idc})`).join(', ');
   const count = envoys.length === 1 ? 'one Envoy' : `${envoys.length} Envoys`;
   return `Seen in ${seconds} s, by ${looks} readings of ${count}: ${named}.
 Requests of other Envoys are not included: name every sidecar and ingress gateway of the IDC that sends to these instances.`;
 }
 
-function doubtsOf({ seconds, missed }: CapacityLook): string[] {
+function doubtsOf({ seconds, missed }: CapacityRun): string[] {
   const doubts = [
     ...(seconds < secondsMin
       ? [`${seconds} s are short: measure for longer when the IDC is busiest, such as --for 10m.`]
@@ -98,12 +98,12 @@ function doubtsOf({ seconds, missed }: CapacityLook): string[] {
   return doubts.length === 0 ? [] : [`Not reliable:\n${doubts.map((one) => `- ${one}`).join('\n')}`];
 }
 
-function adviceOf(seen: readonly GroupSeen[]): string {
-  const all = suggested(seen);
+function adviceOf(seen: readonly GroupLoad[]): string {
+  const all = suggestedCapacities(seen);
   const [first] = all;
   if (first === undefined) return 'Nothing can be declared from this: measure again when it is busy.';
   const byHost = Map.groupBy(all, ({ group }) => group.slice(0, group.lastIndexOf(':')));
-  const most = (list: readonly GroupSeen[]) =>
+  const most = (list: readonly GroupLoad[]) =>
     Math.max(...list.map(({ concurrentPerInstance: each = 1 }) => each));
   const shown = [...byHost].slice(0, shownMax).map(([host, list]) => {
     return `  # ServiceEntry of ${host}\n  metadata: {annotations: {isthmus.dev/concurrent-per-instance: '${most(list)}'}}`;

@@ -5,7 +5,7 @@ import { type NodeRole, type NodeScope, nodeMetadataKey, parseNodeScope } from '
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import { type AppAddress, buildBootstrap, buildGrpcBootstrap } from '../../translate/bootstrap.ts';
 import { helpEnd } from '../help-end.ts';
-import { addReached, parseApp, parseBound, parseHosts, parseIdcName } from '../options/address.ts';
+import { addReached, parseApp, parseBindAddress, parseHosts, parseIdcName } from '../options/address.ts';
 import { parseMaxHeap } from '../options/max-heap.ts';
 
 interface Flags {
@@ -57,7 +57,7 @@ export function bootstrapCommand(
       '--zone <name>',
       "for a sidecar or an ingress: its zone, as in IDC/zone of an instance's locality; a DestinationRule may prefer it (default: none is preferred)",
     )
-    .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", parseBound)
+    .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", parseBindAddress)
     .option(
       '--dns <host:port>',
       'a DNS server for names of instances; repeat for more (default: those of /etc/resolv.conf)',
@@ -82,7 +82,7 @@ export function bootstrapCommand(
     .option(
       '--outbound <host:port>',
       'where the workload sends its requests, such as 127.0.0.1:15001; without it the workload calls no Group. Sidecars that share a network namespace need one each',
-      parseBound,
+      parseBindAddress,
     )
     .addOption(
       new Option(
@@ -93,7 +93,7 @@ export function bootstrapCommand(
     .option(
       '--inbound <host:port>',
       'where requests to the workload arrive; needs --app. A sidecar has --outbound, --inbound or both',
-      parseBound,
+      parseBindAddress,
     )
     .option(
       '--app <address>',
@@ -101,11 +101,19 @@ export function bootstrapCommand(
       parseApp,
     )
     .optionsGroup('For an ingress gateway:')
-    .option('--edge <host:port>', 'for clients (default: 0.0.0.0:8080)', parseBound)
-    .option('--peer <host:port>', "for other IDCs' egress gateways (default: 0.0.0.0:15443)", parseBound)
+    .option('--edge <host:port>', 'for clients (default: 0.0.0.0:8080)', parseBindAddress)
+    .option(
+      '--peer <host:port>',
+      "for other IDCs' egress gateways (default: 0.0.0.0:15443)",
+      parseBindAddress,
+    )
     .optionsGroup('For an egress gateway:')
-    .option('--sidecar-listen <host:port>', 'for local sidecars (default: 0.0.0.0:15444)', parseBound)
-    .option('--ingress-listen <host:port>', 'for local ingress gateways (default: 0.0.0.0:15445)', parseBound)
+    .option('--sidecar-listen <host:port>', 'for local sidecars (default: 0.0.0.0:15444)', parseBindAddress)
+    .option(
+      '--ingress-listen <host:port>',
+      'for local ingress gateways (default: 0.0.0.0:15445)',
+      parseBindAddress,
+    )
     .addHelpText(
       'after',
       helpEnd({

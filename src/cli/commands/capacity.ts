@@ -3,7 +3,7 @@ import { keepProcess, sleep, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
-import type { AskedEnvoy, EnvoyLook, LoadLook } from '../capacity/capacity-seen.ts';
+import type { AskedEnvoy, EnvoyReading, LoadReading } from '../capacity/group-load.ts';
 import { helpEnd } from '../help-end.ts';
 import { addAddress } from '../options/address.ts';
 import { durationOption } from '../options/duration.ts';
@@ -53,13 +53,13 @@ export function capacityCommand(): Command {
 }
 
 async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void> {
-  const { summarizeLoad } = await import('../capacity/capacity-seen.ts');
-  const { loadText, suggested } = await import('../capacity/capacity-text.ts');
+  const { summarizeLoad } = await import('../capacity/group-load.ts');
+  const { loadText, suggestedCapacities } = await import('../capacity/capacity-text.ts');
   const { identifyProxy } = await import('../envoys/proxy-reader.ts');
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   const envoys = await Promise.all(admins.map((admin) => identifyProxy(admin, answerMsMax)));
-  const looks: (readonly EnvoyLook[])[] = [];
+  const looks: (readonly EnvoyReading[])[] = [];
   const missed = new Map<string, number>();
   const began = systemClock.now();
   // Timers of the clock do not keep the process alive.
@@ -86,11 +86,11 @@ async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void>
       : loadText(seen, { ...whole, missed }),
   );
   if (stop.signal.aborted) process.exitCode = exitCode.interrupted;
-  else if (suggested(seen).length === 0) process.exitCode = exitCode.failed;
+  else if (suggestedCapacities(seen).length === 0) process.exitCode = exitCode.failed;
 }
 
 /** One reading of an Envoy; one that does not answer is missing in it. */
-async function lookAt(admin: ListenAddress, envoy: AskedEnvoy): Promise<EnvoyLook> {
+async function lookAt(admin: ListenAddress, envoy: AskedEnvoy): Promise<EnvoyReading> {
   try {
     return { ...envoy, groups: await ask(admin) };
   } catch {
@@ -98,8 +98,8 @@ async function lookAt(admin: ListenAddress, envoy: AskedEnvoy): Promise<EnvoyLoo
   }
 }
 
-async function ask(at: ListenAddress): Promise<LoadLook[]> {
-  const { loadStats, readLoad } = await import('../capacity/capacity-seen.ts');
+async function ask(at: ListenAddress): Promise<LoadReading[]> {
+  const { loadStats, readLoad } = await import('../capacity/group-load.ts');
   const { callHttp } = await import('../../client/http-call.ts');
   const path = `/stats?filter=${encodeURIComponent(loadStats)}`;
   const { status, text } = await callHttp({ at, path, silenceMsMax: answerMsMax });

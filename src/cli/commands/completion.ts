@@ -30,7 +30,7 @@ export function completionCommand(whole: () => Promise<Command>): Command {
       }),
     )
     .action(async (shell: Shell) => {
-      const { completedCommands } = await import('../completion/words.ts');
+      const { completedCommands } = await import('../completion/completed-commands.ts');
       const commands = completedCommands(await whole());
       process.stdout.write(await scriptFor(shell, commands));
     });
@@ -38,7 +38,7 @@ export function completionCommand(whole: () => Promise<Command>): Command {
 
 async function scriptFor(
   shell: Shell,
-  commands: ReturnType<typeof import('../completion/words.ts').completedCommands>,
+  commands: ReturnType<typeof import('../completion/completed-commands.ts').completedCommands>,
 ): Promise<string> {
   switch (shell) {
     case 'bash':

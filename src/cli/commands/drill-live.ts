@@ -191,12 +191,12 @@ async function checkTimes(flags: Flags, abortOn: AbortExpression): Promise<reado
       `--hold has ${hold.length} times for ${steps.length} steps: give one, or one for each`,
     );
   const holdMs = steps.map((_, i) => hold[i] ?? hold[0] ?? 0);
-  const timed = conditionsOf(abortOn).find(({ what }) => /^p[0-9]/.test(what));
+  const timed = conditionsOf(abortOn).find(({ measure: what }) => /^p[0-9]/.test(what));
   const short = [...holdMs, flags.baseline].find((ms) => ms < timedMsMin);
   if (timed !== undefined && short !== undefined)
     throw new MeshError(
       'invalid',
-      `${short / 1_000} s of --hold or --baseline are too short for ${timed.what}: an Envoy updates its statistics of times each 5 s, so give ${timedMsMin / 1_000}s or more`,
+      `${short / 1_000} s of --hold or --baseline are too short for ${timed.measure}: an Envoy updates its statistics of times each 5 s, so give ${timedMsMin / 1_000}s or more`,
     );
   return holdMs;
 }

@@ -34,9 +34,9 @@ export function versionCommand(): Command {
 }
 
 async function show({ admin = [], output }: Flags): Promise<void> {
-  const told = admin.length === 0 ? [] : await askAll(admin);
-  const versions = versionsOf(packageVersion, told);
-  const errors = told.flatMap(({ admin: at, ...rest }) =>
+  const replies = admin.length === 0 ? [] : await askAll(admin);
+  const versions = versionsOf(packageVersion, replies);
+  const errors = replies.flatMap(({ admin: at, ...rest }) =>
     'error' in rest ? [{ admin: at, message: rest.error.message }] : [],
   );
   const own = { isthmus: packageVersion, node: process.versions.node };

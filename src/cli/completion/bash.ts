@@ -1,4 +1,4 @@
-import { type CompletedCommand, quoted, valueFlags } from './words.ts';
+import { type CompletedCommand, quoted, valueFlags } from './completed-commands.ts';
 
 /**
  * The completion for bash. It follows the words before the cursor to the command that they name, skipping

@@ -1,4 +1,4 @@
-import { type CompletedCommand, type CompletedOption, valueFlags } from './words.ts';
+import { type CompletedCommand, type CompletedOption, valueFlags } from './completed-commands.ts';
 
 /** The completion for fish: one line for each command and each option. */
 export function fishCompletion(commands: readonly CompletedCommand[]): string {

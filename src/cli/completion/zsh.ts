@@ -1,4 +1,4 @@
-import { type CompletedCommand, type CompletedOption, quoted, valueFlags } from './words.ts';
+import { type CompletedCommand, type CompletedOption, quoted, valueFlags } from './completed-commands.ts';
 
 /** The completion for zsh: for \`source\`, and as a file \`_isthmus\` in a folder of \`fpath\`. */
 export function zshCompletion(commands: readonly CompletedCommand[]): string {

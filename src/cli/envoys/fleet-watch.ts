@@ -6,7 +6,7 @@ import { countsBetween, judgeCounts, noCounts, type ProxyCounts, sumOfCounts } f
 import { type ReadProxy, readProxy } from './proxy-reader.ts';
 
 /** The counts of each IDC's Envoys since the watch began. */
-export interface FleetLook {
+export interface FleetReading {
   /** When, by the clock's `now`. */
   readonly at: number;
   readonly idcs: ReadonlyMap<string, ProxyCounts>;
@@ -15,7 +15,7 @@ export interface FleetLook {
 /** Reads Envoys repeatedly. */
 export interface FleetWatch {
   /** Reads all; one that does not answer keeps its last counts. */
-  look(): Promise<FleetLook>;
+  read(): Promise<FleetReading>;
   /** Addresses of those that have not answered for this long, in milliseconds; 0: at the last reading. */
   silentFor(ms: number): readonly string[];
 }
@@ -59,7 +59,7 @@ export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): F
   }
 
   return {
-    async look() {
+    async read() {
       await Promise.all(proxies.map(read));
       const idcs = [...new Set(proxies.map(({ idc }) => idc))];
       const of = (idc: string) =>
@@ -74,7 +74,10 @@ export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): F
 }
 
 /** Counts between two readings. */
-export function between(from: FleetLook, to: FleetLook): ReadonlyMap<string, ProxyCounts> {
+export function countsBetweenReadings(
+  from: FleetReading,
+  to: FleetReading,
+): ReadonlyMap<string, ProxyCounts> {
   return new Map(
     [...to.idcs].map(([idc, counts]) => [idc, countsBetween(from.idcs.get(idc) ?? noCounts, counts)]),
   );
@@ -91,11 +94,11 @@ export function judgeFleet(
 ): Judgement {
   const all = [...seen.values()];
   const refused = { nobody: total(all, 'nobody'), overflow: total(all, 'overflow') };
-  let result: Judgement = { is: 'unknown', words: `no Envoy of ${home} is read` };
+  let result: Judgement = { outcome: 'unknown', words: `no Envoy of ${home} is read` };
   for (const [idc, counts] of seen) {
     const own = idc === home ? { ...counts, ...refused } : { ...counts, nobody: 0, overflow: 0 };
     const found = judgeExpression(abortOn, (condition) => judgeCounts(own, condition));
-    if (found.is === 'so') return { is: 'so', words: `users of ${idc}: ${found.words}` };
+    if (found.outcome === 'so') return { outcome: 'so', words: `users of ${idc}: ${found.words}` };
     if (idc === home) result = found;
   }
   return result;

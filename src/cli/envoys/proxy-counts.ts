@@ -15,29 +15,29 @@ export interface ProxyCounts {
   /** Retries. */
   readonly retries: number;
   /** Tries sent to local instances, and to local egress gateways. */
-  readonly near: number;
-  readonly away: number;
+  readonly local: number;
+  readonly crossing: number;
   /** Cumulative histogram: requests by upper bound of their time in milliseconds. */
-  readonly took: ReadonlyMap<number, number>;
+  readonly latencies: ReadonlyMap<number, number>;
 }
 
-const countKeys = ['requests', 'errors', 'nobody', 'overflow', 'retries', 'near', 'away'] as const;
+const countKeys = ['requests', 'errors', 'nobody', 'overflow', 'retries', 'local', 'crossing'] as const;
 
 /** Zero counts. */
 export const noCounts: ProxyCounts = {
-  ...{ requests: 0, errors: 0, nobody: 0, overflow: 0, retries: 0, near: 0, away: 0 },
-  took: new Map(),
+  ...{ requests: 0, errors: 0, nobody: 0, overflow: 0, retries: 0, local: 0, crossing: 0 },
+  latencies: new Map(),
 };
 
 /** Fewer requests are not significant. */
 const ratioRequestsMin = 20;
 
 function combine(a: ProxyCounts, b: ProxyCounts, of: (a: number, b: number) => number): ProxyCounts {
-  const bounds = new Set([...a.took.keys(), ...b.took.keys()]);
+  const bounds = new Set([...a.latencies.keys(), ...b.latencies.keys()]);
   const counts = Object.fromEntries(countKeys.map((key) => [key, of(a[key], b[key])]));
   return {
     ...(counts as Pick<ProxyCounts, (typeof countKeys)[number]>),
-    took: new Map([...bounds].map((ms) => [ms, of(a.took.get(ms) ?? 0, b.took.get(ms) ?? 0)])),
+    latencies: new Map([...bounds].map((ms) => [ms, of(a.latencies.get(ms) ?? 0, b.latencies.get(ms) ?? 0)])),
   };
 }
 
@@ -54,13 +54,13 @@ export function sumOfCounts(list: readonly ProxyCounts[]): ProxyCounts {
 }
 
 /** Requests in the histograms, which are merged each few seconds. */
-export function timedOf({ took }: ProxyCounts): number {
-  return Math.max(0, ...took.values());
+export function timedOf({ latencies }: ProxyCounts): number {
+  return Math.max(0, ...latencies.values());
 }
 
 /** A percentile in milliseconds: the upper bound of its bucket. */
 export function percentileOf(counts: ProxyCounts, share: number): number {
-  const buckets = [...counts.took].sort(([a], [b]) => a - b);
+  const buckets = [...counts.latencies].sort(([a], [b]) => a - b);
   const all = timedOf(counts);
   return buckets.find(([, count]) => count >= share * all)?.[0] ?? 0;
 }
@@ -76,31 +76,31 @@ function timedMin(share: number): number {
  * Whether a condition is met. A share above 0 needs more than one request: a single failure among few decides
  * nothing. A percentile is the upper bound of its bucket.
  */
-export function judgeCounts(counts: ProxyCounts, { what, limit }: AbortCondition): Judgement {
-  const share = shareOf[what];
+export function judgeCounts(counts: ProxyCounts, { measure, limit }: AbortCondition): Judgement {
+  const share = shareOf[measure];
   if (share !== undefined) {
     const [seen, needed] = [timedOf(counts), timedMin(share)];
-    if (seen < needed) return tooFew(what, seen, needed);
+    if (seen < needed) return tooFew(measure, seen, needed);
     const value = percentileOf(counts, share);
-    return value > limit ? so(`${what} is up to ${value} ms`, `${limit} ms`) : { is: 'not so' };
+    return value > limit ? so(`${measure} is up to ${value} ms`, `${limit} ms`) : { outcome: 'not so' };
   }
   const { requests } = counts;
-  if (requests < ratioRequestsMin) return tooFew(what, requests, ratioRequestsMin);
-  if (what === 'tries') {
+  if (requests < ratioRequestsMin) return tooFew(measure, requests, ratioRequestsMin);
+  if (measure === 'tries') {
     const tries = triesOf(counts);
-    return tries > limit ? so(`tries are ${tries.toFixed(2)} a request`, `${limit}`) : { is: 'not so' };
+    return tries > limit ? so(`tries are ${tries.toFixed(2)} a request`, `${limit}`) : { outcome: 'not so' };
   }
-  const count = what === 'errors' ? counts.errors : what === 'no-idc' ? counts.nobody : counts.overflow;
-  if (count <= Math.max(limit * requests, limit === 0 ? 0 : 1)) return { is: 'not so' };
-  return so(`${what} is ${percentText(count / requests)} (${count} of ${requests})`, percentText(limit));
+  const count = measure === 'errors' ? counts.errors : measure === 'no-idc' ? counts.nobody : counts.overflow;
+  if (count <= Math.max(limit * requests, limit === 0 ? 0 : 1)) return { outcome: 'not so' };
+  return so(`${measure} is ${percentText(count / requests)} (${count} of ${requests})`, percentText(limit));
 }
 
 function so(found: string, limit: string): Judgement {
-  return { is: 'so', words: `${found}, more than ${limit}` };
+  return { outcome: 'so', words: `${found}, more than ${limit}` };
 }
 
 function tooFew(what: Measure, seen: number, needed: number): Judgement {
-  return { is: 'unknown', words: `${seen} of the ${needed} requests that ${what} needs` };
+  return { outcome: 'unknown', words: `${seen} of the ${needed} requests that ${what} needs` };
 }
 
 /** Tries per request, at the first proxy of each. */
@@ -109,8 +109,8 @@ export function triesOf({ requests, retries }: ProxyCounts): number {
 }
 
 /** The share of tries sent out of the IDC; 0 without tries. */
-export function awayShare({ near, away }: ProxyCounts): number {
-  return near + away === 0 ? 0 : away / (near + away);
+export function crossingShare({ local, crossing }: ProxyCounts): number {
+  return local + crossing === 0 ? 0 : crossing / (local + crossing);
 }
 
 /** A share as text. */
@@ -128,6 +128,6 @@ export function countsText(counts: ProxyCounts): string {
     `${percentText(errors / requests)} errors`,
     ...(times.length === 0 ? [] : [`p50 ≤ ${times[0]} ms`, `p99 ≤ ${times[1]} ms`]),
     `${triesOf(counts).toFixed(2)} tries`,
-    `${percentText(awayShare(counts))} sent out of the IDC`,
+    `${percentText(crossingShare(counts))} sent out of the IDC`,
   ].join(', ');
 }

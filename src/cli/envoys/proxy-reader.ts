@@ -15,7 +15,7 @@ export interface ReadProxy {
 }
 
 /** Requests in flight from a proxy to local instances of a Group. */
-export interface UnderWay {
+export interface RequestsUnderWay {
   /** HOST:PORT. */
   readonly group: string;
   /** Requests and streams. */
@@ -62,32 +62,32 @@ export async function identifyProxy(admin: ListenAddress, timeoutMs: number): Pr
 export async function readProxy(
   admin: ListenAddress,
   timeoutMs: number,
-): Promise<ProxyCounts & { readonly underWay: readonly UnderWay[] }> {
+): Promise<ProxyCounts & { readonly underWay: readonly RequestsUnderWay[] }> {
   const query = new URLSearchParams({ format: 'json', histogram_buckets: 'cumulative', filter });
   const { stats } = (await ask(admin, `/stats?${query}`, timeoutMs)) as { readonly stats: readonly Stat[] };
   const sum = (ends: RegExp) =>
     stats.reduce((total, { name = '', value = 0 }) => (ends.test(name) ? total + value : total), 0);
-  const took = new Map<number, number>();
+  const latencies = new Map<number, number>();
   for (const { name, buckets } of stats.flatMap(({ histograms = [] }) => histograms))
     if (/^http\.(outbound|edge)\.downstream_rq_time$/.test(name))
       for (const { upper_bound, cumulative } of buckets)
-        took.set(upper_bound, (took.get(upper_bound) ?? 0) + cumulative);
+        latencies.set(upper_bound, (latencies.get(upper_bound) ?? 0) + cumulative);
   return {
     requests: sum(/^http\..*downstream_rq_completed$/),
     errors: sum(/^http\..*downstream_rq_5xx$/),
     nobody: sum(/^cluster\.idcs\/.*upstream_cx_none_healthy$/),
     overflow: sum(/upstream_rq_(active|pending)_overflow$/),
     retries: sum(/upstream_rq_retry$/),
-    near: sum(/^cluster\.instances\/.*upstream_rq_total$/),
-    away: sum(/^cluster\.egress\.upstream_rq_total$/),
-    took,
+    local: sum(/^cluster\.instances\/.*upstream_rq_total$/),
+    crossing: sum(/^cluster\.egress\.upstream_rq_total$/),
+    latencies,
     underWay: underWayOf(stats),
   };
 }
 
 /** Groups with requests in flight to their instances, most requests first. */
-function underWayOf(stats: readonly Stat[]): readonly UnderWay[] {
-  const found = new Map<string, UnderWay>();
+function underWayOf(stats: readonly Stat[]): readonly RequestsUnderWay[] {
+  const found = new Map<string, RequestsUnderWay>();
   for (const { name = '', value = 0 } of stats) {
     const [, host, port, what] = /^cluster\.instances\/(.+)_(\d+)\.upstream_(rq|cx)_active$/.exec(name) ?? [];
     if (host === undefined || value === 0) continue;

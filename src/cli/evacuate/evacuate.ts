@@ -1,10 +1,10 @@
 import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { checkAt, listAt, refusedAt } from '../../client/evacuation-planes.ts';
-import { span } from '../../model/values/duration.ts';
+import { durationText } from '../../model/values/duration.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import {
-  between,
+  countsBetweenReadings,
   createFleetWatch,
   type FleetWatch,
   failOnSilence,
@@ -12,20 +12,20 @@ import {
 } from '../envoys/fleet-watch.ts';
 import { countsText, sumOfCounts } from '../envoys/proxy-counts.ts';
 import type { AbortExpression } from '../options/abort-on.ts';
-import { findEnvoys, tellCounts, tellUnderWay } from './evacuation-envoys.ts';
-import { judgeReturn } from './evacuation-room.ts';
+import { findEnvoys, reportCounts, reportUnderWay } from './evacuation-envoys.ts';
 import {
-  comeHome,
   type EvacuationTarget,
   failOnRefusal,
-  failOnTaken,
-  letLeave,
+  failOnTakeover,
+  leaveInSteps,
+  listSome,
   preflight,
+  returnRequests,
   returnWords,
-  some,
   specOf,
-  takenOver,
+  takenOverReason,
 } from './evacuation-steps.ts';
+import { judgeReturn } from './idc-capacity.ts';
 
 /** Input. Times in milliseconds. */
 export interface EvacuateOptions extends EvacuationTarget {
@@ -61,8 +61,8 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   const proxies = await findEnvoys(options);
   if (!isAllowed || proxies === undefined) return 'refused';
   if (options.dryRun) {
-    await tellCounts(options, proxies);
-    if (proxies.length > 0) await tellUnderWay(options, proxies);
+    await reportCounts(options, proxies);
+    if (proxies.length > 0) await reportUnderWay(options, proxies);
     return 'checked';
   }
   const until = clock.now() + forMs;
@@ -71,8 +71,8 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   try {
     for (const [index, percent] of steps.entries()) {
       const before = steps[index - 1];
-      if (before !== undefined) await failOnTaken(options, before);
-      const tookMs = await letLeave(options, {
+      if (before !== undefined) await failOnTakeover(options, before);
+      const tookMs = await leaveInSteps(options, {
         ...{ percent, ackWaitMs: options.ackWaitMs, isStanding: index > 0, signal },
         lastsMs: () => leftUntil(until, clock.now()),
       });
@@ -83,16 +83,16 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
     }
   } catch (reason) {
     const { message: why, ref } = MeshError.from(signal.aborted ? signal.reason : reason);
-    if (ref === takenOver) {
+    if (ref === takenOverReason) {
       say(why);
       return 'aborted';
     }
     say(`${why}; all requests return`);
-    await comeHome(options, options.ackWaitMs);
+    await returnRequests(options, options.ackWaitMs);
     return signal.aborted ? 'interrupted' : 'aborted';
   }
   await tellEnd(options);
-  await tellUnderWay(options, proxies);
+  await reportUnderWay(options, proxies);
   return 'done';
 }
 
@@ -111,7 +111,7 @@ async function tellEnd({ planes, idc, name, clock, say }: EvacuateOptions): Prom
   if (item === undefined) return;
   const at = new Date(clock.wall() + item.endsInMs).toISOString().slice(0, 19);
   say(
-    `${item.percentNow} % leave ${idc}, for ${span(item.endsInMs)} from now on (until ${at}Z by this machine's clock); end it sooner with --undo`,
+    `${item.percentNow} % leave ${idc}, for ${durationText(item.endsInMs)} from now on (until ${at}Z by this machine's clock); end it sooner with --undo`,
   );
 }
 
@@ -133,7 +133,7 @@ export async function undo(
   const others = [...new Set(items.map((item) => item.name))].filter((other) => other !== name).sort();
   if (!items.some((item) => item.name === name)) {
     say(`nothing to end: no evacuation of ${idc} is named ${name}`);
-    if (others.length > 0) say(`there is ${some(others)}: end one with --undo --name ${others[0]}`);
+    if (others.length > 0) say(`there is ${listSome(others)}: end one with --undo --name ${others[0]}`);
     return others.length === 0;
   }
   const home = planes.filter((plane) => plane.idc === idc);
@@ -144,8 +144,8 @@ export async function undo(
   for (const words of returnWords(idc, 0, verdict, force)) say(words);
   if (verdict.short.length > 0 && !force) return false;
   if (dryRun) say(`evacuation ${name} would end, and all requests return to ${idc}`);
-  else await comeHome(target, ackWaitMs);
-  if (others.length > 0) say(`still there: ${some(others)}; end one with --undo --name ${others[0]}`);
+  else await returnRequests(target, ackWaitMs);
+  if (others.length > 0) say(`still there: ${listSome(others)}; end one with --undo --name ${others[0]}`);
   return true;
 }
 
@@ -158,17 +158,17 @@ async function watch(
 ): Promise<void> {
   const { planes, idc, abortOn, stepWaitMs, clock, say, signal } = options;
   const until = clock.now() + stepWaitMs;
-  const first = await fleet.look();
-  let seen = between(first, first);
+  const first = await fleet.read();
+  let seen = countsBetweenReadings(first, first);
   while (clock.now() < until || fleet.silentFor(0).length > 0) {
     const leftMs = until - clock.now();
     await sleep(clock, leftMs > 0 ? Math.min(lookMs, leftMs) : lookMs, signal);
-    await failOnTaken(options, percent);
+    await failOnTakeover(options, percent);
     await failOnRefusal(planes, known);
-    seen = between(first, await fleet.look());
+    seen = countsBetweenReadings(first, await fleet.read());
     failOnSilence(fleet);
     const found = judgeFleet(seen, idc, abortOn);
-    if (found.is === 'so') throw new MeshError('exhausted', found.words);
+    if (found.outcome === 'so') throw new MeshError('exhausted', found.words);
   }
   if (seen.size > 0) say(`  ${countsText(sumOfCounts([...seen.values()]))}`);
 }

@@ -6,7 +6,7 @@ import { envoyMsMax } from '../envoys/fleet-watch.ts';
 import { countsText } from '../envoys/proxy-counts.ts';
 import { identifyProxy, type ReadProxy, readProxy } from '../envoys/proxy-reader.ts';
 import { type AbortExpression, conditionsOf } from '../options/abort-on.ts';
-import { type EvacuationTarget, some } from './evacuation-steps.ts';
+import { type EvacuationTarget, listSome } from './evacuation-steps.ts';
 
 /** The Envoys to read during an evacuation. */
 interface EnvoysNamed extends Pick<EvacuationTarget, 'planes' | 'idc' | 'say'> {
@@ -30,14 +30,14 @@ export async function findEnvoys(named: EnvoysNamed): Promise<readonly ReadProxy
   if (envoys.length === 0) return [];
   const asked = await Promise.allSettled(envoys.map((envoy) => identifyProxy(envoy, envoyMsMax)));
   const found = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-  const strange = strangers(named, found);
+  const strange = envoysOfOthers(named, found);
   const proxies = found.filter((proxy) => !strange.has(proxy));
   const faults = [
     ...asked.flatMap((one) => (one.status === 'rejected' ? MeshError.from(one.reason).message : [])),
     ...strange.values(),
   ];
   for (const words of faults) say(`not read: ${words}`);
-  if (proxies.length > 0) await sayWhoIsRead({ ...named, proxies });
+  if (proxies.length > 0) await reportEnvoysRead({ ...named, proxies });
   const isBlind = !proxies.some((proxy) => countsUsersOf(proxy, idc));
   if (isBlind) say(`no sidecar or ingress gateway of ${idc} is read: the effect on its users is not seen`);
   if (faults.length === 0 && !isBlind) return proxies;
@@ -51,7 +51,7 @@ function countsUsersOf({ idc, role }: ReadProxy, home: string): boolean {
 }
 
 /** Errors of Envoys in IDCs unknown to the control planes, for example of another mesh. */
-export function strangers(
+export function envoysOfOthers(
   { planes }: Pick<EvacuationTarget, 'planes'>,
   proxies: readonly ReadProxy[],
 ): ReadonlyMap<ReadProxy, string> {
@@ -67,7 +67,7 @@ export function strangers(
 }
 
 /** Reports what is read, and what is not. */
-export async function sayWhoIsRead({
+export async function reportEnvoysRead({
   planes,
   proxies,
   idc,
@@ -84,9 +84,9 @@ export async function sayWhoIsRead({
   const unread = others.filter((id) => !read.has(id));
   if (unread.length > 0)
     say(
-      `  not read: ${unread.length === 1 ? 'another sidecar or ingress gateway' : `${unread.length} other sidecars and ingress gateways`} of ${idc}: ${some(unread)}`,
+      `  not read: ${unread.length === 1 ? 'another sidecar or ingress gateway' : `${unread.length} other sidecars and ingress gateways`} of ${idc}: ${listSome(unread)}`,
     );
-  const what = new Set(conditionsOf(abortOn).map((condition) => condition.what));
+  const what = new Set(conditionsOf(abortOn).map((condition) => condition.measure));
   const sees = (role: string) => proxies.some((proxy) => proxy.role === role);
   if (what.has('no-idc') && !sees('egress')) say('  no-idc is not seen: none of them is an egress gateway');
   if (what.has('spill-limit') && !proxies.some((one) => one.role === 'ingress' && one.idc !== idc))
@@ -94,7 +94,7 @@ export async function sayWhoIsRead({
 }
 
 /** Reports each one's counts since the start. */
-export async function tellCounts({ say }: Pick<EnvoysNamed, 'say'>, proxies: readonly ReadProxy[]) {
+export async function reportCounts({ say }: Pick<EnvoysNamed, 'say'>, proxies: readonly ReadProxy[]) {
   for (const { admin, id } of proxies) {
     const words = await readProxy(admin, envoyMsMax).then(
       countsText,
@@ -105,7 +105,7 @@ export async function tellCounts({ say }: Pick<EnvoysNamed, 'say'>, proxies: rea
 }
 
 /** Reports requests and connections in flight to local instances: nothing ends them. */
-export async function tellUnderWay(
+export async function reportUnderWay(
   { idc, say }: Pick<EnvoysNamed, 'idc' | 'say'>,
   proxies: readonly ReadProxy[],
 ): Promise<void> {

@@ -13,10 +13,10 @@ import {
   refusedAt,
   type SpecWithoutEnd,
 } from '../../client/evacuation-planes.ts';
-import { span } from '../../model/values/duration.ts';
-import { covers } from '../../model/values/hostname.ts';
+import { durationText } from '../../model/values/duration.ts';
+import { patternCovers } from '../../model/values/hostname.ts';
 import type { EvacuationEffect, StayReason } from '../../plan/evacuation/evacuation-effect.ts';
-import { type IdcRoom, judgeLeaving, judgeReturn, type ReturnVerdict } from './evacuation-room.ts';
+import { type IdcCapacity, judgeCapacity, judgeReturn, type ReturnVerdict } from './idc-capacity.ts';
 
 /** What leaves, and the control planes. */
 export interface EvacuationTarget {
@@ -58,7 +58,7 @@ export async function preflight(
   const [first = 100] = steps;
   const spec = specOf(target, first);
   const asked = await Promise.allSettled(planes.map((plane) => checkAt(plane, name, spec, forMs)));
-  const idcs = new Map<string, IdcRoom>();
+  const idcs = new Map<string, IdcCapacity>();
   const leaving = new Set<string>();
   for (const [i, plane] of planes.entries()) {
     const effect = asked[i];
@@ -71,8 +71,8 @@ export async function preflight(
     for (const { host } of effect.value.leave) leaving.add(host);
     for (const words of effectWords(plane, effect.value)) say(words);
     const hosts = [...effect.value.leave, ...effect.value.stay].map(({ host }) => host);
-    const unknown = target.groups.filter((group) => !hosts.some((host) => covers(group, host)));
-    if (unknown.length > 0) say(`  ${some(unknown)}: no ServiceEntry has such a host`);
+    const unknown = target.groups.filter((group) => !hosts.some((host) => patternCovers(group, host)));
+    if (unknown.length > 0) say(`  ${listSome(unknown)}: no ServiceEntry has such a host`);
   }
   if (leaving.size === 0) {
     say('no Group would leave: nothing was done');
@@ -94,9 +94,9 @@ function clockWords(planes: readonly EvacuationPlane[]): readonly string[] {
   if (behind === undefined || ahead.length === 0) return [];
   const apartMs = Math.max(...ahead.map(({ aheadMs }) => aheadMs)) - hindmost;
   const who = ahead.map(({ name, idc }) => `${name} (${idc})`);
-  const of = who.length === 1 ? `the clock of ${who[0]} is` : `the clocks of ${some(who)} are up to`;
+  const of = who.length === 1 ? `the clock of ${who[0]} is` : `the clocks of ${listSome(who)} are up to`;
   return [
-    `${of} ${span(apartMs)} ahead of that of ${behind.name} (${behind.idc}): Evacuations in YAML begin and end at different times there. Set them right`,
+    `${of} ${durationText(apartMs)} ahead of that of ${behind.name} (${behind.idc}): Evacuations in YAML begin and end at different times there. Set them right`,
   ];
 }
 
@@ -121,19 +121,21 @@ function effectWords({ name, idc }: EvacuationPlane, { leave, stay }: Evacuation
   const many = leave.length === 1 ? '1 Group leaves' : `${leave.length} Groups leave`;
   const reasons = Object.entries(stayWords).flatMap(([why, words]) => {
     const hosts = stay.filter((one) => one.why === why).map(({ host }) => host);
-    return hosts.length === 0 ? [] : `  ${some(hosts)} ${hosts.length === 1 ? 'stays' : 'stay'}: ${words}`;
+    return hosts.length === 0
+      ? []
+      : `  ${listSome(hosts)} ${hosts.length === 1 ? 'stays' : 'stay'}: ${words}`;
   });
   return [`${name} (${idc}): ${many}${to.length === 0 ? '' : `, first for ${to.join(', ')}`}`, ...reasons];
 }
 
 /** `ref` of the MeshError that reports that somebody else changed the evacuation: it must not be undone. */
-export const takenOver = 'taken over';
+export const takenOverReason = 'taken over';
 
 /**
  * Throws MeshError `conflict` with the ref `takenOver` if the percentage of this name is not the one put
  * last.
  */
-export async function failOnTaken(
+export async function failOnTakeover(
   { planes, idc, name }: Pick<EvacuationTarget, 'planes' | 'idc' | 'name'>,
   percent: number,
 ): Promise<void> {
@@ -144,7 +146,7 @@ export async function failOnTaken(
   );
   if (other === undefined) return;
   const message = `somebody else has changed evacuation ${name}: ${other.percentNow} % leave, and not ${percent}; it stays as changed`;
-  throw new MeshError('conflict', message, { ref: takenOver });
+  throw new MeshError('conflict', message, { ref: takenOverReason });
 }
 
 /**
@@ -154,7 +156,7 @@ export async function failOnTaken(
 async function mayComeBack(
   { planes, idc, name, say }: EvacuationTarget,
   percent: number,
-  idcs: readonly IdcRoom[],
+  idcs: readonly IdcCapacity[],
   force: boolean,
 ): Promise<boolean> {
   const home = planes.filter((plane) => plane.idc === idc);
@@ -164,7 +166,7 @@ async function mayComeBack(
   const [standing] = items.filter(({ percentNow }) => percentNow > 0);
   if (standing !== undefined)
     say(
-      `evacuation ${name} exists: ${leaves} % leave ${idc}, for ${span(standing.endsInMs)} more; this takes it over`,
+      `evacuation ${name} exists: ${leaves} % leave ${idc}, for ${durationText(standing.endsInMs)} more; this takes it over`,
     );
   if (leaves <= percent) return true;
   const verdict = judgeReturn(idc, percent, idcs);
@@ -180,7 +182,7 @@ export function returnWords(
   force: boolean,
 ): readonly string[] {
   if (short.length === 0) return [];
-  const cannot = `${idc} cannot take back the requests of ${some(short)}`;
+  const cannot = `${idc} cannot take back the requests of ${listSome(short)}`;
   if (force) return [`${cannot}; continuing all the same`];
   const fits = stayAway < 100 && stayAway > percent ? `, return what fits with --percent ${stayAway}` : '';
   return [
@@ -194,12 +196,14 @@ function hasRoom(
   { idc, say }: EvacuationTarget,
   percent: number,
   leaving: readonly string[],
-  idcs: readonly IdcRoom[],
+  idcs: readonly IdcCapacity[],
   force: boolean,
 ): boolean {
-  const { short, unknown } = judgeLeaving(idc, leaving, percent, idcs);
+  const { short, unknown } = judgeCapacity(idc, leaving, percent, idcs);
   if (unknown.length > 0)
-    say(`whether the other IDCs can take it is unknown, as no capacity is declared, for ${some(unknown)}`);
+    say(
+      `whether the other IDCs can take it is unknown, as no capacity is declared, for ${listSome(unknown)}`,
+    );
   for (const words of short) say(`too little capacity: ${words}`);
   if (short.length > 0 && !force)
     say('nothing was done; evacuate less, or continue all the same with --force');
@@ -237,7 +241,7 @@ const progressMs = 2_000;
  * milliseconds. Throws MeshError `late` if one has not in time, `conflict` and `unavailable` of the control
  * planes.
  */
-export async function letLeave(target: EvacuationTarget, options: StepOptions): Promise<number> {
+export async function leaveInSteps(target: EvacuationTarget, options: StepOptions): Promise<number> {
   const { name, clock } = target;
   const { percent, lastsMs, isStanding, signal, onPut } = options;
   const since = clock.now();
@@ -274,10 +278,10 @@ async function untilConfirmed(
     if (late.length > 0)
       throw new MeshError(
         'late',
-        `${percent} % is not confirmed within ${ackWaitMs / 1_000} s by ${some(late)}`,
+        `${percent} % is not confirmed within ${ackWaitMs / 1_000} s by ${listSome(late)}`,
       );
     for (const { forgiven } of answers)
-      if (forgiven.length > 0) say(`not waited for, as disconnected: ${some(forgiven)}`);
+      if (forgiven.length > 0) say(`not waited for, as disconnected: ${listSome(forgiven)}`);
   } finally {
     done.abort();
   }
@@ -299,7 +303,7 @@ async function tellProgress(
     if (late.length === 0) continue;
     const seconds = Math.round((clock.now() - since) / 1_000);
     say(
-      `  ${percent} %: ${proxies.length - late.length} of ${proxies.length} proxies are in sync after ${seconds} s; waiting for ${some(late.map(({ id, idc }) => `${id} (${idc})`))}`,
+      `  ${percent} %: ${proxies.length - late.length} of ${proxies.length} proxies are in sync after ${seconds} s; waiting for ${listSome(late.map(({ id, idc }) => `${id} (${idc})`))}`,
     );
   }
 }
@@ -317,7 +321,7 @@ export async function failOnRefusal(
  * Ends it at every control plane; returns whether every proxy has confirmed in time. Throws MeshError
  * `unavailable` naming those that did not answer: there it ends by its expiry.
  */
-export async function comeHome(
+export async function returnRequests(
   { planes, idc, name, say, clock }: EvacuationTarget,
   ackWaitMs: number,
 ): Promise<boolean> {
@@ -340,7 +344,7 @@ export async function comeHome(
     end.status === 'fulfilled' && end.value.plane.idc === idc ? end.value.comingHome : [],
   );
   if (slowly.length > 0)
-    say(`these return gradually, by their DR group's failback: ${some([...new Set(slowly)])}`);
+    say(`these return gradually, by their DR group's failback: ${listSome([...new Set(slowly)])}`);
   return late.length === 0;
 }
 
@@ -349,6 +353,6 @@ function owing({ plane, waitingFor }: PlaneAnswer): string[] {
 }
 
 /** The first few of many names. */
-export function some(names: readonly string[]): string {
+export function listSome(names: readonly string[]): string {
   return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
 }

@@ -1,4 +1,4 @@
-import { awayShare, type ProxyCounts, percentileOf, timedOf, triesOf } from '../envoys/proxy-counts.ts';
+import { crossingShare, type ProxyCounts, percentileOf, timedOf, triesOf } from '../envoys/proxy-counts.ts';
 
 /** Statistics of an IDC's users. Shares from 0 to 1, times in milliseconds, absent without timed requests. */
 export interface LiveFigures {
@@ -72,7 +72,7 @@ export function liveFigures(counts: ProxyCounts): LiveFigures {
         };
   return {
     ...{ requests, errors, noIdc: nobody, spillLimit: overflow, ...times },
-    ...{ tries: round(triesOf(counts)), away: round(awayShare(counts)) },
+    ...{ tries: round(triesOf(counts)), away: round(crossingShare(counts)) },
   };
 }
 

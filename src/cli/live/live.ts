@@ -1,24 +1,24 @@
 import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
-import { createLease, type EvacuationLease } from '../../client/evacuation-lease.ts';
+import { createEvacuationLease, type EvacuationLease } from '../../client/evacuation-lease.ts';
 import { listAt, refusedAt } from '../../client/evacuation-planes.ts';
 import {
-  between,
+  countsBetweenReadings,
   createFleetWatch,
-  type FleetLook,
+  type FleetReading,
   type FleetWatch,
   failOnSilence,
   judgeFleet,
 } from '../envoys/fleet-watch.ts';
 import { countsText, type ProxyCounts } from '../envoys/proxy-counts.ts';
 import type { ReadProxy } from '../envoys/proxy-reader.ts';
-import { sayWhoIsRead, strangers } from '../evacuate/evacuation-envoys.ts';
+import { envoysOfOthers, reportEnvoysRead } from '../evacuate/evacuation-envoys.ts';
 import {
-  comeHome,
   type EvacuationTarget,
   failOnRefusal,
-  letLeave,
+  leaveInSteps,
   preflight,
+  returnRequests,
 } from '../evacuate/evacuation-steps.ts';
 import type { AbortExpression, Judgement } from '../options/abort-on.ts';
 import { type LiveEnd, type LivePhase, liveFigures } from './live-run.ts';
@@ -73,25 +73,25 @@ export async function runLive(options: LiveOptions): Promise<LiveOutcome> {
   const refused = (why: string): LiveOutcome => ({ how: 'refused', why, isUndone: true });
   const standing = await standingAt(options);
   if (standing !== undefined) return refused(standing);
-  const [strange] = strangers(options, options.proxies).values();
+  const [strange] = envoysOfOthers(options, options.proxies).values();
   if (strange !== undefined) return refused(strange);
   if (!(await preflight(options, options.steps, options.leaseMs, options.force)))
     return refused('control planes, or the capacity of the other IDCs, do not allow it');
-  await sayWhoIsRead(options);
+  await reportEnvoysRead(options);
   if (options.dryRun) return { how: 'checked', why: '', isUndone: true };
 
   const fleet = createFleetWatch(options.proxies, clock);
   say(`baseline: measuring for ${baselineMs / 1_000} s`);
   try {
     const found = await watch(options, fleet, { name: 'baseline', ms: baselineMs, signal });
-    if (found.is === 'unknown' && !options.force) return refused(unjudged(found.words));
-    if (found.is === 'unknown') say(unjudged(found.words));
+    if (found.outcome === 'unknown' && !options.force) return refused(unjudged(found.words));
+    if (found.outcome === 'unknown') say(unjudged(found.words));
   } catch (reason) {
     if (signal.aborted) return { how: 'interrupted', why: wordsOf(signal.reason), isUndone: true };
     return refused(`before anything has left: ${wordsOf(reason)}`);
   }
 
-  const lease = createLease(options.name, options.leaseMs, clock, say);
+  const lease = createEvacuationLease(options.name, options.leaseMs, clock, say);
   let end: Pick<LiveOutcome, 'how' | 'why'> = { how: 'done', why: '' };
   try {
     await allSteps(options, fleet, lease);
@@ -126,7 +126,7 @@ async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: Evacuati
   const signal = AbortSignal.any([options.signal, lease.lost]);
   for (const [index, percent] of steps.entries()) {
     const isStanding = index > 0;
-    const confirmedMs = await letLeave(options, {
+    const confirmedMs = await leaveInSteps(options, {
       ...{ percent, isStanding, ackWaitMs: options.ackWaitMs, signal },
       lastsMs: () => options.leaseMs,
       onPut: (plane) => isStanding || lease.hold(plane),
@@ -135,7 +135,7 @@ async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: Evacuati
     say(`${percent} %: every proxy has confirmed after ${confirmedMs} ms`);
     const ms = holdMs[index] ?? 0;
     const found = await watch(options, fleet, { name: `${percent} %`, ms, signal, confirmedMs, known });
-    if (found.is !== 'unknown') continue;
+    if (found.outcome !== 'unknown') continue;
     if (!force) throw new MeshError('late', unjudged(found.words));
     say(unjudged(found.words));
   }
@@ -146,7 +146,7 @@ async function goHome(options: LiveOptions, lease: EvacuationLease): Promise<boo
   const { ackWaitMs, leaseMs, say } = options;
   await lease.stop();
   try {
-    return await comeHome(options, ackWaitMs);
+    return await returnRequests(options, ackWaitMs);
   } catch (reason) {
     say(`${wordsOf(reason)}: within ${leaseMs / 1_000} s`);
     return false;
@@ -171,18 +171,18 @@ async function watch(
   { name, ms, signal, confirmedMs, known, isFree = false }: WatchOptions,
 ): Promise<Judgement> {
   const [began, from] = [clock.now(), new Date(clock.wall()).toISOString()];
-  const first = await fleet.look();
-  let recent: readonly FleetLook[] = [first];
-  let seen = between(first, first);
-  let found: Judgement = { is: 'not so' };
+  const first = await fleet.read();
+  let recent: readonly FleetReading[] = [first];
+  let seen = countsBetweenReadings(first, first);
+  let found: Judgement = { outcome: 'not so' };
   let [toldAt, askedAt] = [began, began];
   try {
     while (clock.now() - began < ms || (!isFree && fleet.silentFor(0).length > 0)) {
       const leftMs = began + ms - clock.now();
       await sleep(clock, leftMs > 0 ? Math.min(liveTimes.look, leftMs) : liveTimes.look, signal);
-      const look = await fleet.look();
+      const look = await fleet.read();
       recent = within([...recent, look], liveTimes.window);
-      seen = between(first, look);
+      seen = countsBetweenReadings(first, look);
       // At the end the total is reported anyway.
       if (clock.now() - toldAt >= liveTimes.progress && clock.now() - began < ms) {
         toldAt = clock.now();
@@ -191,8 +191,11 @@ async function watch(
       if (isFree) continue;
       failOnSilence(fleet);
       found = judgeFleet(seen, idc, abortOn);
-      for (const one of [found, judgeFleet(between(recent[0] as FleetLook, look), idc, abortOn)])
-        if (one.is === 'so') throw new MeshError('exhausted', one.words);
+      for (const one of [
+        found,
+        judgeFleet(countsBetweenReadings(recent[0] as FleetReading, look), idc, abortOn),
+      ])
+        if (one.outcome === 'so') throw new MeshError('exhausted', one.words);
       if (known === undefined || clock.now() - askedAt < liveTimes.refusals) continue;
       askedAt = clock.now();
       await failOnRefusal(planes, known);
@@ -209,7 +212,7 @@ async function watch(
 }
 
 /** Readings of the last part, and one before it. */
-function within(looks: readonly FleetLook[], ms: number): readonly FleetLook[] {
+function within(looks: readonly FleetReading[], ms: number): readonly FleetReading[] {
   const last = looks.at(-1)?.at ?? 0;
   const keep = looks.findLastIndex(({ at }) => last - at >= ms);
   return keep <= 0 ? looks : looks.slice(keep);

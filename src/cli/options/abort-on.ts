@@ -8,7 +8,7 @@ export type Measure = 'p50' | 'p90' | 'p99' | 'p999' | 'errors' | 'no-idc' | 'sp
  * A measure above `limit`: milliseconds for percentiles, a share of requests (0 to 1), for `tries` a number.
  */
 export interface AbortCondition {
-  readonly what: Measure;
+  readonly measure: Measure;
   readonly limit: number;
 }
 
@@ -20,9 +20,9 @@ export type AbortExpression =
 
 /** Whether a condition is met, with the reason; `unknown`: too little data, and what is missing. */
 export type Judgement =
-  | { readonly is: 'so'; readonly words: string }
-  | { readonly is: 'not so' }
-  | { readonly is: 'unknown'; readonly words: string };
+  | { readonly outcome: 'so'; readonly words: string }
+  | { readonly outcome: 'not so' }
+  | { readonly outcome: 'unknown'; readonly words: string };
 
 const percentiles: readonly string[] = ['p50', 'p90', 'p99', 'p999'] satisfies Measure[];
 const shares: readonly string[] = ['errors', 'no-idc', 'spill-limit'] satisfies Measure[];
@@ -50,14 +50,14 @@ export function parseAbortOn(text: string): AbortExpression {
     );
   const tokens = tokensOf(text);
   const end: Token = { text: '', column: text.length + 1 };
-  let at = 0;
-  const next = () => tokens[at] ?? end;
+  let position = 0;
+  const next = () => tokens[position] ?? end;
   const fail = ({ column }: Token, words: string): never => {
     throw new MeshError('invalid', `'${text}', column ${column}: ${words}`);
   };
   const take = (...texts: readonly string[]) => {
     const is = texts.includes(next().text);
-    if (is) at += 1;
+    if (is) position += 1;
     return is;
   };
 
@@ -87,13 +87,13 @@ export function parseAbortOn(text: string): AbortExpression {
       const found = name.text === '' ? 'a condition is missing' : `'${name.text}' is not a measure`;
       fail(name, `${found}: write one of ${measures.join(', ')}, such as errors>1%`);
     }
-    at += 1;
+    position += 1;
     const sign = next();
     if (!take('>')) fail(sign, `write > after ${name.text}: a condition is that a measure is above a limit`);
     const bound = next();
-    at += 1;
-    const what = name.text as Measure;
-    return { what, limit: limitOf(what, bound.text) ?? fail(bound, boundWords(what, bound.text)) };
+    position += 1;
+    const measure = name.text as Measure;
+    return { measure, limit: limitOf(measure, bound.text) ?? fail(bound, boundWords(measure, bound.text)) };
   }
 
   const expression = any();
@@ -127,7 +127,7 @@ function boundWords(what: Measure, text: string): string {
 
 /** All conditions of an expression, in order. */
 export function conditionsOf(expression: AbortExpression): readonly AbortCondition[] {
-  if ('what' in expression) return [expression];
+  if ('measure' in expression) return [expression];
   return ('any' in expression ? expression.any : expression.all).flatMap(conditionsOf);
 }
 
@@ -136,14 +136,15 @@ export function judgeExpression(
   expression: AbortExpression,
   of: (condition: AbortCondition) => Judgement,
 ): Judgement {
-  if ('what' in expression) return of(expression);
+  if ('measure' in expression) return of(expression);
   const isAny = 'any' in expression;
   const parts = (isAny ? expression.any : expression.all).map((part) => judgeExpression(part, of));
-  const words = (is: Judgement['is']) => [
-    ...new Set(parts.flatMap((part) => ('words' in part && part.is === is ? part.words : []))),
+  const words = (outcome: Judgement['outcome']) => [
+    ...new Set(parts.flatMap((part) => ('words' in part && part.outcome === outcome ? part.words : []))),
   ];
-  const deciding = parts.find(({ is }) => is === (isAny ? 'so' : 'not so'));
+  const deciding = parts.find(({ outcome }) => outcome === (isAny ? 'so' : 'not so'));
   if (deciding !== undefined) return deciding;
-  if (parts.some(({ is }) => is === 'unknown')) return { is: 'unknown', words: words('unknown').join('; ') };
-  return isAny ? { is: 'not so' } : { is: 'so', words: words('so').join(', and ') };
+  if (parts.some(({ outcome }) => outcome === 'unknown'))
+    return { outcome: 'unknown', words: words('unknown').join('; ') };
+  return isAny ? { outcome: 'not so' } : { outcome: 'so', words: words('so').join(', and ') };
 }

@@ -12,7 +12,7 @@ export function parseAddress(text: string, fallback?: string): ListenAddress {
 }
 
 /** Parses an address that others must know: port 0 is not allowed. */
-export function parseBound(text: string): ListenAddress {
+export function parseBindAddress(text: string): ListenAddress {
   const listen = parseAddress(text);
   if (listen.port === 0) throw new InvalidArgumentError(`'${text}' has port 0: give one from 1 to 65535.`);
   return listen;
@@ -20,7 +20,7 @@ export function parseBound(text: string): ListenAddress {
 
 /** Parses an address to connect to. */
 function parseReached(text: string): ListenAddress {
-  const reached = parseBound(text);
+  const reached = parseBindAddress(text);
   if (/^(?:0\.0\.0\.0|[0:]+)$/.test(reached.address))
     throw new InvalidArgumentError(
       `'${reached.address}' is an address to listen on, not to connect to: give its own IP address.`,

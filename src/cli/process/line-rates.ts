@@ -1,6 +1,6 @@
-import { Bucket } from '../../base/bucket.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { LogFields } from '../../base/log.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 
 /** Lines of one message logged at once, and each second beyond that. */
 export const lineRates = { burst: 2_000, perSecond: 10 } as const;
@@ -14,7 +14,7 @@ const messagesMax = 500;
  */
 export class LineRates {
   readonly #clock: Clock;
-  readonly #kinds = new Map<string, { readonly bucket: Bucket; left: number }>();
+  readonly #kinds = new Map<string, { readonly bucket: TokenBucket; linesLeft: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -24,15 +24,18 @@ export class LineRates {
   pass(message: string, fields: LogFields = {}): LogFields | undefined {
     const now = this.#clock.now();
     const known = this.#kinds.get(message);
-    const kind = known ?? { bucket: new Bucket(lineRates.burst, lineRates.perSecond, now), left: 0 };
+    const kind = known ?? {
+      bucket: new TokenBucket(lineRates.burst, lineRates.perSecond, now),
+      linesLeft: 0,
+    };
     if (this.#kinds.size >= messagesMax) this.#kinds.clear();
     this.#kinds.set(message, kind);
     if (!kind.bucket.take(1, now)) {
-      kind.left += 1;
+      kind.linesLeft += 1;
       return undefined;
     }
-    const { left } = kind;
-    kind.left = 0;
+    const { linesLeft: left } = kind;
+    kind.linesLeft = 0;
     return left === 0 ? fields : { ...fields, notLogged: left };
   }
 }

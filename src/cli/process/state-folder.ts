@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
-import { wordsOfFailure } from '../../base/system-error.ts';
+import { describeSystemError } from '../../base/system-error.ts';
 
 /** A control plane that is just ending still has the folder for a moment. Milliseconds. */
 const busyMsMax = 5_000;
@@ -29,7 +29,7 @@ export async function claimStateFolder(
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
-    const message = `the folder of --state cannot be made: ${folder}: ${wordsOfFailure(cause)}; give another one, or make this one writable`;
+    const message = `the folder of --state cannot be made: ${folder}: ${describeSystemError(cause)}; give another one, or make this one writable`;
     throw new MeshError('unavailable', message, { cause });
   }
   const since = clock.now();

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../../base/error.ts';
-import { systemErrorCode, wordsOfFailure } from '../../base/system-error.ts';
+import { describeSystemError, systemErrorCode } from '../../base/system-error.ts';
 import { bootstrapCommand } from '../commands/bootstrap.ts';
 import { appText } from './app.ts';
 import { quickObjects } from './objects.ts';
@@ -34,7 +34,7 @@ export async function writeQuickstart(dir: string): Promise<void> {
     // A file in the place of the folder, or of one above it.
     const why = ['EEXIST', 'ENOTDIR'].includes(systemErrorCode(cause))
       ? 'it, or a part of its path, is a file'
-      : wordsOfFailure(cause);
+      : describeSystemError(cause);
     throw new MeshError('invalid', `${dir} cannot be written: ${why}. Name another folder.`, { cause });
   }
 }

@@ -1,7 +1,7 @@
-import { printable } from '../../base/text/shown.ts';
+import { printable } from '../../base/text/safe-excerpt.ts';
 import { textTable } from '../../base/text/text-table.ts';
 import type { WhoAnswer } from '../../client/who-client.ts';
-import { span } from '../../model/values/duration.ts';
+import { durationText } from '../../model/values/duration.ts';
 
 type Group = WhoAnswer['groups'][number];
 type Host = Group['instances'][number];
@@ -47,7 +47,7 @@ function sentences(who: WhoAnswer, group: Group): string[] {
   return [
     `${name}, as ${who.idc} sees it: ${servedText(who.idc, group)}.`,
     takeoverText(group),
-    `In the last ${span(who.intervalMs)}: ${sent}.`,
+    `In the last ${durationText(who.intervalMs)}: ${sent}.`,
     ...heldText(who.idc, group),
   ].filter((line) => line !== '');
 }

@@ -67,7 +67,7 @@ export interface Deletions {
    */
   barrier(absent: boolean): Deletion;
   /** Number of disconnected proxies that are waited for. */
-  kept(): Readonly<Record<string, number>>;
+  sizes(): Readonly<Record<string, number>>;
   close(): void;
 }
 
@@ -100,7 +100,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
     }
   }
 
-  const owing = (state: State) => options.unconfirmed({ ...state, types }).map(guarded);
+  const unconfirmed = (state: State) => options.unconfirmed({ ...state, types }).map(guarded);
 
   return {
     opened: (stream) => guard.opened(guarded(stream)),
@@ -116,7 +116,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
       const instances = refs.filter((ref) => ref.kind === 'WorkloadEntry');
       if (instances.length === 0) return;
       for (const ref of instances) releases.set(refKey(ref), () => release(ref));
-      guard.hold(instances.map(refKey), state, owing(state));
+      guard.hold(instances.map(refKey), state, unconfirmed(state));
       metrics.deletionsPending.set(guard.pending);
     },
     answering: () => guard.answering(),
@@ -125,9 +125,9 @@ export function createDeletions(options: DeletionsOptions): Deletions {
     of: (ref) => guard.find(refKey(ref)),
     barrier(absent) {
       const state = { revision: options.revision(), lenient: true };
-      return guard.wait(state, owing(state), absent);
+      return guard.wait(state, unconfirmed(state), absent);
     },
-    kept: () => ({ awaitedNodes: guard.away }),
+    sizes: () => ({ awaitedNodes: guard.disconnected }),
     close: () => guard.close(),
   };
 }

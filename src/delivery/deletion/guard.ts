@@ -48,7 +48,7 @@ interface GuardOptions {
 }
 
 /** The confirmed state of a stream. `S` identifies the state that a deletion waits for. */
-interface Showing<S> {
+interface ConfirmedState<S> {
   /** Whether it has confirmed a state. */
   has(state: S): boolean;
   /** Whether it has endpoints at all. */
@@ -62,11 +62,11 @@ interface DeletionGuard<S> {
   opened(stream: GuardedStream): void;
   closed(stream: GuardedStream): void;
   /** The stream has confirmed more than before. */
-  confirmed(stream: GuardedStream, shows: Showing<S>): void;
+  confirmed(stream: GuardedStream, confirmed: ConfirmedState<S>): void;
   /** Holds a deletion until the streams given, and every disconnected proxy, have confirmed `state`. */
-  hold(keys: readonly string[], state: S, owing: readonly GuardedStream[]): Deletion;
+  hold(keys: readonly string[], state: S, unconfirmed: readonly GuardedStream[]): Deletion;
   /** Waits the same way without a deletion; `absent`: also for disconnected proxies. */
-  wait(state: S, owing: readonly GuardedStream[], absent: boolean): Deletion;
+  wait(state: S, unconfirmed: readonly GuardedStream[], absent: boolean): Deletion;
   /** The deletion that currently holds a key. */
   find(key: string): Deletion | undefined;
   /** Proxies are answered from now on. */
@@ -81,7 +81,7 @@ interface DeletionGuard<S> {
   /** Number of pending deletions. */
   readonly pending: number;
   /** Number of disconnected proxies expected back. */
-  readonly away: number;
+  readonly disconnected: number;
   close(): void;
 }
 
@@ -93,11 +93,11 @@ export interface Deletion {
   whenReleased(fn: (release: Release) => void): () => void;
 }
 
-interface Held<S> extends Deletion {
+interface PendingDeletion<S> extends Deletion {
   readonly keys: readonly string[];
   readonly state: S;
   readonly since: number;
-  readonly owing: Set<Debtor<S>>;
+  readonly unconfirmedBy: Set<PendingProxy<S>>;
   readonly forgiven: Set<string>;
   readonly watchers: Set<(release: Release) => void>;
   cause: ReleaseCause;
@@ -106,20 +106,20 @@ interface Held<S> extends Deletion {
 }
 
 /** A stream, or a disconnected proxy. */
-interface Debtor<S> {
+interface PendingProxy<S> {
   readonly node: string;
-  readonly debts: Set<Held<S>>;
+  readonly deletions: Set<PendingDeletion<S>>;
   /** Whether it may have endpoints. */
-  holds: boolean;
-  /** Reconnected: until this time (clock ms) only a full sync settles its debts. */
-  backUntil: number;
+  hasEndpoints: boolean;
+  /** Reconnected: until this time (clock ms) only a full sync confirms its deletions. */
+  reconnectUntil: number;
 }
 
 /**
  * Creates the guard. An object is gone when every stream that had it has confirmed a state without it. A
- * proxy that disconnects goes on routing by what it had, so it owes until it is back in sync, or for
- * `reconnectMsMax`; one that is connected and never confirms owes for `ackMsMax`. Both limits are counted and
- * logged by name.
+ * proxy that disconnects goes on routing by what it had, so it is waited for until it is back in sync, or for
+ * `reconnectMsMax`; one that is connected and never confirms is waited for during `ackMsMax`. Both limits
+ * are counted and logged by name.
  */
 export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> {
   return new GuardedDeletions(options);
@@ -131,11 +131,11 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
   readonly #onRelease: (release: Release) => void;
   readonly #onProxy: (node: string, isKnown: boolean) => void;
   readonly #limits: { ackMsMax: number; reconnectMsMax: number };
-  readonly #streams = new Map<number, Debtor<S>>();
-  readonly #byNode = new Map<string, Set<Debtor<S>>>();
-  readonly #away = new Map<string, Debtor<S> & { timer: Timer | undefined }>();
-  readonly #held = new Set<Held<S>>();
-  readonly #byKey = new Map<string, Held<S>>();
+  readonly #streams = new Map<number, PendingProxy<S>>();
+  readonly #byNode = new Map<string, Set<PendingProxy<S>>>();
+  readonly #disconnected = new Map<string, PendingProxy<S> & { timer: Timer | undefined }>();
+  readonly #pending = new Set<PendingDeletion<S>>();
+  readonly #byKey = new Map<string, PendingDeletion<S>>();
   #answering: boolean;
 
   constructor(options: GuardOptions) {
@@ -149,7 +149,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
   }
 
   opened({ id, node }: GuardedStream): void {
-    const absent = this.#away.get(node);
+    const absent = this.#disconnected.get(node);
     const others = this.#byNode.get(node) ?? new Set();
     // An Envoy has one stream: a second one means that the first is dead, even if it has not closed yet.
     const isBack = absent !== undefined || others.size > 0;
@@ -158,55 +158,61 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
         ? this.#clock.now() + this.#limits.reconnectMsMax
         : Number.POSITIVE_INFINITY
       : 0;
-    const debtor: Debtor<S> = { node, debts: new Set(), holds: isBack, backUntil };
-    for (const other of others) this.#owe(debtor, other.debts);
+    const proxy: PendingProxy<S> = {
+      node,
+      deletions: new Set(),
+      hasEndpoints: isBack,
+      reconnectUntil: backUntil,
+    };
+    for (const other of others) this.#addDeletions(proxy, other.deletions);
     if (absent !== undefined) {
-      this.#owe(debtor, absent.debts);
-      this.#strike(absent);
+      this.#addDeletions(proxy, absent.deletions);
+      this.#clearDeletions(absent);
       absent.timer?.cancel();
-      this.#away.delete(node);
+      this.#disconnected.delete(node);
     }
-    this.#streams.set(id, debtor);
-    this.#byNode.set(node, others.add(debtor));
+    this.#streams.set(id, proxy);
+    this.#byNode.set(node, others.add(proxy));
   }
 
   closed({ id, node }: GuardedStream): void {
-    const debtor = this.#streams.get(id);
-    if (debtor === undefined) return;
+    const proxy = this.#streams.get(id);
+    if (proxy === undefined) return;
     this.#streams.delete(id);
     const others = this.#byNode.get(node);
-    others?.delete(debtor);
+    others?.delete(proxy);
     if (others?.size === 0) {
       this.#byNode.delete(node);
-      if (debtor.holds || debtor.debts.size > 0) this.#leave(node, debtor.debts);
+      if (proxy.hasEndpoints || proxy.deletions.size > 0) this.#addDisconnected(node, proxy.deletions);
     }
-    const debts = [...debtor.debts];
-    this.#strike(debtor);
-    for (const deletion of debts) this.#finish(deletion);
+    const deletions = [...proxy.deletions];
+    this.#clearDeletions(proxy);
+    for (const deletion of deletions) this.#finish(deletion);
   }
 
-  confirmed({ id }: GuardedStream, shows: Showing<S>): void {
-    const debtor = this.#streams.get(id);
-    if (debtor === undefined) return;
-    if (!debtor.holds && shows.holdsEndpoints()) {
-      debtor.holds = true;
-      this.#onProxy(debtor.node, true);
+  confirmed({ id }: GuardedStream, confirmed: ConfirmedState<S>): void {
+    const proxy = this.#streams.get(id);
+    if (proxy === undefined) return;
+    if (!proxy.hasEndpoints && confirmed.holdsEndpoints()) {
+      proxy.hasEndpoints = true;
+      this.#onProxy(proxy.node, true);
     }
-    const isBack = debtor.backUntil > this.#clock.now();
-    if (isBack && !shows.isInSync()) return;
-    debtor.backUntil = 0;
-    for (const deletion of [...debtor.debts]) if (shows.has(deletion.state)) this.#settle(debtor, deletion);
+    const isBack = proxy.reconnectUntil > this.#clock.now();
+    if (isBack && !confirmed.isInSync()) return;
+    proxy.reconnectUntil = 0;
+    for (const deletion of [...proxy.deletions])
+      if (confirmed.has(deletion.state)) this.#remove(proxy, deletion);
   }
 
-  hold(keys: readonly string[], state: S, owing: readonly GuardedStream[]): Deletion {
-    return this.#hold(keys, state, owing, true);
+  hold(keys: readonly string[], state: S, unconfirmed: readonly GuardedStream[]): Deletion {
+    return this.#hold(keys, state, unconfirmed, true);
   }
 
-  wait(state: S, owing: readonly GuardedStream[], absent: boolean): Deletion {
-    return this.#hold([], state, owing, absent);
+  wait(state: S, unconfirmed: readonly GuardedStream[], absent: boolean): Deletion {
+    return this.#hold([], state, unconfirmed, absent);
   }
 
-  find(key: string): Held<S> | undefined {
+  find(key: string): PendingDeletion<S> | undefined {
     return this.#byKey.get(key);
   }
 
@@ -214,39 +220,41 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     if (this.#answering) return;
     this.#answering = true;
     const backUntil = this.#clock.now() + this.#limits.reconnectMsMax;
-    for (const debtor of this.#streams.values()) debtor.backUntil = Math.min(debtor.backUntil, backUntil);
-    for (const deletion of this.#held)
+    for (const proxy of this.#streams.values())
+      proxy.reconnectUntil = Math.min(proxy.reconnectUntil, backUntil);
+    for (const deletion of this.#pending)
       deletion.timer = this.#limit(this.#limits.ackMsMax, () => this.#overdue(deletion));
-    for (const absent of this.#away.values())
+    for (const absent of this.#disconnected.values())
       absent.timer = this.#limit(this.#limits.reconnectMsMax, () => this.#giveUp(absent.node));
   }
 
   expect(nodes: readonly string[]): void {
-    for (const node of nodes) if (!this.#byNode.has(node) && !this.#away.has(node)) this.#leave(node, []);
+    for (const node of nodes)
+      if (!this.#byNode.has(node) && !this.#disconnected.has(node)) this.#addDisconnected(node, []);
   }
 
   handOver(nodes: readonly string[]): void {
     for (const node of nodes) {
-      const absent = this.#away.get(node);
+      const absent = this.#disconnected.get(node);
       if (absent === undefined) continue;
-      this.#away.delete(node);
+      this.#disconnected.delete(node);
       absent.timer?.cancel();
       this.#onProxy(node, false);
-      for (const deletion of [...absent.debts]) this.#settle(absent, deletion);
+      for (const deletion of [...absent.deletions]) this.#remove(absent, deletion);
     }
   }
 
   get pending() {
-    return this.#held.size;
+    return this.#pending.size;
   }
 
-  get away() {
-    return this.#away.size;
+  get disconnected() {
+    return this.#disconnected.size;
   }
 
   close(): void {
-    for (const { timer } of this.#held) timer?.cancel();
-    for (const { timer } of this.#away.values()) timer?.cancel();
+    for (const { timer } of this.#pending) timer?.cancel();
+    for (const { timer } of this.#disconnected.values()) timer?.cancel();
   }
 
   /** Limits run only while proxies are answered. */
@@ -254,22 +262,22 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     return this.#answering ? this.#clock.after(afterMs, fn) : undefined;
   }
 
-  #settle(debtor: Debtor<S>, deletion: Held<S>): void {
-    debtor.debts.delete(deletion);
-    deletion.owing.delete(debtor);
+  #remove(proxy: PendingProxy<S>, deletion: PendingDeletion<S>): void {
+    proxy.deletions.delete(deletion);
+    deletion.unconfirmedBy.delete(proxy);
     this.#finish(deletion);
   }
 
-  #forgive(debtor: Debtor<S>, deletion: Held<S>, cause: 'disconnected' | 'limit'): void {
-    deletion.forgiven.add(debtor.node);
+  #stopWaiting(proxy: PendingProxy<S>, deletion: PendingDeletion<S>, cause: 'disconnected' | 'limit'): void {
+    deletion.forgiven.add(proxy.node);
     if (deletion.cause !== 'limit') deletion.cause = cause;
-    this.#settle(debtor, deletion);
+    this.#remove(proxy, deletion);
   }
 
-  #finish(deletion: Held<S>): void {
-    if (deletion.owing.size > 0 || deletion.release !== undefined) return;
+  #finish(deletion: PendingDeletion<S>): void {
+    if (deletion.unconfirmedBy.size > 0 || deletion.release !== undefined) return;
     deletion.timer?.cancel();
-    this.#held.delete(deletion);
+    this.#pending.delete(deletion);
     // Keys that a newer deletion holds are released by that.
     const keys = deletion.keys.filter((key) => this.#byKey.get(key) === deletion);
     for (const key of keys) this.#byKey.delete(key);
@@ -282,7 +290,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     deletion.watchers.clear();
   }
 
-  #overdue(deletion: Held<S>): void {
+  #overdue(deletion: PendingDeletion<S>): void {
     const nodes = waitingFor(deletion);
     this.#logger.warn(
       'deletion released at its limit: these proxies have not confirmed it, and may still send requests there',
@@ -292,51 +300,57 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
         afterMs: this.#limits.ackMsMax,
       },
     );
-    for (const debtor of [...deletion.owing]) this.#forgive(debtor, deletion, 'limit');
+    for (const proxy of [...deletion.unconfirmedBy]) this.#stopWaiting(proxy, deletion, 'limit');
   }
 
-  #owe(debtor: Debtor<S>, debts: Iterable<Held<S>>): void {
-    for (const deletion of debts) {
-      debtor.debts.add(deletion);
-      deletion.owing.add(debtor);
+  #addDeletions(proxy: PendingProxy<S>, deletions: Iterable<PendingDeletion<S>>): void {
+    for (const deletion of deletions) {
+      proxy.deletions.add(deletion);
+      deletion.unconfirmedBy.add(proxy);
     }
   }
 
-  /** Removes a debtor whose debts another has taken over. */
-  #strike(debtor: Debtor<S>): void {
-    for (const deletion of debtor.debts) deletion.owing.delete(debtor);
-    debtor.debts.clear();
+  /** Removes a proxy whose deletions another one has taken over. */
+  #clearDeletions(proxy: PendingProxy<S>): void {
+    for (const deletion of proxy.deletions) deletion.unconfirmedBy.delete(proxy);
+    proxy.deletions.clear();
   }
 
-  #leave(node: string, debts: Iterable<Held<S>>): void {
+  #addDisconnected(node: string, deletions: Iterable<PendingDeletion<S>>): void {
     const timer = this.#limit(this.#limits.reconnectMsMax, () => this.#giveUp(node));
-    const absent = { node, debts: new Set<Held<S>>(), holds: true, backUntil: 0, timer };
-    this.#owe(absent, debts);
-    this.#away.get(node)?.timer?.cancel();
-    this.#away.set(node, absent);
+    const absent = {
+      node,
+      deletions: new Set<PendingDeletion<S>>(),
+      hasEndpoints: true,
+      reconnectUntil: 0,
+      timer,
+    };
+    this.#addDeletions(absent, deletions);
+    this.#disconnected.get(node)?.timer?.cancel();
+    this.#disconnected.set(node, absent);
   }
 
   /** A proxy has not reconnected in time. */
   #giveUp(node: string): void {
-    const absent = this.#away.get(node);
+    const absent = this.#disconnected.get(node);
     if (absent === undefined) return;
-    this.#away.delete(node);
+    this.#disconnected.delete(node);
     this.#onProxy(node, false);
-    if (absent.debts.size > 0)
+    if (absent.deletions.size > 0)
       this.#logger.warn('proxy did not reconnect in time; deletions no longer wait for it', {
         node,
-        deletions: absent.debts.size,
+        deletions: absent.deletions.size,
         afterMs: this.#limits.reconnectMsMax,
       });
-    for (const deletion of [...absent.debts]) this.#forgive(absent, deletion, 'disconnected');
+    for (const deletion of [...absent.deletions]) this.#stopWaiting(absent, deletion, 'disconnected');
   }
 
-  #hold(keys: readonly string[], state: S, owing: readonly GuardedStream[], absent: boolean): Deletion {
-    const deletion: Held<S> = {
+  #hold(keys: readonly string[], state: S, unconfirmed: readonly GuardedStream[], absent: boolean): Deletion {
+    const deletion: PendingDeletion<S> = {
       keys,
       state,
       since: this.#clock.now(),
-      owing: new Set(),
+      unconfirmedBy: new Set(),
       forgiven: new Set(),
       watchers: new Set(),
       cause: 'acked',
@@ -350,18 +364,20 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
       },
     };
     const now = this.#clock.now();
-    const returning = absent ? [...this.#streams.values()].filter((debtor) => debtor.backUntil > now) : [];
-    const connected = owing.map(({ id }) => this.#streams.get(id)).filter((debtor) => debtor !== undefined);
-    for (const debtor of [...connected, ...returning, ...(absent ? this.#away.values() : [])])
-      this.#owe(debtor, [deletion]);
+    const returning = absent ? [...this.#streams.values()].filter((proxy) => proxy.reconnectUntil > now) : [];
+    const connected = unconfirmed
+      .map(({ id }) => this.#streams.get(id))
+      .filter((proxy) => proxy !== undefined);
+    for (const proxy of [...connected, ...returning, ...(absent ? this.#disconnected.values() : [])])
+      this.#addDeletions(proxy, [deletion]);
     for (const key of keys) this.#byKey.set(key, deletion);
-    this.#held.add(deletion);
-    if (deletion.owing.size === 0) this.#finish(deletion);
+    this.#pending.add(deletion);
+    if (deletion.unconfirmedBy.size === 0) this.#finish(deletion);
     else deletion.timer = this.#limit(this.#limits.ackMsMax, () => this.#overdue(deletion));
     return deletion;
   }
 }
 
-function waitingFor<S>(deletion: Held<S>): string[] {
-  return [...new Set([...deletion.owing].map(({ node }) => node))].sort();
+function waitingFor<S>(deletion: PendingDeletion<S>): string[] {
+  return [...new Set([...deletion.unconfirmedBy].map(({ node }) => node))].sort();
 }

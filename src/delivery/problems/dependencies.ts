@@ -2,7 +2,7 @@ import { didYouMean } from '../../base/text/suggest.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import { callsNobody, isCaller, type NodeScope } from '../../model/node.ts';
-import { isWildcard, meaningsOf, reaches } from '../../model/values/hostname.ts';
+import { isWildcard, mayMatchHost, meaningsOf } from '../../model/values/hostname.ts';
 
 /** The existing Groups by any key. */
 export type KnownGroups = ReadonlyMap<
@@ -56,7 +56,8 @@ export function describeDependencies(
   const isKnown = (wanted: string): boolean => {
     const isThere =
       known.get(wanted) ??
-      (declared.has(wanted) || (isWildcard(wanted) ? hosts : wild).some((host) => reaches(wanted, host)));
+      (declared.has(wanted) ||
+        (isWildcard(wanted) ? hosts : wild).some((host) => mayMatchHost(wanted, host)));
     known.set(wanted, isThere);
     return isThere;
   };

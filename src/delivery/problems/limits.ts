@@ -6,7 +6,7 @@ import type { NodeScope } from '../../model/node.ts';
 export interface KnownLimits {
   hasLimits(): boolean;
   /** Hosts that could have a limit and have none. */
-  unbounded(): readonly string[];
+  withoutLimit(): readonly string[];
 }
 
 /** Hosts named in a message at most. */
@@ -21,7 +21,7 @@ export function describeLimits(
   limits: KnownLimits,
 ): readonly Finding[] {
   const old = proxies.filter(({ scope }) => scope.role === 'ingress' && scope.runtime !== true);
-  const hosts = limits.unbounded();
+  const hosts = limits.withoutLimit();
   const finding = (code: FindingCode, where: string, message: string): Finding => {
     return { code, severity: 'warning', where, path: '', message };
   };

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { addressName, allReached, type Reach, type Watched } from '../../model/reach.ts';
-import { askWord } from './word.ts';
+import { addressName, allReached, type ProbeTarget, type Reach } from '../../model/reach.ts';
+import { probeTarget } from './probe-target.ts';
 
 /** What the watch needs from other parts. */
 interface ReachWatchOptions {
@@ -12,9 +12,9 @@ interface ReachWatchOptions {
   /** Whether a refused connection is worth a warning: callers notice it themselves. */
   readonly warnsOfRefused?: boolean;
   /** The targets to probe now; empty: none is needed. */
-  watched(): readonly Watched[];
+  targets(): readonly ProbeTarget[];
   /** The result, after it changed. */
-  onChange(found: Reach): void;
+  onChange(reach: Reach): void;
 }
 
 /**
@@ -34,7 +34,7 @@ export const reachWatch = {
 } as const;
 
 /** The state of one target. */
-interface Seen {
+interface TargetState {
   /** When it was first probed. */
   readonly since: number;
   readonly hasAnswered: boolean;
@@ -51,16 +51,16 @@ interface Seen {
  */
 export class ReachWatch {
   readonly #options: ReachWatchOptions;
-  readonly #seen = new Map<string, Seen>();
-  #found: Reach = allReached;
+  readonly #states = new Map<string, TargetState>();
+  #reach: Reach = allReached;
   /** Targets logged as refusing or hung. */
-  #told: ReadonlySet<string> = new Set();
+  #logged: ReadonlySet<string> = new Set();
   #timer: Timer | undefined;
   #closed = false;
 
   constructor(options: ReachWatchOptions) {
     this.#options = options;
-    this.#again(reachWatch.everyMs);
+    this.#schedule(reachWatch.everyMs);
   }
 
   close(): void {
@@ -68,27 +68,27 @@ export class ReachWatch {
     this.#timer?.cancel();
   }
 
-  #again(afterMs: number): void {
+  #schedule(afterMs: number): void {
     this.#timer = this.#options.clock.after(afterMs, async () => {
       const { clock } = this.#options;
       const began = clock.now();
-      const count = await this.#look();
+      const count = await this.#probeAll();
       const roundMs = Math.max(reachWatch.everyMs, (1000 * count) / reachWatch.perSecondMax);
-      if (!this.#closed) this.#again(Math.max(0, roundMs - (clock.now() - began)));
+      if (!this.#closed) this.#schedule(Math.max(0, roundMs - (clock.now() - began)));
     });
   }
 
   /** Probes all, some at a time; returns how many. */
-  async #look(): Promise<number> {
-    const watched = new Map(this.#options.watched().map((one) => [addressName(one), one]));
-    for (const known of this.#seen.keys()) if (!watched.has(known)) this.#seen.delete(known);
+  async #probeAll(): Promise<number> {
+    const watched = new Map(this.#options.targets().map((one) => [addressName(one), one]));
+    for (const known of this.#states.keys()) if (!watched.has(known)) this.#states.delete(known);
     const waiting = [...watched];
     const next = async (): Promise<void> => {
       for (let one = waiting.pop(); one !== undefined && !this.#closed; one = waiting.pop())
-        await this.#ask(...one);
+        await this.#probe(...one);
     };
     await Promise.all(Array.from({ length: atOnce }, next));
-    if (!this.#closed) this.#tell();
+    if (!this.#closed) this.#reportChange();
     return watched.size;
   }
 
@@ -96,30 +96,35 @@ export class ReachWatch {
    * Probes one. A silent target is probed again at once, as each second that it counts as alive costs
    * requests.
    */
-  async #ask(name: string, at: Watched): Promise<void> {
+  async #probe(name: string, at: ProbeTarget): Promise<void> {
     const { clock, connectMs = reachWatch.connectMs } = this.#options;
     const times = { connectMs, answerMs: reachWatch.answerMs };
     for (;;) {
-      const found = await askWord(at, times, clock);
+      const found = await probeTarget(at, times, clock);
       const isSilent = found === 'silent';
       const isWell = found === 'answers';
-      const was = this.#seen.get(name) ?? { since: clock.now(), hasAnswered: false, failures: 0, silent: 0 };
+      const was = this.#states.get(name) ?? {
+        since: clock.now(),
+        hasAnswered: false,
+        failures: 0,
+        silent: 0,
+      };
       const seen = {
         since: was.since,
         hasAnswered: was.hasAnswered || isWell,
         failures: isWell ? 0 : was.failures + 1,
         silent: isSilent ? was.silent + 1 : 0,
       };
-      this.#seen.set(name, seen);
+      this.#states.set(name, seen);
       if (this.#closed || !isSilent || seen.silent >= reachWatch.failures) return;
     }
   }
 
-  #tell(): void {
+  #reportChange(): void {
     const { onChange } = this.#options;
     const namesOf = (of: 'failures' | 'silent'): ReadonlySet<string> =>
-      new Set([...this.#seen].filter(([, seen]) => seen[of] >= reachWatch.failures).map(([name]) => name));
-    const was = this.#found;
+      new Set([...this.#states].filter(([, seen]) => seen[of] >= reachWatch.failures).map(([name]) => name));
+    const was = this.#reach;
     const now = { unreached: namesOf('failures'), silent: namesOf('silent') };
     this.#log(now);
     const isSame =
@@ -130,7 +135,7 @@ export class ReachWatch {
         ...without(was.silent, now.silent),
       ].length === 0;
     if (isSame) return;
-    this.#found = now;
+    this.#reach = now;
     onChange(now);
   }
 
@@ -138,17 +143,17 @@ export class ReachWatch {
   #log(now: Reach): void {
     const { logger, clock } = this.#options;
     const isDue = (name: string): boolean => {
-      const seen = this.#seen.get(name);
+      const seen = this.#states.get(name);
       return seen !== undefined && (seen.hasAnswered || clock.now() - seen.since >= reachWatch.startMs);
     };
     const refused = [...now.unreached].filter(
-      (name) => !now.silent.has(name) && (this.#told.has(name) || isDue(name)),
+      (name) => !now.silent.has(name) && (this.#logged.has(name) || isDue(name)),
     );
-    const hang = without(now.silent, this.#found.silent);
+    const hang = without(now.silent, this.#reach.silent);
     const told = new Set([...refused, ...now.silent]);
-    const refuse = refused.filter((name) => !this.#told.has(name));
-    const back = without(this.#told, told);
-    this.#told = told;
+    const refuse = refused.filter((name) => !this.#logged.has(name));
+    const back = without(this.#logged, told);
+    this.#logged = told;
     const first = (names: readonly string[]) => ({ at: names.slice(0, 10) });
     const level = this.#options.warnsOfRefused ? 'warn' : 'info';
     if (refuse.length > 0) logger[level]('refuse connections', first(refuse));

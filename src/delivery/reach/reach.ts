@@ -1,33 +1,33 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { allReached, type Reach, type Watched } from '../../model/reach.ts';
+import { allReached, type ProbeTarget, type Reach } from '../../model/reach.ts';
 import { ReachWatch } from './reach-watch.ts';
 
 /** Targets in groups by distance and number: distant or numerous ones must not delay the others. */
-export interface AllWatched {
+export interface ProbeTargets {
   /** Gateways of the local IDC. */
-  readonly near: readonly Watched[];
+  readonly near: readonly ProbeTarget[];
   /** Gateways of other IDCs. */
-  readonly far: readonly Watched[];
+  readonly far: readonly ProbeTarget[];
   /** Instances and gateways that limits on requests from other IDCs depend on. */
-  readonly limits: readonly Watched[];
+  readonly limits: readonly ProbeTarget[];
 }
 
 /** What the watches need from other parts. */
 interface ReachOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  watched(): AllWatched;
+  targets(): ProbeTargets;
   /** The results of all watches together, after a change. */
-  reached(reach: Reach): void;
+  onReach(reach: Reach): void;
 }
 
 /** Connect timeout to another IDC, milliseconds: gateways that take longer need no detection. */
 const farConnectMs = 1_050;
 
 /** Probes gateways and instances, and reports which are alive. */
-export function watchReach({ clock, logger, watched, reached }: ReachOptions): { close(): void } {
-  const found = new Map<keyof AllWatched, Reach>();
+export function watchReach({ clock, logger, targets, onReach }: ReachOptions): { close(): void } {
+  const found = new Map<keyof ProbeTargets, Reach>();
   const watches = (['near', 'far', 'limits'] as const).map(
     (part) =>
       new ReachWatch({
@@ -35,10 +35,10 @@ export function watchReach({ clock, logger, watched, reached }: ReachOptions): {
         logger,
         ...(part === 'far' ? { connectMs: farConnectMs } : {}),
         warnsOfRefused: part === 'limits',
-        watched: () => watched()[part],
+        targets: () => targets()[part],
         onChange(reach) {
           found.set(part, reach);
-          reached([...found.values()].reduce(joined, allReached));
+          onReach([...found.values()].reduce(joined, allReached));
         },
       }),
   );

@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import type { Running } from '../process/process.ts';
+import type { RunningProcess } from '../process/process.ts';
 import { machineClock } from '../time.ts';
 import { instancesOf, type Part } from '../world/parts.ts';
 import type { World } from '../world/world.ts';
@@ -33,7 +33,10 @@ export function planStrike(
   kind: FaultKind,
   parts: readonly Part[],
   world: World,
-  options: { readonly network?: DropNetwork | undefined; readonly others?: () => readonly Running[] } = {},
+  options: {
+    readonly network?: DropNetwork | undefined;
+    readonly others?: () => readonly RunningProcess[];
+  } = {},
 ): Strike {
   const all = () => parts.map((part) => world.running(part));
   switch (kind) {

@@ -3,7 +3,7 @@
 // appends each sample to the record file, and prints a Progress line on standard output every 200 ms, and a
 // last one.
 import { openSync, writeSync } from 'node:fs';
-import { holdToParent } from '../process/lifeline.ts';
+import { endWithParent } from '../process/lifeline.ts';
 import { machineClock } from '../time.ts';
 import { type LoadPlan, runLoad } from './load.ts';
 import { type LoadProgress, loadReady } from './load-progress.ts';
@@ -27,7 +27,7 @@ function report(last: boolean): void {
   latencies = [];
 }
 
-holdToParent();
+endWithParent();
 process.stdout.write(`${loadReady}\n`);
 const plan = { ...untimed, startAtMs: await startOf(process.stdin) };
 const timer = setIntervalOn(progressEveryMs, () => report(false));

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { type CallKind, type CallShape, callMs, callOf } from '../call/call.ts';
-import type { Caller, Job } from './callers/load-caller.ts';
+import type { Caller, LoadJob } from './callers/load-caller.ts';
 import { createHttpCaller } from './callers/load-http.ts';
 import { createHttp2Caller } from './callers/load-http2.ts';
 import { createTcpCaller } from './callers/load-tcp.ts';
@@ -142,7 +142,7 @@ function send(
 ): void {
   const id = `${plan.stream}:${number}`;
   const call = plan.mix && callOf(plan.mix, plan.seed, number);
-  const job: Job = { id, host: plan.hosts[number % plan.hosts.length] ?? '', ...(call && { call }) };
+  const job: LoadJob = { id, host: plan.hosts[number % plan.hosts.length] ?? '', ...(call && { call }) };
   const sent = clock.now();
   const limitMs = plan.timeoutMs + (call ? callMs(call) : 0);
   let late = false;

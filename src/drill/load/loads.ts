@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type CallShape, callOf, longestOf } from '../call/call.ts';
 import type { StreamFacts } from '../measure/measurement.ts';
-import { entryPoint, type Running } from '../process/process.ts';
+import { entryPoint, type RunningProcess } from '../process/process.ts';
 import type { Stage } from '../world/stage.ts';
 import type { IdcPlan } from '../world/topology.ts';
 import type { LoadPlan } from './load.ts';
@@ -14,7 +14,7 @@ export interface Load {
   readonly plan: LoadPlan;
   /** The IDC of its caller; absent for clients of the edge. */
   readonly idc?: string;
-  readonly running: Running;
+  readonly running: RunningProcess;
 }
 
 /** What a load will be, but for its times. */

@@ -1,8 +1,8 @@
 import type { Call } from '../call/call.ts';
-import type { Result } from './callers/load-caller.ts';
+import type { LoadResult } from './callers/load-caller.ts';
 
 /** One request of the load client, as it ended. Times in milliseconds of the machine's monotonic clock. */
-export interface Sample extends Result {
+export interface Sample extends LoadResult {
   /** Unique over the drill; sent as `x-drill-id`. */
   readonly id: string;
   /** Which load it belongs to, such as `caller-sh-a` or `edge`. */

@@ -28,7 +28,7 @@ interface Exit {
 }
 
 /** A process that was started. */
-export interface Running {
+export interface RunningProcess {
   readonly spec: ProcessSpec;
   readonly pid: number;
   /** Resolves when it has been reaped: its sockets are closed by then. */
@@ -45,14 +45,17 @@ export interface Running {
 
 /** Starts processes that carry a drill's mark, each in a process group of its own. */
 export interface Crew {
-  start(spec: ProcessSpec): Running;
+  start(spec: ProcessSpec): RunningProcess;
 }
 
 /**
  * A crew for one drill. `onUnexpectedExit` is called when a process ends that nobody ended: the drill then
  * measures something else than it says.
  */
-export function createCrew(id: string, onUnexpectedExit: (running: Running, exit: Exit) => void): Crew {
+export function createCrew(
+  id: string,
+  onUnexpectedExit: (running: RunningProcess, exit: Exit) => void,
+): Crew {
   return {
     start(spec) {
       const fd = openSync(spec.logFile, 'a');
@@ -72,8 +75,8 @@ export function createCrew(id: string, onUnexpectedExit: (running: Running, exit
 function supervise(
   spec: ProcessSpec,
   child: ChildProcess,
-  onUnexpectedExit: (running: Running, exit: Exit) => void,
-): Running {
+  onUnexpectedExit: (running: RunningProcess, exit: Exit) => void,
+): RunningProcess {
   let alive = true;
   let expected = false;
   const exited = new Promise<Exit>((resolve) => {
@@ -89,7 +92,7 @@ function supervise(
   // A write to a dead child's pipe is no fault of the drill.
   child.stdin?.on('error', () => {});
   if (spec.lines && child.stdout) readLines(child.stdout, spec.lines);
-  const running: Running = {
+  const running: RunningProcess = {
     spec,
     pid: child.pid ?? -1,
     exited,

@@ -39,7 +39,7 @@ function environmentOf(pid: number): string[] {
  * and name, not by a list that a crash may have cut short. Blocks; returns what could not be removed ([] if
  * all was).
  */
-export function sweep(traces: DrillTraces): string[] {
+export function removeTraces(traces: DrillTraces): string[] {
   const deadline = machineClock.now() + 10_000;
   // Twice nothing: a child between fork and exec does not carry the mark yet.
   for (let empty = 0; empty < 2 && machineClock.now() < deadline; ) {

@@ -1,7 +1,7 @@
 // Entry point of the warden: node warden-main.ts TRACES-AS-JSON
 // Outlives the drill by a moment: when its standard input closes, the drill has ended or was killed, and the
 // warden removes whatever it left. Envoys cannot watch a pipe themselves.
-import { type DrillTraces, sweep } from './sweep.ts';
+import { type DrillTraces, removeTraces } from './sweep.ts';
 
 const traces: DrillTraces = JSON.parse(process.argv[2] ?? '{}');
 // It must outlive what ends its drill.
@@ -13,4 +13,4 @@ await new Promise<void>((resolve) => {
   process.stdin.on('error', () => resolve());
   process.stdin.resume();
 });
-process.exitCode = sweep(traces).length > 0 ? 1 : 0;
+process.exitCode = removeTraces(traces).length > 0 ? 1 : 0;

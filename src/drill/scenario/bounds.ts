@@ -3,51 +3,59 @@ import { isolationRows, leakRow, reconcileRows } from '../judge/rows.ts';
 import { withoutTcp } from '../measure/fates.ts';
 import type { IsolationCheck } from '../measure/isolation.ts';
 import type { Bound } from './bounds/bound.ts';
-import { lookupsFailed, writesFailed } from './bounds/evidence.ts';
-import { failback } from './bounds/failback.ts';
-import { avoidable, executedTwice, failed, served } from './bounds/failures.ts';
-import { grayOut } from './bounds/gray.ts';
-import { home, unaware } from './bounds/home.ts';
-import { latency } from './bounds/latency.ts';
-import { acks, afterLeaving, crossings, ejections, loops, recovered, tries } from './bounds/others.ts';
+import { lookupsFailedBound, writesFailedBound } from './bounds/evidence.ts';
+import { failbackBound } from './bounds/failback.ts';
+import { avoidableBound, executedTwiceBound, failedBound, servedBound } from './bounds/failures.ts';
+import { grayOutBound } from './bounds/gray.ts';
+import { homeBound, unawareBound } from './bounds/home.ts';
+import { latencyBound } from './bounds/latency.ts';
+import {
+  acksBound,
+  afterLeavingBound,
+  crossingsBound,
+  ejectionsBound,
+  loopsBound,
+  recoveredBound,
+  triesBound,
+} from './bounds/others.ts';
 import { overloadBound } from './bounds/overload.ts';
-import { share } from './bounds/share.ts';
-import { switches, worstSecond } from './bounds/sides.ts';
-import { crossed, silent } from './bounds/silent.ts';
-import { lastSlow } from './bounds/slow.ts';
-import { spilled } from './bounds/spilled.ts';
+import { shareBound } from './bounds/share.ts';
+import { switchesBound, worstSecondBound } from './bounds/sides.ts';
+import { crossedBound, silentBound } from './bounds/silent.ts';
+import { lastSlowBound } from './bounds/slow.ts';
+import { spilledBound } from './bounds/spilled.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 
 /**
  * Every kind of bound that a scenario may state, in the order of their rows: a new kind is a new row here.
  */
 export const boundTable = {
-  silent,
-  lookupsFailed,
-  writesFailed,
-  crossed,
-  failed,
-  served,
-  share,
+  silent: silentBound,
+  lookupsFailed: lookupsFailedBound,
+  writesFailed: writesFailedBound,
+  crossed: crossedBound,
+  failed: failedBound,
+  served: servedBound,
+  share: shareBound,
   overload: overloadBound,
-  grayOut,
-  worstSecond,
-  switches,
-  avoidable,
-  executedTwice,
-  spilled,
-  latency,
-  lastSlow,
-  failback,
-  recovered,
-  home,
-  unaware,
-  crossings,
-  loops,
-  tries,
-  afterLeaving,
-  ejections,
-  acks,
+  grayOut: grayOutBound,
+  worstSecond: worstSecondBound,
+  switches: switchesBound,
+  avoidable: avoidableBound,
+  executedTwice: executedTwiceBound,
+  spilled: spilledBound,
+  latency: latencyBound,
+  lastSlow: lastSlowBound,
+  failback: failbackBound,
+  recovered: recoveredBound,
+  home: homeBound,
+  unaware: unawareBound,
+  crossings: crossingsBound,
+  loops: loopsBound,
+  tries: triesBound,
+  afterLeaving: afterLeavingBound,
+  ejections: ejectionsBound,
+  acks: acksBound,
 } as const satisfies Readonly<Record<string, Bound<unknown>>>;
 
 /** Bounds as a scenario states them. */

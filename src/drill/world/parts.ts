@@ -8,7 +8,7 @@ import { entryPoint, type ProcessSpec } from '../process/process.ts';
 import type { DnsPlan } from './dns-main.ts';
 import { type EnvoyBinary, envoyArgs } from './envoy.ts';
 import type { DrillPaths } from './paths.ts';
-import { underRun } from './registering.ts';
+import { commandUnderRun } from './registering.ts';
 import {
   type CallerPlan,
   type EgressPlan,
@@ -177,7 +177,7 @@ function appPart(instance: InstancePlan, idc: IdcPlan, paths: DrillPaths): Part 
     kind: 'app',
     idc: instance.idc,
     proxy: instance,
-    spec: instance.group.registers ? underRun(spec, instance, idc, paths.token, []) : spec,
+    spec: instance.group.registers ? commandUnderRun(spec, instance, idc, paths.token, []) : spec,
   };
 }
 

@@ -5,7 +5,7 @@ import type { IdcPlan, InstancePlan } from './topology.ts';
  * An instance's application under `isthmus run`, which registers it with its IDC's control plane; `more` are
  * further arguments of `isthmus run`.
  */
-export function underRun(
+export function commandUnderRun(
   spec: ProcessSpec,
   { name, idc, inbound, group }: InstancePlan,
   { controlAdmin: admin }: IdcPlan,

@@ -1,6 +1,6 @@
 import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
-import { type Crew, type Running, tailOf } from '../process/process.ts';
+import { type Crew, type RunningProcess, tailOf } from '../process/process.ts';
 import { machineClock } from '../time.ts';
 import { askAdmin } from './envoy.ts';
 import { probeGroup } from './group-probe.ts';
@@ -22,7 +22,7 @@ export interface World {
   /** Starts parts, in parallel; also those that ran before and have ended. */
   start(parts: readonly Part[]): void;
   /** The process of a part. Throws RangeError if it was never started. */
-  running(part: Part): Running;
+  running(part: Part): RunningProcess;
   /**
    * Resolves when the parts can do their work. Rejects with MeshError 'unavailable', and the end of the log
    * of the one that cannot.
@@ -57,7 +57,7 @@ class ProcessesOfWorld implements World {
   readonly #crew: Crew;
   readonly #signal: AbortSignal;
   readonly #onRestart: (proxy: ProxyPlan) => void;
-  readonly #table = new Map<Part, Running>();
+  readonly #table = new Map<Part, RunningProcess>();
 
   constructor(
     topology: Topology,
@@ -73,7 +73,7 @@ class ProcessesOfWorld implements World {
     this.#onRestart = onRestart;
   }
 
-  running(part: Part): Running {
+  running(part: Part): RunningProcess {
     const found = this.#table.get(part);
     if (!found) throw new RangeError(`${part.spec.name} was not started`);
     return found;

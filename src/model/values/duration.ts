@@ -53,7 +53,7 @@ export function durationMeant(value: unknown): string {
 }
 
 /** A short time span: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
-export function span(ms: number): string {
+export function durationText(ms: number): string {
   if (ms < 9.95) return `${Math.round(ms * 10) / 10} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 9_950) return `${Math.round(ms / 100) / 10} s`;

@@ -27,7 +27,7 @@ export function isWildcard(pattern: string): boolean {
 }
 
 /** Whether a host pattern covers `host`, which may be a pattern itself. */
-export function covers(pattern: string, host: string): boolean {
+export function patternCovers(pattern: string, host: string): boolean {
   return isWildcard(pattern) ? host.endsWith(pattern.slice(1)) : host === pattern;
 }
 
@@ -51,6 +51,6 @@ export function meaningsOf(host: string, namespace: string): readonly string[] {
  * Whether requests for `wanted`, a host or a pattern, may be for the Group `host`, which may be a pattern
  * too.
  */
-export function reaches(wanted: string, host: string): boolean {
-  return covers(wanted, host) || (isWildcard(host) && covers(host, wanted));
+export function mayMatchHost(wanted: string, host: string): boolean {
+  return patternCovers(wanted, host) || (isWildcard(host) && patternCovers(host, wanted));
 }

@@ -4,12 +4,12 @@ import {
   beginsAt,
   type Evacuation,
   type EvacuationStatus,
-  isFor,
+  evacuates,
   percentAt,
 } from '../../model/evacuation.ts';
 import { planNaming } from '../naming.ts';
-import { evacuatedIdcs, evacuationsAt, isLeftWholly, type Leaving } from './evacuation.ts';
-import { type GroupRoom, type KnownHealth, roomFor } from './evacuation-room.ts';
+import { type ActiveEvacuation, evacuatedIdcs, evacuationsAt, isFullyEvacuated } from './evacuation.ts';
+import { type GroupCapacity, groupCapacities, type KnownHealth } from './evacuation-capacity.ts';
 
 /** The effect of an evacuation, by one IDC's registry. */
 export interface EvacuationEffect {
@@ -18,7 +18,7 @@ export interface EvacuationEffect {
   /** Hosts that would stay, and why. */
   readonly stay: readonly { readonly host: string; readonly why: StayReason }[];
   /** The local IDC's capacity for all of them, whichever IDC is evacuated. */
-  readonly room: readonly GroupRoom[];
+  readonly room: readonly GroupCapacity[];
 }
 
 /**
@@ -30,7 +30,7 @@ export type StayReason = 'alone' | 'no-hops' | 'last';
 /** Input besides the registry. */
 interface EffectContext extends KnownHealth {
   /** The local IDC. */
-  readonly own: string;
+  readonly localIdc: string;
   /** The mesh's hop limit. */
   readonly hopLimit: number;
   /** Milliseconds since the Unix epoch. */
@@ -63,13 +63,13 @@ export function evacuationEffect(
   const evacuations = new Map([...view.evacuations].filter(([name]) => name !== meta.name));
   const others = evacuationsAt({ ...view, evacuations }, context.wallMs);
   const groups = [...view.groups.values()]
-    .filter(({ host, entry }) => isFor(spec, host, entry.meta.labels))
+    .filter(({ host, entry }) => evacuates(spec, host, entry.meta.labels))
     .sort((a, b) => compareText(a.host, b.host));
   const hosts = groups.map((group) => {
-    return { host: group.host, ...fateOf(group, spec.idc, view, others, context.hopLimit) };
+    return { host: group.host, ...destinationOf(group, spec.idc, view, others, context.hopLimit) };
   });
   return {
-    room: roomFor(groups, view, context.own, context),
+    room: groupCapacities(groups, view, context.localIdc, context),
     leave: hosts.flatMap(({ host, to }) => (to === undefined ? [] : { host, to })),
     stay: hosts.flatMap(({ host, why }) => (why === undefined ? [] : { host, why })),
   };
@@ -81,24 +81,24 @@ export function evacuationEffect(
  */
 export function sendsAllAway(
   view: MeshView,
-  leaving: readonly Leaving[],
-  own: string,
+  leaving: readonly ActiveEvacuation[],
+  localIdc: string,
   hopLimit: number,
 ): boolean {
-  if (!isLeftWholly(view, leaving, own)) return false;
+  if (!isFullyEvacuated(view, leaving, localIdc)) return false;
   return [...view.groups.values()].every(
     (group) =>
-      fateOf(group, own, view, leaving, hopLimit).to !== undefined ||
-      (planNaming(group, own)?.instances ?? []).length === 0,
+      destinationOf(group, localIdc, view, leaving, hopLimit).to !== undefined ||
+      (planNaming(group, localIdc)?.instances ?? []).length === 0,
   );
 }
 
 /** The first target IDC, or why there is none. */
-function fateOf(
+function destinationOf(
   group: GroupView,
   idc: string,
   { idcs }: MeshView,
-  others: readonly Leaving[],
+  others: readonly ActiveEvacuation[],
   hopLimit: number,
 ): { readonly to?: string; readonly why?: StayReason } {
   const { drGroup } = group;

@@ -1,16 +1,16 @@
 import type { GroupView, MeshView } from '../../index/view.ts';
-import { type Evacuation, isFor, nextChangeAt, percentAt } from '../../model/evacuation.ts';
+import { type Evacuation, evacuates, nextChangeAt, percentAt } from '../../model/evacuation.ts';
 import type { Crossing } from '../types.ts';
 
 /** An evacuation in force. */
-export interface Leaving extends Pick<Evacuation['spec'], 'idc' | 'groups' | 'selector'> {
+export interface ActiveEvacuation extends Pick<Evacuation['spec'], 'idc' | 'groups' | 'selector'> {
   /** Percentage that leaves now, 1 to 100. */
   readonly percent: number;
 }
 
 /** The evacuations in force at a time, in milliseconds since the Unix epoch. */
-export function evacuationsAt({ evacuations }: MeshView, wallMs: number): readonly Leaving[] {
-  return [...evacuations.values()].flatMap(({ spec }): Leaving[] => {
+export function evacuationsAt({ evacuations }: MeshView, wallMs: number): readonly ActiveEvacuation[] {
+  return [...evacuations.values()].flatMap(({ spec }): ActiveEvacuation[] => {
     const percent = percentAt(spec, wallMs);
     const { idc, groups, selector } = spec;
     return percent === 0 ? [] : [{ idc, groups, percent, ...(selector === undefined ? {} : { selector }) }];
@@ -24,22 +24,29 @@ export function evacuationsChangeAt({ evacuations }: MeshView, wallMs: number): 
 }
 
 /** Whether all requests of all Groups leave an IDC that has an alternative. */
-export function isLeftWholly({ idcs }: MeshView, leaving: readonly Leaving[], own: string): boolean {
+export function isFullyEvacuated(
+  { idcs }: MeshView,
+  evacuations: readonly ActiveEvacuation[],
+  localIdc: string,
+): boolean {
   const whole = new Set(
-    leaving
+    evacuations
       .filter(
         ({ groups, selector, percent }) => percent === 100 && groups.length === 0 && selector === undefined,
       )
       .map(({ idc }) => idc),
   );
-  return whole.has(own) && [...idcs.keys()].some((idc) => !whole.has(idc));
+  return whole.has(localIdc) && [...idcs.keys()].some((idc) => !whole.has(idc));
 }
 
 /** The IDCs that a Group leaves, with percentages: of several evacuations of an IDC the highest counts. */
-export function evacuatedIdcs(view: GroupView, leaving: readonly Leaving[]): ReadonlyMap<string, number> {
+export function evacuatedIdcs(
+  view: GroupView,
+  evacuations: readonly ActiveEvacuation[],
+): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
-  for (const one of leaving)
-    if (isFor(one, view.host, view.entry.meta.labels))
+  for (const one of evacuations)
+    if (evacuates(one, view.host, view.entry.meta.labels))
       found.set(one.idc, Math.max(one.percent, found.get(one.idc) ?? 0));
   return found;
 }
@@ -48,12 +55,12 @@ export function evacuatedIdcs(view: GroupView, leaving: readonly Leaving[]): Rea
  * The percentage of its requests that an IDC keeps of a Group; undefined: all. If every other IDC is being
  * evacuated too, all stay: they would only change places.
  */
-export function planHomeShare(
-  own: string,
+export function planLocalShare(
+  localIdc: string,
   evacuated: ReadonlyMap<string, number>,
   crossing: Crossing | undefined,
 ): number | undefined {
-  const percent = evacuated.get(own);
+  const percent = evacuated.get(localIdc);
   if (percent === undefined || crossing === undefined) return undefined;
   return crossing.idcs.every(({ idc }) => evacuated.has(idc)) ? undefined : 100 - percent;
 }

@@ -33,7 +33,7 @@ const crossingPerTryPart = 0.4;
  * The rule for a body larger than the retry buffer. A body that outgrows the buffer between two tries is
  * lost, so the second try begins at once (docs/decisions/055-bodies-are-kept-and-memory-is-bounded.md).
  */
-export function atOnce(rule: RetryRule): RetryRule {
+export function withoutPause(rule: RetryRule): RetryRule {
   return { ...rule, pauseMs: 1 };
 }
 
@@ -41,7 +41,7 @@ export function atOnce(rule: RetryRule): RetryRule {
 export const instanceTriesMax = 8;
 
 /** How an egress tries other IDCs for one request. */
-interface Asking {
+interface CrossingTries {
   /** Other IDCs to try. */
   readonly idcs: number;
   /** Tries in all, and per priority. */
@@ -53,7 +53,7 @@ interface Asking {
 const triesPerIdc = 2;
 
 /** Minimum, to get past several dead gateways of the only other IDC. */
-const askingTriesMin = 4;
+const crossingTriesMin = 4;
 
 /** Maximum per priority, whatever the number of gateways. */
 const triesPerPriorityMax = 16;
@@ -62,7 +62,10 @@ const triesPerPriorityMax = 16;
  * How an egress tries these IDCs, each with so many ingress gateways. Envoy does not distinguish IDCs of one
  * priority: there are enough tries that they cannot all fall on the gateways of one.
  */
-export function planAsking(targets: readonly CrossingIdc[], gateways: (idc: string) => number): Asking {
+export function planCrossingTries(
+  targets: readonly CrossingIdc[],
+  gateways: (idc: string) => number,
+): CrossingTries {
   const priorities = [...Map.groupBy(targets, ({ priority }) => priority).values()];
   const needed = priorities.map((group) => {
     const counts = group.map(({ idc }) => Math.max(1, gateways(idc)));
@@ -70,28 +73,32 @@ export function planAsking(targets: readonly CrossingIdc[], gateways: (idc: stri
     return counts.length === 1 ? triesPerIdc : all - Math.min(...counts) + 1;
   });
   const triesPerPriority = Math.min(triesPerPriorityMax, Math.max(triesPerIdc, ...needed));
-  const tries = Math.max(askingTriesMin, triesPerPriority * priorities.length);
+  const tries = Math.max(crossingTriesMin, triesPerPriority * priorities.length);
   return { idcs: targets.length, tries, triesPerPriority };
 }
 
 /** The same when fewer IDCs are left. */
-export function askFewer(asking: Asking, idcs: number): Asking {
-  const { triesPerPriority } = asking;
+export function limitCrossingTries(crossingTries: CrossingTries, idcs: number): CrossingTries {
+  const { triesPerPriority } = crossingTries;
   return {
-    ...asking,
+    ...crossingTries,
     idcs,
-    tries: Math.min(asking.tries, Math.max(askingTriesMin, triesPerPriority * idcs)),
+    tries: Math.min(crossingTries.tries, Math.max(crossingTriesMin, triesPerPriority * idcs)),
   };
 }
 
-const askNobody: Asking = { idcs: 0, tries: askingTriesMin, triesPerPriority: triesPerIdc };
+const noCrossingTries: CrossingTries = { idcs: 0, tries: crossingTriesMin, triesPerPriority: triesPerIdc };
 
 /**
  * The retry plan of one layer. Retries multiply, so only the first proxy has the full policy; the egress
  * repeats what was never sent, and what one of several IDCs has no instances or capacity for; the peer
  * ingress tries once more (docs/ARCHITECTURE.md, "one layer retries").
  */
-export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking = askNobody): RetryPlan {
+export function planRetry(
+  listener: ListenerRole,
+  traffic: GroupTraffic,
+  crossingTries = noCrossingTries,
+): RetryPlan {
   const hedged = traffic.hedge ?? trafficDefaults.hedge;
   const { perTryTimeoutMs, hedgedPerTryTimeoutMs } = trafficDefaults;
   const perTryMs = traffic.perTryTimeoutMs ?? (hedged ? hedgedPerTryTimeoutMs : perTryTimeoutMs);
@@ -119,7 +126,7 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking 
       };
     case 'sidecar':
     case 'ingress': {
-      const { idcs, tries, triesPerPriority } = asking;
+      const { idcs, tries, triesPerPriority } = crossingTries;
       const next = rule(
         ['unsent', ...(idcs > 1 ? (['told-nobody'] as const) : [])],
         tries - 1,

@@ -1,4 +1,4 @@
-import { agreementChecks, checkAgreement, type Looked } from '../../agreement/agreement.ts';
+import { type AgreementInput, agreementChecks, checkAgreement } from '../../agreement/agreement.ts';
 import { noKnownInstances } from '../../agreement/entries/lint-instances.ts';
 import { findingOfLint, type Lint } from '../../agreement/lint.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -8,7 +8,7 @@ import type { ObjectFinding } from '../../model/finding.ts';
 interface AgreementWatchOptions {
   readonly clock: Clock;
   /** What there is now to be looked at. */
-  looked(): Looked;
+  input(): AgreementInput;
   /** Whether it is time to look by itself: a start has other things to do. */
   isDue(): boolean;
   /** Told after each look by itself. */
@@ -20,9 +20,9 @@ export interface AgreementWatch {
   /** What is found now; looked at anew where something has changed. */
   findings(): readonly ObjectFinding[];
   /** What was found last: costs nothing. */
-  known(): readonly ObjectFinding[];
+  lastFindings(): readonly ObjectFinding[];
   /** Something changed. */
-  touched(): void;
+  noteChange(): void;
   close(): void;
 }
 
@@ -39,17 +39,17 @@ const holdsMs = 10_000;
 export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
   const { clock } = options;
   const knownInstances = noKnownInstances();
-  const looked = () => ({ ...options.looked(), knownInstances });
-  let known: readonly ObjectFinding[] = [];
+  const looked = () => ({ ...options.input(), knownInstances });
+  let lastFindings: readonly ObjectFinding[] = [];
   let lookedAt = Number.NEGATIVE_INFINITY;
   let changes = 0;
-  let seen = -1;
+  let checkedChanges = -1;
   let tookMs = 0;
   let timer: Timer | undefined;
 
-  function keep(lints: readonly Lint[], of: number): void {
-    known = lints.map(findingOfLint);
-    seen = of;
+  function setFindings(lints: readonly Lint[], atChange: number): void {
+    lastFindings = lints.map(findingOfLint);
+    checkedChanges = atChange;
     lookedAt = clock.now();
   }
 
@@ -57,35 +57,36 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
     if (timer !== undefined) return;
     timer = clock.after(Math.max(watchTimes.afterMs, watchTimes.timesLonger * tookMs), () => {
       timer = undefined;
-      if (options.isDue()) look(agreementChecks(looked()), [], changes, 0);
+      if (options.isDue()) checkInTurns(agreementChecks(looked()), [], changes, 0);
       else schedule();
     });
   }
 
   /** One check in each turn of the event loop. */
-  function look(checks: Generator<Lint[]>, found: Lint[], of: number, spentMs: number): void {
+  function checkInTurns(checks: Generator<Lint[]>, found: Lint[], atChange: number, spentMs: number): void {
     const start = clock.now();
     const next = checks.next();
     const spent = spentMs + clock.now() - start;
     if (!next.done) {
       found.push(...next.value);
-      timer = clock.after(0, () => look(checks, found, of, spent));
+      timer = clock.after(0, () => checkInTurns(checks, found, atChange, spent));
       return;
     }
     timer = undefined;
     tookMs = spent;
-    keep(found, of);
-    options.onFindings(known);
-    if (changes !== of) schedule();
+    setFindings(found, atChange);
+    options.onFindings(lastFindings);
+    if (changes !== atChange) schedule();
   }
 
   return {
     findings() {
-      if (seen !== changes || clock.now() - lookedAt > holdsMs) keep(checkAgreement(looked()), changes);
-      return known;
+      if (checkedChanges !== changes || clock.now() - lookedAt > holdsMs)
+        setFindings(checkAgreement(looked()), changes);
+      return lastFindings;
     },
-    known: () => known,
-    touched() {
+    lastFindings: () => lastFindings,
+    noteChange() {
       changes += 1;
       schedule();
     },

@@ -6,7 +6,7 @@ import type { ObjectStatus, Source } from '../../registry/source.ts';
 /** Tells each source that asked for it what became of its objects, where that has changed. */
 interface SourceStatuses {
   /** `findings`: of objects, in force or faulty. `overruled`: objects of which another source's counts. */
-  tell(findings: readonly ObjectFinding[], overruled: readonly Overruled[]): void;
+  report(findings: readonly ObjectFinding[], overruled: readonly Overruled[]): void;
 }
 
 /** `rankOf` says whose object of a key is in force: the position of its source; undefined: none is. */
@@ -14,9 +14,9 @@ export function createSourceStatuses(
   sources: readonly Source[],
   rankOf: (key: string) => number | undefined,
 ): SourceStatuses {
-  const told = new Map<Source, string>();
+  const lastReported = new Map<Source, string>();
   return {
-    tell(findings, overruled) {
+    report(findings, overruled) {
       const bySource = sources.map(() => new Map<string, ObjectStatus>());
       const add = (rank: number, finding: ObjectFinding, inForce: boolean) => {
         const { ref } = finding;
@@ -34,9 +34,9 @@ export function createSourceStatuses(
         if (status === 'none') continue;
         const statuses = bySource[rank] ?? new Map();
         const text = JSON.stringify([...statuses]);
-        if ((told.get(source) ?? '[]') === text) continue;
-        told.set(source, text);
-        status.told(statuses);
+        if ((lastReported.get(source) ?? '[]') === text) continue;
+        lastReported.set(source, text);
+        status.setStatuses(statuses);
       }
     },
   };

@@ -22,28 +22,28 @@ export interface EvacuationRecord {
 }
 
 /** The location of an evacuation from the API, for messages. */
-function originOf(name: string): string {
+function evacuationOrigin(name: string): string {
   return `evacuation ${name}`;
 }
 
 /** The object of a name and a spec, or all errors; never throws. */
 export function parseEvacuationSpec(name: string, spec: unknown): Evacuation | readonly Fault[] {
   const raw = { apiVersion: ownApiVersion, kind: 'Evacuation', metadata: { name }, spec };
-  const { object, faults } = parseObject(raw, originOf(name));
+  const { object, faults } = parseObject(raw, evacuationOrigin(name));
   return object?.kind === 'Evacuation' ? object : faults;
 }
 
 /** All errors of an evacuation, as text. */
-export function evacuationWords(name: string, faults: readonly Fault[]): string {
+export function describeEvacuationFaults(name: string, faults: readonly Fault[]): string {
   const words = faults.map(({ path, message }) => `${renderPath(path)}: ${message}`).join(' ');
-  return `${originOf(name)}: ${words}`;
+  return `${evacuationOrigin(name)}: ${words}`;
 }
 
 /** The object of a name and a spec. Throws MeshError `invalid` with all errors. */
 export function evacuationOf(name: string, spec: unknown): Evacuation {
   const parsed = parseEvacuationSpec(name, spec);
   if ('kind' in parsed) return parsed;
-  throw new MeshError('invalid', evacuationWords(name, parsed));
+  throw new MeshError('invalid', describeEvacuationFaults(name, parsed));
 }
 
 /** A spec from outside, validated. Throws MeshError `invalid` with all errors. */
@@ -53,7 +53,7 @@ export function fieldsOf(name: string, spec: unknown): EvacuationFields {
 }
 
 /** A record as sent to a peer: its times are of the sender's clock. */
-export interface ToldRecord extends EvacuationRecord {
+export interface SentRecord extends EvacuationRecord {
   /** When it was sent, in milliseconds since the Unix epoch. */
   readonly at: number;
 }
@@ -62,16 +62,16 @@ export interface ToldRecord extends EvacuationRecord {
  * Parses records from a peer, converting times to the clock that is at `now`: the remaining time is the same
  * at both. A peer of an earlier version sends no time; its times are used unchanged.
  */
-export function readTold(raw: unknown, now: number): readonly EvacuationRecord[] {
+export function readSentRecords(raw: unknown, now: number): readonly EvacuationRecord[] {
   if (!Array.isArray(raw)) return [];
-  return raw.flatMap((one: Partial<ToldRecord> | null) => {
+  return raw.flatMap((one: Partial<SentRecord> | null) => {
     const behindMs = Number.isSafeInteger(one?.at) ? Math.floor(now) - Number(one?.at) : 0;
-    return readRecord(one).map((record) => later(record, behindMs));
+    return readRecord(one).map((record) => shiftTimes(record, behindMs));
   });
 }
 
 /** A record with its times shifted, in milliseconds. */
-function later(record: EvacuationRecord, byMs: number): EvacuationRecord {
+function shiftTimes(record: EvacuationRecord, byMs: number): EvacuationRecord {
   const until = record.until + byMs;
   if (record.spec === null) return { ...record, until };
   const { starts, expires } = record.spec;

@@ -15,8 +15,8 @@ import {
   fieldsOf,
   isNewer,
   readRecords,
-  readTold,
-  type ToldRecord,
+  readSentRecords,
+  type SentRecord,
 } from './evacuation-record.ts';
 
 /** Another control plane of this IDC, as a source of records. */
@@ -34,7 +34,7 @@ export interface EvacuationsSource extends Source {
    * disk fails or before `start`; then nothing has changed. With `isStanding` it throws `not-found` if none
    * of the name is in force: one that has ended, here or at a peer, is not restored.
    */
-  put(name: string, spec: unknown, isStanding?: boolean): Promise<Evacuation>;
+  put(name: string, spec: unknown, mustBeInForce?: boolean): Promise<Evacuation>;
   /**
    * Makes one in force end this many milliseconds from now. Throws MeshError `not-found` if there is none,
    * and as `put`.
@@ -43,7 +43,7 @@ export interface EvacuationsSource extends Source {
   /** Ends an evacuation; returns whether there was one. Throws MeshError `unavailable`, as `put`. */
   end(name: string): Promise<boolean>;
   /** All records, for peers: also ended ones, as long as an older record could still apply. */
-  records(): readonly ToldRecord[];
+  records(): readonly SentRecord[];
   has(name: string): boolean;
 }
 
@@ -76,48 +76,48 @@ const recordsMax = 1_000;
 /** Creates the `evacuations` source. */
 export function createEvacuationsSource(options: EvacuationsOptions): EvacuationsSource {
   const { file, clock, logger = silentLogger, peers = [] } = options;
-  let standing: ReadonlyMap<string, EvacuationRecord> = new Map();
+  let current: ReadonlyMap<string, EvacuationRecord> = new Map();
   let sink: Sink | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
+  let lastWrite: Promise<unknown> = Promise.resolve();
 
   /** Applies newer records, one call after the other: first on disk, then in force. */
-  function take(of: () => readonly EvacuationRecord[]): Promise<void> {
-    const done = turn.then(async () => {
+  function applyNewer(recordsOf: () => readonly EvacuationRecord[]): Promise<void> {
+    const done = lastWrite.then(async () => {
       if (sink === undefined) throw notRunning();
-      const news = of().filter((record) => isNewer(record, standing.get(record.name)));
-      const old = [...standing.values()].filter((one) => one.until + evacuationTimes.forget < clock.wall());
+      const news = recordsOf().filter((record) => isNewer(record, current.get(record.name)));
+      const old = [...current.values()].filter((one) => one.until + evacuationTimes.forget < clock.wall());
       if (news.length + old.length === 0) return;
-      const next = new Map(standing);
+      const next = new Map(current);
       for (const { name } of old) next.delete(name);
       for (const record of news) next.set(record.name, record);
       await write(file, [...next.values()]);
-      const before = standing;
-      standing = next;
-      tell(before);
+      const before = current;
+      current = next;
+      emitChanges(before);
     });
-    turn = done.catch(() => {});
+    lastWrite = done.catch(() => {});
     return done;
   }
 
-  function tell(before: ReadonlyMap<string, EvacuationRecord>): void {
+  function emitChanges(before: ReadonlyMap<string, EvacuationRecord>): void {
     const at = clock.now();
     const changes: Change[] = [];
-    for (const record of standing.values()) {
+    for (const record of current.values()) {
       if (record.spec !== null && before.get(record.name) !== record)
         changes.push({ type: 'upsert', object: evacuationOf(record.name, record.spec), at });
     }
     for (const { name, spec } of before.values())
-      if (spec !== null && !standing.get(name)?.spec)
+      if (spec !== null && !current.get(name)?.spec)
         changes.push({ type: 'delete', ref: { kind: 'Evacuation', namespace: '', name }, at });
     if (changes.length > 0) sink?.changes(changes);
   }
 
   /** Later than the current record, and than one that another control plane may have written meanwhile. */
-  const editAfter = (name: string) => Math.max((standing.get(name)?.edit ?? 0) + 1, Math.floor(clock.wall()));
+  const editAfter = (name: string) => Math.max((current.get(name)?.edit ?? 0) + 1, Math.floor(clock.wall()));
 
   /** The evacuation in force of a name. Throws MeshError `not-found`. */
-  function standingNow(name: string) {
-    const record = standing.get(name);
+  function inForceNow(name: string) {
+    const record = current.get(name);
     if (record?.spec && record.until > clock.wall()) return { ...record, spec: record.spec };
     throw new MeshError('not-found', `evacuation ${name} is not in force: it has ended, or was ended`);
   }
@@ -126,8 +126,8 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     const late = new AbortController();
     const timer = clock.after(evacuationTimes.answerMax, () => late.abort());
     try {
-      const records = readTold(await peer.pull(AbortSignal.any([signal, late.signal])), clock.wall());
-      await take(() => records);
+      const records = readSentRecords(await peer.pull(AbortSignal.any([signal, late.signal])), clock.wall());
+      await applyNewer(() => records);
     } finally {
       timer.cancel();
     }
@@ -151,12 +151,12 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
   }
 
   /** Forgets ended ones even if nothing new arrives. */
-  function age(signal: AbortSignal): void {
+  function forgetEnded(signal: AbortSignal): void {
     if (signal.aborted) return;
-    void take(() => []).catch(({ message }: Error) =>
+    void applyNewer(() => []).catch(({ message }: Error) =>
       logger.warn('ended evacuations could not be forgotten: tried again later', { error: message }),
     );
-    clock.after(evacuationTimes.look, () => age(signal));
+    clock.after(evacuationTimes.look, () => forgetEnded(signal));
   }
 
   async function start(to: Sink, signal: AbortSignal): Promise<void> {
@@ -166,13 +166,13 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
       to.problems([
         { code: 'EvacuationsUnreadable', severity: 'error', where: file, path: '', message: read.fault },
       ]);
-    else standing = new Map(read.records.map((record) => [record.name, record]));
+    else current = new Map(read.records.map((record) => [record.name, record]));
     sink = to;
     signal.addEventListener('abort', () => {
       sink = undefined;
     });
-    tell(new Map());
-    clock.after(evacuationTimes.look, () => age(signal));
+    emitChanges(new Map());
+    clock.after(evacuationTimes.look, () => forgetEnded(signal));
     const first = peers.map((peer) => new Promise<void>((heard) => void follow(peer, signal, heard)));
     const waited = new Promise<void>((done) => clock.after(evacuationTimes.startWait, done));
     const ready = Promise.race([Promise.all(first), waited]).then(() => {
@@ -186,27 +186,27 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     name: 'evacuations',
     start,
     *objects() {
-      for (const { name, spec } of standing.values()) if (spec !== null) yield evacuationOf(name, spec);
+      for (const { name, spec } of current.values()) if (spec !== null) yield evacuationOf(name, spec);
     },
     repair: (batch) => sink?.changes(batch),
     facets: noFacets,
-    async put(name, spec, isStanding = false) {
+    async put(name, spec, mustBeInForce = false) {
       const object = evacuationOf(name, spec);
-      if (!standing.has(name) && standing.size >= recordsMax) {
+      if (!current.has(name) && current.size >= recordsMax) {
         const message = `${recordsMax} evacuations have been put lately under other names: use one of these, or try again when they are forgotten, an hour after their ends`;
         throw new MeshError('exhausted', message);
       }
       const fields = fieldsOf(name, spec);
       // The next edit number without the clock: somebody who ended it at a peer meanwhile has a later one.
-      const edit = () => (isStanding ? standingNow(name).edit + 1 : editAfter(name));
-      await take(() => [
+      const edit = () => (mustBeInForce ? inForceNow(name).edit + 1 : editAfter(name));
+      await applyNewer(() => [
         { name, edit: edit(), by: randomUUID(), spec: fields, until: object.spec.expiresAt },
       ]);
       return object;
     },
     async renew(name, forMs) {
-      await take(() => {
-        const { spec: before, edit } = standingNow(name);
+      await applyNewer(() => {
+        const { spec: before, edit } = inForceNow(name);
         const until = Math.ceil(clock.wall() + forMs);
         const spec = { ...before, expires: new Date(until).toISOString() };
         evacuationOf(name, spec);
@@ -214,16 +214,18 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
       });
     },
     async end(name) {
-      const was = standing.get(name);
+      const was = current.get(name);
       if (!was?.spec) return false;
-      await take(() => [{ name, edit: editAfter(name), by: randomUUID(), spec: null, until: was.until }]);
+      await applyNewer(() => [
+        { name, edit: editAfter(name), by: randomUUID(), spec: null, until: was.until },
+      ]);
       return true;
     },
     records() {
       const at = Math.floor(clock.wall());
-      return [...standing.values()].map((record) => ({ ...record, at }));
+      return [...current.values()].map((record) => ({ ...record, at }));
     },
-    has: (name) => Boolean(standing.get(name)?.spec),
+    has: (name) => Boolean(current.get(name)?.spec),
   };
 }
 

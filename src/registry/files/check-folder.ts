@@ -6,9 +6,9 @@ import { compareText } from '../../base/text/compare-text.ts';
 import type { Finding } from '../../model/finding.ts';
 import { type MeshObject, refOf } from '../../model/object.ts';
 import { findingOf } from '../parse/fault.ts';
-import { type Entry, findingAt } from './documents.ts';
+import { findingAt, type ObjectEntry } from './documents.ts';
 import { createFolder, type Folder } from './folder.ts';
-import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-report.ts';
+import { draftsOf, incompleteKindsOf, reportFindings, unreadableFolder } from './folder-report.ts';
 
 /** The result of checking a folder once. */
 export interface FolderCheck {
@@ -24,12 +24,12 @@ export interface FolderCheck {
  */
 export async function checkFolder(path: string, wallMs = systemClock.wall()): Promise<FolderCheck> {
   // A single check has no later one: the current content applies.
-  const folder = createFolder(path, { doubtMs: 0, doubtMsMax: 0 });
+  const folder = createFolder(path, { unchangedMs: 0, unchangedMsMax: 0 });
   const files = await folder.rescan();
   if (folder.unreachable !== undefined) throw unreadableFolder(path, folder.unreachable);
   await folder.read(files, 0);
-  await folder.read(folder.doubtful, 0);
-  folder.catalog.settle([]);
+  await folder.read(folder.halfWritten, 0);
+  folder.catalog.applyClaims([]);
   const input = {
     folder: path,
     unreachable: undefined,
@@ -37,15 +37,15 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
     unreadable: folder.scan.unreadable,
     isEmpty: folder.scan.files.size === 0,
     files: folder.files,
-    troubled: folder.troubled,
+    withFindings: folder.withFindings,
     faults: folder.catalog.faults(),
     held: 0,
     inForce: folder.catalog.size,
   };
-  const problems: Finding[] = report(input);
+  const problems: Finding[] = reportFindings(input);
   const objects = [...folder.catalog.objects()];
   const drafts = draftsOf(folder.files.values(), objects);
-  const lints = checkAgreement({ objects, drafts, doubtful: doubtfulKinds(input), wallMs });
+  const lints = checkAgreement({ objects, drafts, incompleteKinds: incompleteKindsOf(input), wallMs });
   problems.push(...lintProblems(path, folder, lints));
   return { problems: sorted(problems, path), objects };
 }
@@ -72,7 +72,7 @@ function sorted(problems: readonly Finding[], folder: string): readonly Finding[
 const locatedMax = 200;
 
 function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Finding[] {
-  const places = new Map<MeshObject, { file: string; entry: Entry }>();
+  const places = new Map<MeshObject, { file: string; entry: ObjectEntry }>();
   for (const [file, { entries }] of folder.files) {
     for (const entry of entries) {
       const object = entry.object ?? entry.draft?.object;

@@ -1,10 +1,10 @@
 import { compareText } from '../../base/text/compare-text.ts';
-import type { Entry } from './documents.ts';
+import type { ObjectEntry } from './documents.ts';
 
 /** A file's claim to an object's name. */
 export interface Claim {
   readonly file: string;
-  readonly entry: Entry;
+  readonly entry: ObjectEntry;
   /** Position in the file, from 0. */
   position: number;
 }
@@ -12,9 +12,9 @@ export interface Claim {
 /** Which files have which object: normally one; several are duplicates. */
 interface Claims {
   /** Replaces the claims of a file; returns the keys that gained or lost one. */
-  setFile(file: string, entries: readonly Entry[]): Set<string>;
+  setFile(file: string, entries: readonly ObjectEntry[]): Set<string>;
   /** The number of claims. */
-  readonly found: number;
+  readonly count: number;
   has(key: string): boolean;
   /** The claim that applies. */
   winner(key: string): Claim | undefined;
@@ -34,14 +34,14 @@ interface Claims {
  * first.
  */
 export function createClaims(incumbent: (key: string) => string | undefined): Claims {
-  const files = new Map<string, readonly Entry[]>();
+  const files = new Map<string, readonly ObjectEntry[]>();
   const byKey = new Map<string, Claim[]>();
   const crowded = new Set<string>();
   const namingIdcs = new Set<string>();
   let touched = new Set<string>();
-  let found = 0;
+  let count = 0;
 
-  function take(file: string, entry: Entry, position: number): void {
+  function add(file: string, entry: ObjectEntry, position: number): void {
     const list = byKey.get(entry.key);
     if (entry.ref.kind === 'DrGroup' || entry.ref.kind === 'Evacuation') namingIdcs.add(entry.key);
     if (list === undefined) byKey.set(entry.key, [{ file, entry, position }]);
@@ -51,7 +51,7 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
     }
   }
 
-  function drop(file: string, entry: Entry): void {
+  function drop(file: string, entry: ObjectEntry): void {
     const rest = (byKey.get(entry.key) ?? []).filter((claim) => claim.file !== file || claim.entry !== entry);
     if (rest.length < 2) crowded.delete(entry.key);
     if (rest.length > 0) byKey.set(entry.key, rest);
@@ -61,7 +61,7 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
     }
   }
 
-  function move(file: string, entry: Entry, position: number): void {
+  function move(file: string, entry: ObjectEntry, position: number): void {
     const claim = byKey.get(entry.key)?.find((claim) => claim.file === file && claim.entry === entry);
     if (claim !== undefined) claim.position = position;
   }
@@ -82,13 +82,13 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
       const kept = new Set(entries);
       if (entries.length === 0) files.delete(file);
       else files.set(file, entries);
-      found += entries.length - before.length;
+      count += entries.length - before.length;
       for (const [position, entry] of entries.entries()) {
         if (old.has(entry)) {
           move(file, entry, position);
           continue;
         }
-        take(file, entry, position);
+        add(file, entry, position);
         changed.add(entry.key);
       }
       for (const entry of before) {
@@ -99,8 +99,8 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
       for (const key of changed) touched.add(key);
       return changed;
     },
-    get found() {
-      return found;
+    get count() {
+      return count;
     },
     has: (key) => byKey.has(key),
     winner: (key) => ranked(key)[0],

@@ -1,6 +1,6 @@
 import type { NamedIdc } from '../../agreement/admission.ts';
-import { breathe } from '../../base/breathe.ts';
 import { isMap } from '../../base/raw-map.ts';
+import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
 import { refKey } from '../../model/object.ts';
@@ -8,10 +8,17 @@ import { type PathPart, renderPath } from '../../model/values/field-path.ts';
 import { type Fault, findingOf } from '../parse/fault.ts';
 import { placeholderIn } from '../parse/foreign.ts';
 import { type Draft, parseObject } from '../parse/object.ts';
-import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
+import {
+  firstContentLine,
+  loadDocument,
+  locatePaths,
+  type Position,
+  splitDocuments,
+  YamlFault,
+} from './yaml.ts';
 
 /** One object in a file. The same object, by identity, while its document's text is unchanged. */
-export interface Entry {
+export interface ObjectEntry {
   readonly key: string;
   readonly ref: Ref;
   /** Its location; for one that only moved within its file, the first location. */
@@ -25,9 +32,9 @@ export interface Entry {
 }
 
 /** The content of a file. */
-export interface Content {
+export interface FileContent {
   readonly text: string;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly ObjectEntry[];
   readonly problems: readonly Finding[];
   /**
    * Texts of documents that are not YAML, or do not identify their object: objects missing from the file may
@@ -49,7 +56,7 @@ interface OwnedFault extends Fault {
 }
 
 /** An error with its position in its document. */
-interface Placed extends OwnedFault {
+interface PlacedFault extends OwnedFault {
   readonly position: Position;
   /** The document is an unrendered template. */
   readonly isTemplate?: boolean;
@@ -59,8 +66,8 @@ interface Placed extends OwnedFault {
 interface Document {
   readonly line: number;
   readonly text: string;
-  readonly items: readonly { readonly entry: Entry; readonly at: readonly PathPart[] }[];
-  readonly faults: readonly Placed[];
+  readonly items: readonly { readonly entry: ObjectEntry; readonly at: readonly PathPart[] }[];
+  readonly faults: readonly PlacedFault[];
   readonly unclear: boolean;
   /** Kinds of foreign objects, the first one's line in the document. */
   readonly foreign: readonly string[];
@@ -71,15 +78,15 @@ interface Document {
 const locatedMax = 200;
 
 /** Characters parsed before yielding: some 25 ms. */
-const slice = 256 * 1024;
+const sliceChars = 256 * 1024;
 
 /**
  * Parses the objects of a file, in slices of whole documents; never rejects. `file`: its name in messages.
  * Documents whose text is in `previous` are reused.
  */
-export async function readContent(file: string, text: string, previous?: Content): Promise<Content> {
+export async function readContent(file: string, text: string, previous?: FileContent): Promise<FileContent> {
   const documents = new Map<string, Document>();
-  const entries: Entry[] = [];
+  const entries: ObjectEntry[] = [];
   const problems: Finding[] = [];
   const unclear: string[] = [];
   const foreign: string[] = [];
@@ -90,8 +97,8 @@ export async function readContent(file: string, text: string, previous?: Content
   let since = 0;
   for (const part of splitDocuments(text)) {
     since += part.text.length;
-    if (since > slice) {
-      await breathe();
+    if (since > sliceChars) {
+      await yieldToEventLoop();
       since = 0;
     }
     const known = documents.has(part.text) ? undefined : previous?.documents.get(part.text);
@@ -128,7 +135,7 @@ export async function readContent(file: string, text: string, previous?: Content
 }
 
 /** The content of a file in an encoding that is not read. `text` tells it from other content. */
-export function misencodedContent(file: string, text: string, encoding: string): Content {
+export function misencodedContent(file: string, text: string, encoding: string): FileContent {
   const message = `the encoding is ${encoding}: save it as UTF-8.`;
   const problem: Finding = { code: 'WrongEncoding', severity: 'error', where: file, path: '', message };
   return {
@@ -154,12 +161,12 @@ function ignoring(kinds: readonly string[]): string {
 }
 
 /** A fault of an entry's object, as a finding at its place in the file. */
-export function findingAt(file: string, content: Content, entry: Entry, fault: Fault): Finding {
+export function findingAt(file: string, content: FileContent, entry: ObjectEntry, fault: Fault): Finding {
   for (const document of content.documents.values()) {
     const item = document.items.find((item) => item.entry === entry);
     if (item === undefined) continue;
     const path = [...item.at, ...fault.path];
-    const [position] = locate(document.text, [path]);
+    const [position] = locatePaths(document.text, [path]);
     return placedFinding(file, document, { ...fault, path }, position ?? { line: 1, column: 1 }, entry.ref);
   }
   return findingOf(fault, file, entry.ref);
@@ -194,7 +201,7 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
     return { line, text, items: [], faults: [fault], unclear: true, foreign: [], first: 1 };
   }
   const first = firstContentLine(text);
-  const items: { entry: Entry; at: readonly PathPart[] }[] = [];
+  const items: { entry: ObjectEntry; at: readonly PathPart[] }[] = [];
   const faults: OwnedFault[] = [];
   const foreign: string[] = [];
   let unclear = false;
@@ -221,7 +228,7 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
   return { line, text, items, faults: positioned, unclear, foreign, first };
 }
 
-function placeholderFault(text: string): Placed | undefined {
+function placeholderFault(text: string): PlacedFault | undefined {
   // Comments may contain one.
   const found = placeholderIn(text.replace(/^\s*#.*$/gm, (line) => ' '.repeat(line.length)));
   if (found === undefined) return undefined;
@@ -236,12 +243,12 @@ function withPositions(
   faults: readonly OwnedFault[],
   first: number,
   exact: boolean,
-): readonly Placed[] {
+): readonly PlacedFault[] {
   if (faults.length === 0) return [];
   const located = exact ? Math.min(faults.length, locatedMax) : 0;
   const positions =
     located > 0
-      ? locate(
+      ? locatePaths(
           text,
           faults.slice(0, located).map(({ path }) => path),
         )

@@ -1,47 +1,47 @@
 import { join } from 'node:path';
 import { openRegular, readOpened } from '../../base/files/bounded-file.ts';
-import { decode } from '../../base/files/encoding.ts';
+import { decodeText } from '../../base/files/encoding.ts';
 import { systemErrorCode } from '../../base/system-error.ts';
-import { type Content, type Entry, misencodedContent, readContent } from './documents.ts';
+import { type FileContent, misencodedContent, type ObjectEntry, readContent } from './documents.ts';
 import { signatureOf } from './scan.ts';
 
 /** The state of one file. */
 export interface FileState {
   /** Of the content that applies. */
   signature: string;
-  content: Content | undefined;
+  content: FileContent | undefined;
   /** The entries that apply: for a file with unreadable parts, also earlier ones. */
-  entries: readonly Entry[];
+  entries: readonly ObjectEntry[];
   /** The earlier ones among them, which the file does not show now. */
-  held?: readonly Entry[];
+  kept?: readonly ObjectEntry[];
   /** The system error's code, or the reason, for which it cannot be read. */
-  trouble?: string;
+  readError?: string;
   /**
-   * Set while the file may be half-written: since when it has its current signature, and since when it is in
-   * doubt.
+   * Set while the file may be half-written: since when it has its current signature, and since when it may be
+   * half-written.
    */
-  doubt?: { signature: string; since: number; first: number };
+  halfWritten?: { signature: string; since: number; first: number };
 }
 
-/** The result of reading a file. `doubtful`: read again soon. */
-type Look = 'same' | 'changed' | 'doubtful' | 'gone' | 'folder';
+/** The result of reading a file. `half-written`: read again soon. */
+type ReadResult = 'same' | 'changed' | 'half-written' | 'gone' | 'folder';
 
 /** How long a possibly half-written file must stay unchanged to be accepted, in milliseconds. */
-export interface DoubtRule {
-  readonly doubtMs: number;
+export interface HalfWrittenRule {
+  readonly unchangedMs: number;
   /** A file that is written to continuously is accepted after this. */
-  readonly doubtMsMax: number;
+  readonly unchangedMsMax: number;
 }
 
 /** The files of a folder, as last read. */
-interface Reader {
+interface FileReader {
   readonly files: ReadonlyMap<string, FileState>;
-  /** Paths of files that were doubtful when last read. */
-  readonly doubtful: ReadonlySet<string>;
+  /** Paths of files that may be half-written, as last read. */
+  readonly halfWritten: ReadonlySet<string>;
   /** Paths of files with something to report. */
-  readonly troubled: ReadonlySet<string>;
+  readonly withFindings: ReadonlySet<string>;
   /** Reads one file, by its path below the root. `now`: the clock's time. */
-  look(path: string, now: number): Promise<Look>;
+  read(path: string, now: number): Promise<ReadResult>;
   forget(path: string): void;
 }
 
@@ -50,14 +50,14 @@ interface Reader {
  * is not YAML or has invalid objects may be half-written: it is accepted only once the file has stayed
  * unchanged for a moment.
  */
-export function createReader(root: string, shown: string, rule: DoubtRule): Reader {
+export function createFileReader(root: string, shown: string, rule: HalfWrittenRule): FileReader {
   const files = new Map<string, FileState>();
-  const doubtful = new Set<string>();
-  const troubled = new Set<string>();
+  const halfWritten = new Set<string>();
+  const withFindings = new Set<string>();
 
-  function isDoubtful(
+  function mayBeHalfWritten(
     state: FileState,
-    content: Content,
+    content: FileContent,
     signature: string,
     stable: boolean,
     now: number,
@@ -66,30 +66,31 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
     // May be a truncated write (editor, full disk): wait longer before accepting it.
     const emptied = content.documents.size === 0 && state.entries.length > 0;
     const suspect = emptied || !stable || content.faulty || (text !== '' && !text.endsWith('\n'));
-    // An accepted version is not doubted again.
+    // An accepted version is not suspected again.
     if (!suspect || (stable && state.content?.text === text)) return false;
-    const doubt = state.doubt;
-    const waitMs = emptied ? rule.doubtMsMax : rule.doubtMs;
+    const doubt = state.halfWritten;
+    const waitMs = emptied ? rule.unchangedMsMax : rule.unchangedMs;
     if (doubt?.signature === signature && now - doubt.since >= waitMs) return false;
-    if (!emptied && doubt !== undefined && now - doubt.first >= rule.doubtMsMax) return false;
-    if (doubt?.signature !== signature) state.doubt = { signature, since: now, first: doubt?.first ?? now };
+    if (!emptied && doubt !== undefined && now - doubt.first >= rule.unchangedMsMax) return false;
+    if (doubt?.signature !== signature)
+      state.halfWritten = { signature, since: now, first: doubt?.first ?? now };
     return true;
   }
 
-  function fail(path: string, state: FileState, code: string): Look {
-    const isNews = state.trouble !== code;
-    state.trouble = code;
-    troubled.add(path);
+  function fail(path: string, state: FileState, code: string): ReadResult {
+    const isNews = state.readError !== code;
+    state.readError = code;
+    withFindings.add(path);
     files.set(path, state);
     return isNews ? 'changed' : 'same';
   }
 
   return {
     files,
-    doubtful,
-    troubled,
-    async look(path, now) {
-      doubtful.delete(path);
+    halfWritten,
+    withFindings,
+    async read(path, now) {
+      halfWritten.delete(path);
       const state = files.get(path) ?? { signature: '', content: undefined, entries: [] };
       let read: Awaited<ReturnType<typeof readStable>>;
       try {
@@ -97,7 +98,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       } catch (reason) {
         const code = systemErrorCode(reason);
         if (code === 'ENOENT' || code === 'ENOTDIR') {
-          troubled.delete(path);
+          withFindings.delete(path);
           return files.delete(path) ? 'gone' : 'same';
         }
         if (code === 'EISDIR') return 'folder';
@@ -106,7 +107,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       files.set(path, state);
       const { signature, text, stable } = read;
       const same = state.content?.text === text;
-      let content: Content;
+      let content: FileContent;
       try {
         content =
           same && state.content ? state.content : await contentOf(join(shown, path), read, state.content);
@@ -114,26 +115,26 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
         // An error of one file must not affect the others.
         return fail(path, state, systemErrorCode(reason));
       }
-      if (isDoubtful(state, content, signature, stable, now)) {
-        doubtful.add(path);
-        return 'doubtful';
+      if (mayBeHalfWritten(state, content, signature, stable, now)) {
+        halfWritten.add(path);
+        return 'half-written';
       }
-      const recovered = state.trouble !== undefined;
-      delete state.doubt;
-      delete state.trouble;
-      if (content.problems.length > 0) troubled.add(path);
-      else troubled.delete(path);
+      const recovered = state.readError !== undefined;
+      delete state.halfWritten;
+      delete state.readError;
+      if (content.problems.length > 0) withFindings.add(path);
+      else withFindings.delete(path);
       state.signature = signature;
       if (same) return recovered ? 'changed' : 'same';
-      state.held = heldOf(content, state.entries);
-      state.entries = [...content.entries, ...state.held];
+      state.kept = keptOf(content, state.entries);
+      state.entries = [...content.entries, ...state.kept];
       state.content = content;
       return 'changed';
     },
     forget(path) {
       files.delete(path);
-      doubtful.delete(path);
-      troubled.delete(path);
+      halfWritten.delete(path);
+      withFindings.delete(path);
     },
   };
 }
@@ -161,7 +162,7 @@ async function readStable(path: string): Promise<ReadFile> {
     const signature = signatureOf(stats);
     const bytes = await readOpened(handle, bytesMax);
     const stable = signatureOf(await handle.stat()) === signature;
-    const decoded = decode(bytes);
+    const decoded = decodeText(bytes);
     return 'text' in decoded
       ? { signature, ...decoded, stable }
       : { signature, ...decoded, text: bytes.toString('latin1'), stable };
@@ -173,8 +174,8 @@ async function readStable(path: string): Promise<ReadFile> {
 async function contentOf(
   file: string,
   { text, encoding }: ReadFile,
-  previous: Content | undefined,
-): Promise<Content> {
+  previous: FileContent | undefined,
+): Promise<FileContent> {
   if (encoding === undefined) return await readContent(file, text, previous);
   return misencodedContent(file, text, encoding);
 }
@@ -183,7 +184,10 @@ async function contentOf(
  * Entries that a file had before and does not show, but may still contain: an unclear document may be any
  * whose name is in its text, or any at all if it has no name or the file may be truncated.
  */
-function heldOf({ entries, unclear, cut }: Content, before: readonly Entry[]): readonly Entry[] {
+function keptOf(
+  { entries, unclear, cut }: FileContent,
+  before: readonly ObjectEntry[],
+): readonly ObjectEntry[] {
   if (unclear.length === 0 && !cut) return [];
   const keys = new Set(entries.map(({ key }) => key));
   const unseen = before.filter(({ key }) => !keys.has(key));

@@ -12,13 +12,13 @@ import {
   lossRule,
 } from '../lastgood/loss-guard.ts';
 import { type DeletionGuard, noFacets, type Sink, type Source, type SourceFacets } from '../source.ts';
-import type { DoubtRule } from './file-reader.ts';
+import type { HalfWrittenRule } from './file-reader.ts';
 import { createFolder } from './folder.ts';
-import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-report.ts';
+import { draftsOf, incompleteKindsOf, reportFindings, unreadableFolder } from './folder-report.ts';
 import { createWatchers } from './watchers.ts';
 
 /** Times of the source, in milliseconds. */
-export interface FilesTiming extends DoubtRule {
+export interface FilesTiming extends HalfWrittenRule {
   /** Interval of scans of the whole folder, for missed events. */
   readonly rescanMs: number;
   /** The same, while the folder cannot be read. */
@@ -30,8 +30,8 @@ export interface FilesTiming extends DoubtRule {
 export const filesTiming: FilesTiming = {
   rescanMs: 5000,
   retryMs: 250,
-  doubtMs: 25,
-  doubtMsMax: 1000,
+  unchangedMs: 25,
+  unchangedMsMax: 1000,
   loss: lossRule,
 };
 
@@ -69,7 +69,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   let rescanSince: number | undefined;
   let rescannedAt = 0;
   // Identity of the folder in which the objects were read; another one means that it was unmounted.
-  let home: string | undefined;
+  let rootIdentity: string | undefined;
   let reported: readonly Finding[] = [];
   let reportedState = '';
   let timer: Timer | undefined;
@@ -95,8 +95,8 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
     try {
       while (awake && !signal.aborted) {
         awake = false;
-        const { since, changed } = await look();
-        if (!signal.aborted) settle(sink, since, changed);
+        const { since, changed } = await readChanged();
+        if (!signal.aborted) applyRead(sink, since, changed);
       }
     } catch (reason) {
       const error = MeshError.from(reason).message;
@@ -108,7 +108,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   }
 
   /** Reads what may have changed; `since`: when the earliest event was noticed. */
-  async function look(): Promise<{ since: number; changed: boolean }> {
+  async function readChanged(): Promise<{ since: number; changed: boolean }> {
     const events = noticed;
     noticed = new Map();
     const reads = new Set<string>();
@@ -135,31 +135,37 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   }
 
   /** Applies what is accepted, tells the sink, and schedules the next read. */
-  function settle(sink: Sink, since: number, changed: boolean): void {
+  function applyRead(sink: Sink, since: number, changed: boolean): void {
     const root = folder.scan.folders.get('');
     const verdict = guard.decide({
       now: clock.now(),
       missing: catalog.missing,
       inForce: catalog.size,
-      found: catalog.found,
+      found: catalog.foundCount,
       isFound: catalog.isFound,
       allInstances: losesAllInstances(catalog.missing, catalog.objects()),
-      replaced: root !== home,
+      replaced: root !== rootIdentity,
       readable: folder.unreachable === undefined,
     });
-    if (catalog.found > 0) home = root;
-    const { deletes, upserts } = catalog.settle(verdict.remove);
+    if (catalog.foundCount > 0) rootIdentity = root;
+    const { deletes, upserts } = catalog.applyClaims(verdict.remove);
     const batch: Change[] = [
       ...deletes.map((ref): Change => ({ type: 'delete', ref, at: verdict.since })),
       ...upserts.map((object): Change => ({ type: 'upsert', object, at: since })),
     ];
     if (batch.length > 0) sink.changes(batch);
-    tell(sink, verdict, changed || batch.length > 0);
+    reportProblems(sink, verdict, changed || batch.length > 0);
     const nextMs = untilRescan();
-    schedule(Math.min(nextMs, verdict.againMs ?? nextMs, folder.doubtful.size > 0 ? timing.doubtMs : nextMs));
+    schedule(
+      Math.min(
+        nextMs,
+        verdict.checkAgainMs ?? nextMs,
+        folder.halfWritten.size > 0 ? timing.unchangedMs : nextMs,
+      ),
+    );
   }
 
-  function tell(sink: Sink, verdict: LossVerdict, changed: boolean): void {
+  function reportProblems(sink: Sink, verdict: LossVerdict, changed: boolean): void {
     const held = verdict.held ? catalog.missing.size : 0;
     const unreadable = [...folder.scan.unreadable].join();
     const state = [held, catalog.missing.size, folder.unreachable, watchers.problem, unreadable].join();
@@ -172,16 +178,16 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       unreadable: folder.scan.unreadable,
       isEmpty: folder.unreachable === undefined && folder.scan.files.size === 0,
       files: folder.files,
-      troubled: folder.troubled,
+      withFindings: folder.withFindings,
       faults: catalog.faults(verdict.held ? undefined : catalog.missing),
       held,
       inForce: catalog.size,
     };
-    const problems = report(input);
+    const problems = reportFindings(input);
     if (sameProblems(problems, reported)) return;
     reported = problems;
     const drafts = draftsOf(folder.files.values(), catalog.objects());
-    sink.problems(problems, { doubtful: doubtfulKinds(input), drafts });
+    sink.problems(problems, { incompleteKinds: incompleteKindsOf(input), drafts });
   }
 
   function untilRescan(): number {
@@ -192,14 +198,15 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   function schedule(delayMs: number): void {
     timer?.cancel();
     timer = clock.after(Math.max(1, delayMs), () => {
-      for (const path of folder.doubtful) if (!noticed.has(path)) noticed.set(path, firstDoubt(path));
+      for (const path of folder.halfWritten)
+        if (!noticed.has(path)) noticed.set(path, halfWrittenSince(path));
       if (untilRescan() <= 0) rescanSince ??= clock.now();
       wake();
     });
   }
 
-  function firstDoubt(path: string): number {
-    return folder.files.get(path)?.doubt?.first ?? clock.now();
+  function halfWrittenSince(path: string): number {
+    return folder.files.get(path)?.halfWritten?.first ?? clock.now();
   }
 
   return {
@@ -211,19 +218,19 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
         watchers.close();
       });
       rescanSince = clock.now();
-      let { since } = await look();
+      let { since } = await readChanged();
       if (folder.unreachable !== undefined) {
         watchers.close();
         throw unreadableFolder(options.folder, folder.unreachable);
       }
       // The first state must include files that are being written during the start.
-      while (folder.doubtful.size > 0 && !signal.aborted) {
-        await sleep(clock, timing.doubtMs);
-        await folder.read(folder.doubtful, clock.now());
+      while (folder.halfWritten.size > 0 && !signal.aborted) {
+        await sleep(clock, timing.unchangedMs);
+        await folder.read(folder.halfWritten, clock.now());
         since = Math.min(since, clock.now());
       }
       if (signal.aborted) return;
-      settle(sink, since, true);
+      applyRead(sink, since, true);
       sink.changes([{ type: 'synced', source: 'files', at: clock.now() }]);
       live = { sink, signal };
       if (awake) wake();

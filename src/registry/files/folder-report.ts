@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Drafts } from '../../agreement/agreement.ts';
 import { MeshError } from '../../base/error.ts';
-import { wordsOf } from '../../base/system-error.ts';
+import { describeErrorCode } from '../../base/system-error.ts';
 import type { Finding, Severity } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind, MeshObject } from '../../model/object.ts';
@@ -9,9 +9,9 @@ import { renderPath } from '../../model/values/field-path.ts';
 import { findingOf } from '../parse/fault.ts';
 import type { Draft } from '../parse/object.ts';
 import { kindNames } from '../parse/object.ts';
-import { type Content, type Entry, findingAt } from './documents.ts';
+import { type FileContent, findingAt, type ObjectEntry } from './documents.ts';
 import type { FileState } from './file-reader.ts';
-import { type CrossFault, labelOf } from './objects-in-force.ts';
+import { type CrossFault, refLabel } from './objects-in-force.ts';
 
 /** The input of a report. Paths are below the root. */
 interface ReportInput {
@@ -26,7 +26,7 @@ interface ReportInput {
   readonly isEmpty: boolean;
   readonly files: ReadonlyMap<string, FileState>;
   /** Paths of files with something to report. */
-  readonly troubled: ReadonlySet<string>;
+  readonly withFindings: ReadonlySet<string>;
   readonly faults: readonly CrossFault[];
   /** Objects whose deletion is held, and all in force. */
   readonly held: number;
@@ -35,16 +35,16 @@ interface ReportInput {
 
 /** Errors between objects with a column: each takes a slow parse of its document. */
 const locatedMax = 200;
-const located = new WeakMap<Content, Map<string, Finding>>();
+const located = new WeakMap<FileContent, Map<string, Finding>>();
 
 /** All current problems of a folder, its own first, then by file. */
-export function report(input: ReportInput): Finding[] {
+export function reportFindings(input: ReportInput): Finding[] {
   const { folder } = input;
   const problems: Finding[] = [];
   const add = (code: FindingCode, severity: Severity, where: string, message: string) =>
     problems.push({ code, severity, where, path: '', message });
   if (input.unreachable !== undefined) {
-    const why = wordsOf(input.unreachable);
+    const why = describeErrorCode(input.unreachable);
     add(
       'FolderUnreadable',
       'error',
@@ -75,37 +75,45 @@ export function report(input: ReportInput): Finding[] {
       'FileUnreadable',
       'error',
       join(folder, path),
-      `cannot be read: ${wordsOf(code)}. What was read before stays in force.`,
+      `cannot be read: ${describeErrorCode(code)}. What was read before stays in force.`,
     );
   }
-  for (const path of [...input.troubled].sort()) {
+  for (const path of [...input.withFindings].sort()) {
     const state = input.files.get(path);
     // Scan errors are reported already.
-    if (state?.trouble !== undefined && !input.unreadable.has(path)) {
-      const message = `cannot be read: ${wordsOf(state.trouble)}. What was read before stays in force.`;
+    if (state?.readError !== undefined && !input.unreadable.has(path)) {
+      const message = `cannot be read: ${describeErrorCode(state.readError)}. What was read before stays in force.`;
       add('FileUnreadable', 'error', join(folder, path), message);
     }
     if (state?.content !== undefined) for (const problem of state.content.problems) problems.push(problem);
-    if (state?.held !== undefined && state.held.length > 0)
-      add('ObjectsKept', 'warning', join(folder, path), keptMessage(state.held));
+    if (state?.kept !== undefined && state.kept.length > 0)
+      add('ObjectsKept', 'warning', join(folder, path), keptMessage(state.kept));
   }
-  for (const fault of firstCauses(input.faults, doubtfulKinds(input)))
+  for (const fault of firstCauses(input.faults, incompleteKindsOf(input)))
     problems.push(crossProblem(input, fault, problems.length < locatedMax));
   return problems;
 }
 
 /** Errors without those caused by objects that may be missing because of a reported error. */
-function firstCauses(faults: readonly CrossFault[], doubtful: ReadonlySet<Kind>): readonly CrossFault[] {
-  return faults.filter(({ fault }) => fault.lacks === undefined || !doubtful.has(fault.lacks));
+function firstCauses(
+  faults: readonly CrossFault[],
+  incompleteKinds: ReadonlySet<Kind>,
+): readonly CrossFault[] {
+  return faults.filter(({ fault }) => fault.lacks === undefined || !incompleteKinds.has(fault.lacks));
 }
 
 /**
  * Kinds of which an object may be missing because of its own error: errors about its absence are
  * consequences. An unreadable file or document may have been of any kind.
  */
-export function doubtfulKinds({ unreadable, files, troubled, faults }: DoubtInput): ReadonlySet<Kind> {
-  const states = [...troubled].map((path) => files.get(path)).filter((state) => state !== undefined);
-  const isUnclear = ({ trouble, content }: FileState) =>
+export function incompleteKindsOf({
+  unreadable,
+  files,
+  withFindings,
+  faults,
+}: ReadErrors): ReadonlySet<Kind> {
+  const states = [...withFindings].map((path) => files.get(path)).filter((state) => state !== undefined);
+  const isUnclear = ({ readError: trouble, content }: FileState) =>
     trouble !== undefined || (content !== undefined && content.unclear.length > 0);
   if (unreadable.size > 0 || states.some(isUnclear)) return new Set(kindNames);
   const faulty = states.flatMap(({ content }) => content?.entries.filter(({ object }) => !object) ?? []);
@@ -126,14 +134,14 @@ export function draftsOf(files: Iterable<FileState>, objects: Iterable<MeshObjec
   return drafts;
 }
 
-type DoubtInput = Pick<ReportInput, 'unreadable' | 'files' | 'troubled' | 'faults'>;
+type ReadErrors = Pick<ReportInput, 'unreadable' | 'files' | 'withFindings' | 'faults'>;
 
 /** Most objects named in a message. */
 const namedMax = 10;
 
-function keptMessage(held: readonly Entry[]): string {
+function keptMessage(held: readonly ObjectEntry[]): string {
   const names = held
-    .map(({ ref }) => labelOf(ref))
+    .map(({ ref }) => refLabel(ref))
     .sort()
     .slice(0, namedMax);
   const more = held.length > namedMax ? ` and ${held.length - namedMax} more` : '';
@@ -168,6 +176,6 @@ export function unreadableFolder(folder: string, code: string): MeshError {
     : code === 'ENOTDIR'
       ? 'give a folder: of a file, the one that it stands in'
       : 'correct the path or its permissions';
-  const message = `the folder ${folder} cannot be read: ${wordsOf(code)}; ${advice}`;
+  const message = `the folder ${folder} cannot be read: ${describeErrorCode(code)}; ${advice}`;
   return new MeshError(isMissing ? 'not-found' : 'unavailable', message, { ref: folder });
 }

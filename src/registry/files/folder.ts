@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemErrorCode } from '../../base/system-error.ts';
-import { createReader, type DoubtRule, type FileState } from './file-reader.ts';
+import { createFileReader, type FileState, type HalfWrittenRule } from './file-reader.ts';
 import { createObjectsInForce, type ObjectsInForce } from './objects-in-force.ts';
 import { isHidden, isRegistryFile, type Scan, scanFolder } from './scan.ts';
 
@@ -11,9 +11,9 @@ export interface Folder {
   readonly catalog: ObjectsInForce;
   readonly files: ReadonlyMap<string, FileState>;
   /** Paths of files that may be half-written: read them again soon. */
-  readonly doubtful: ReadonlySet<string>;
+  readonly halfWritten: ReadonlySet<string>;
   /** Paths of files with something to report. */
-  readonly troubled: ReadonlySet<string>;
+  readonly withFindings: ReadonlySet<string>;
   /** Of the last successful scan. */
   readonly scan: Scan;
   /** The code of the system error for which the folder cannot be read. */
@@ -32,9 +32,9 @@ export interface Folder {
 const readsMax = 32;
 
 /** Creates an unread folder; messages name it as `path`. */
-export function createFolder(path: string, rule: DoubtRule): Folder {
+export function createFolder(path: string, rule: HalfWrittenRule): Folder {
   const catalog = createObjectsInForce();
-  const reader = createReader(path, path, rule);
+  const reader = createFileReader(path, path, rule);
   let scan: Scan = { files: new Map(), folders: new Map(), unreadable: new Map() };
   let unreachable: string | undefined;
 
@@ -44,16 +44,17 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
   }
 
   async function readOne(file: string, now: number): Promise<boolean> {
-    const look = await reader.look(file, now);
-    if (look === 'changed' || look === 'gone') catalog.setFile(file, reader.files.get(file)?.entries ?? []);
-    return look === 'changed' || look === 'gone';
+    const result = await reader.read(file, now);
+    if (result === 'changed' || result === 'gone')
+      catalog.setFile(file, reader.files.get(file)?.entries ?? []);
+    return result === 'changed' || result === 'gone';
   }
 
   return {
     catalog,
     files: reader.files,
-    doubtful: reader.doubtful,
-    troubled: reader.troubled,
+    halfWritten: reader.halfWritten,
+    withFindings: reader.withFindings,
     get scan() {
       return scan;
     },
@@ -73,7 +74,7 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
       }
       return [...scan.files].flatMap(([file, signature]) => {
         const state = reader.files.get(file);
-        return state?.signature === signature && state.trouble === undefined ? [] : [file];
+        return state?.signature === signature && state.readError === undefined ? [] : [file];
       });
     },
     async read(paths, now) {

@@ -5,41 +5,41 @@ import {
   nameObjections,
   namesOf,
   resolveNames,
-  type Taken,
+  type TakenNames,
   unknownIdcs,
 } from '../../agreement/admission.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
 import type { Fault } from '../parse/fault.ts';
 import { type Claim, createClaims } from './claims.ts';
-import type { Entry } from './documents.ts';
+import type { ObjectEntry } from './documents.ts';
 
 /** An error that shows only beside other objects. */
 export interface CrossFault {
   readonly file: string;
-  readonly entry: Entry;
+  readonly entry: ObjectEntry;
   readonly fault: Fault;
 }
 
 /** The changes of a settlement. */
-interface Settled {
+interface AppliedClaims {
   readonly deletes: readonly Ref[];
   readonly upserts: readonly MeshObject[];
 }
 
 /** All objects of a source by name: which are in force, and why others are not. */
 export interface ObjectsInForce {
-  /** Replaces a file's entries; takes effect with `settle`. */
-  setFile(file: string, entries: readonly Entry[]): void;
+  /** Replaces a file's entries; takes effect with `applyClaims`. */
+  setFile(file: string, entries: readonly ObjectEntry[]): void;
   /** Keys of objects in force that no file has any more. */
   readonly missing: ReadonlySet<string>;
   /** The number of objects in force. */
   readonly size: number;
   /** The number of objects in files, including invalid ones. */
-  readonly found: number;
+  readonly foundCount: number;
   /** Whether a file holds the object of a key. */
   isFound(key: string): boolean;
-  /** Deletes `gone`, a part of `missing`, and brings accepted versions into force. */
-  settle(gone: Iterable<string>): Settled;
+  /** Deletes `deleted`, a part of `missing`, and brings accepted versions into force. */
+  applyClaims(deleted: Iterable<string>): AppliedClaims;
   /**
    * What keeps objects from being in force, by file and position. Conflicts with objects in `leaving` do not
    * count: they are about to be deleted.
@@ -49,13 +49,13 @@ export interface ObjectsInForce {
   objects(): Iterable<MeshObject>;
 }
 
-interface Standing {
+interface ObjectInForce {
   readonly object: MeshObject;
   readonly file: string;
 }
 
 /** Why the newest version of an object is not in force. */
-type Rejection = { readonly idcs: readonly Fault[] } | { readonly taken: Taken };
+type Rejection = { readonly idcs: readonly Fault[] } | { readonly taken: TakenNames };
 
 /**
  * Creates an empty catalog. If two objects want one name or host, the one in force keeps it, else the first
@@ -63,8 +63,8 @@ type Rejection = { readonly idcs: readonly Fault[] } | { readonly taken: Taken }
  * tried again when anything else changes.
  */
 export function createObjectsInForce(): ObjectsInForce {
-  const claims = createClaims((key) => standing.get(key)?.file);
-  const standing = new Map<string, Standing>();
+  const claims = createClaims((key) => inForce.get(key)?.file);
+  const inForce = new Map<string, ObjectInForce>();
   const owners = new Map<string, string>();
   const missing = new Set<string>();
   const rejected = new Map<string, Rejection>();
@@ -72,11 +72,11 @@ export function createObjectsInForce(): ObjectsInForce {
 
   function admit(claim: Claim, object: MeshObject, upserts: MeshObject[]): void {
     const { key } = claim.entry;
-    const old = standing.get(key)?.object;
+    const old = inForce.get(key)?.object;
     if (old !== undefined) release(key, old);
     for (const name of namesOf(object)) owners.set(name, key);
     if (object.kind === 'Idc') idcs.add(object.meta.name);
-    standing.set(key, { object, file: claim.file });
+    inForce.set(key, { object, file: claim.file });
     if (old === undefined || !sameObject(old, object)) upserts.push(object);
   }
 
@@ -85,10 +85,10 @@ export function createObjectsInForce(): ObjectsInForce {
   }
 
   function remove(key: string): Ref[] {
-    const old = missing.delete(key) ? standing.get(key)?.object : undefined;
+    const old = missing.delete(key) ? inForce.get(key)?.object : undefined;
     if (old === undefined) return [];
     release(key, old);
-    standing.delete(key);
+    inForce.delete(key);
     if (old.kind === 'Idc') idcs.delete(old.meta.name);
     return [{ kind: old.kind, namespace: old.meta.namespace, name: old.meta.name }];
   }
@@ -103,7 +103,7 @@ export function createObjectsInForce(): ObjectsInForce {
       if (faults.length > 0) rejected.set(entry.key, { idcs: faults });
       else candidates.set(entry.key, entry.object);
     }
-    for (const [key, taken] of resolveNames(candidates, owners, (key) => standing.has(key))) {
+    for (const [key, taken] of resolveNames(candidates, owners, (key) => inForce.has(key))) {
       candidates.delete(key);
       rejected.set(key, { taken });
     }
@@ -116,10 +116,10 @@ export function createObjectsInForce(): ObjectsInForce {
   return {
     missing,
     get size() {
-      return standing.size;
+      return inForce.size;
     },
-    get found() {
-      return claims.found;
+    get foundCount() {
+      return claims.count;
     },
     isFound: (key) => claims.has(key),
     setFile(file, entries) {
@@ -127,12 +127,12 @@ export function createObjectsInForce(): ObjectsInForce {
         if (claims.has(key)) missing.delete(key);
         else {
           rejected.delete(key);
-          if (standing.has(key)) missing.add(key);
+          if (inForce.has(key)) missing.add(key);
         }
       }
     },
-    settle(gone) {
-      const deletes = [...gone].flatMap(remove);
+    applyClaims(deleted) {
+      const deletes = [...deleted].flatMap(remove);
       const upserts: MeshObject[] = [];
       const touched = claims.takeTouched();
       if (deletes.length === 0 && touched.size === 0) return { deletes, upserts };
@@ -170,11 +170,11 @@ export function createObjectsInForce(): ObjectsInForce {
         .map(({ claim, fault }) => ({ file: claim.file, entry: claim.entry, fault }));
     },
     *objects() {
-      for (const { object } of standing.values()) yield object;
+      for (const { object } of inForce.values()) yield object;
     },
   };
 
-  function hostFaults(object: MeshObject, taken: Taken): Fault[] {
+  function hostFaults(object: MeshObject, taken: TakenNames): Fault[] {
     return nameObjections(object, taken, describe).map((one) => ({
       ...{ code: 'DrGroupConflict', severity: 'error' },
       ...one,
@@ -182,18 +182,18 @@ export function createObjectsInForce(): ObjectsInForce {
   }
 
   function describe(key: string): string {
-    const object = standing.get(key)?.object ?? claims.winner(key)?.entry.object;
-    return object === undefined ? key : `${label(object)} (${object.meta.origin})`;
+    const object = inForce.get(key)?.object ?? claims.winner(key)?.entry.object;
+    return object === undefined ? key : `${objectLabel(object)} (${object.meta.origin})`;
   }
 }
 
 /** An object as messages name it. */
-function label({ kind, meta }: MeshObject): string {
-  return labelOf({ kind, namespace: meta.namespace, name: meta.name });
+function objectLabel({ kind, meta }: MeshObject): string {
+  return refLabel({ kind, namespace: meta.namespace, name: meta.name });
 }
 
 /** The same, for an object known by name only. */
-export function labelOf({ kind, namespace, name }: Ref): string {
+export function refLabel({ kind, namespace, name }: Ref): string {
   return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }
 
@@ -209,7 +209,7 @@ function idcFaults(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fault
 }
 
 function duplicate(first: Claim): Fault {
-  const message = `${labelOf(first.entry.ref)} is in ${first.entry.origin} too, and that one applies: rename or remove one.`;
+  const message = `${refLabel(first.entry.ref)} is in ${first.entry.origin} too, and that one applies: rename or remove one.`;
   return { code: 'DuplicateName', severity: 'error', path: ['metadata', 'name'], message };
 }
 

@@ -1,5 +1,5 @@
 import type { PathPart } from '../../model/values/field-path.ts';
-import { loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
+import { loadDocument, locatePaths, type Position, splitDocuments, YamlFault } from './yaml.ts';
 import { yamlLimits } from './yaml-limits.ts';
 
 /** Size limits of a file in bytes: up to which positions are exact, and more than is parsed at all. */
@@ -31,7 +31,7 @@ export function readOneDocument(
   const inFile = ({ line, column }: Position) => ({ line: line + document.line - 1, column });
   try {
     const raw = loadDocument(document.text);
-    return { raw, placesOf: (paths) => locate(document.text, paths).map(inFile) };
+    return { raw, placesOf: (paths) => locatePaths(document.text, paths).map(inFile) };
   } catch (reason) {
     if (!(reason instanceof YamlFault)) throw reason;
     return { fault: `is not YAML: ${reason.message}`, ...inFile(reason.position) };

@@ -29,7 +29,7 @@ export function readObjects(written: readonly WrittenObject[]): ReadObjects {
     }
     return faults.map((fault) => ({ origin, fault }));
   });
-  inForce.settle([]);
+  inForce.applyClaims([]);
   const beside = inForce.faults().map(({ file, fault }) => ({ origin: file, fault }));
   return { objects: [...inForce.objects()], faults: [...own, ...beside] };
 }

@@ -1,7 +1,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { noFile, systemErrorCode } from '../../base/system-error.ts';
+import { notRegularFile, systemErrorCode } from '../../base/system-error.ts';
 import { compareText } from '../../base/text/compare-text.ts';
 
 /** The content of a folder and its sub-folders. */
@@ -70,7 +70,7 @@ export async function scanFolder(root: string): Promise<Scan> {
       const stats = isFolder ? undefined : await stat(join(root, path));
       if (isFolder || stats?.isDirectory()) await visit(path, above);
       else if (wanted && stats?.isFile()) files.set(path, signatureOf(stats));
-      else if (wanted) unreadable.set(path, noFile);
+      else if (wanted) unreadable.set(path, notRegularFile);
     } catch (reason) {
       // Deleted meanwhile, or a dangling link: does not exist.
       if (systemErrorCode(reason) !== 'ENOENT') unreadable.set(path, systemErrorCode(reason));

@@ -90,7 +90,7 @@ export function loadDocument(text: string): unknown {
  * The positions of fields in a document; for a missing field, where it should be. Slow (it keeps every
  * position), so only for documents with problems.
  */
-export function locate(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+export function locatePaths(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
   if (text.length > yamlLimits.locatedMax)
     return paths.map(() => ({ line: firstContentLine(text), column: 1 }));
   try {

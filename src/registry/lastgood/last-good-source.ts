@@ -6,15 +6,15 @@ import type { Finding } from '../../model/finding.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
 import {
   type DeletionGuard,
-  type Doubt,
   type LastGoodStatus,
   noFacets,
+  type ReadGaps,
   type Sink,
   type Source,
   type SourceFacets,
 } from '../source.ts';
-import { createHolding } from './holding.ts';
 import { type LossRule, lossRule } from './loss-guard.ts';
+import { createRetainedObjects } from './retained-objects.ts';
 import {
   confirmSnapshot,
   readHeader,
@@ -79,7 +79,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   let snapshot: SavedSnapshot | undefined;
   let refusal: Finding | undefined;
   let innerProblems: readonly Finding[] = [];
-  let innerDoubt: Doubt | undefined;
+  let innerDoubt: ReadGaps | undefined;
   let unreachable: string | undefined;
   let live = false;
   let dirty = false;
@@ -88,7 +88,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   let timer: Timer | undefined;
   let repaired = 0;
 
-  const holding = createHolding({
+  const retained = createRetainedObjects({
     clock,
     rule: timing.loss,
     guardsDeletes: inner.facets.deletionGuard === 'none',
@@ -98,11 +98,11 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   function emit(batch: readonly Change[]): void {
     if (batch.length > 0) outer?.changes(batch);
     if (batch.some(({ type }) => type !== 'synced')) dirty = true;
-    tell();
+    reportProblems();
     schedule();
   }
 
-  function tell(): void {
+  function reportProblems(): void {
     const why = reason();
     const own: Finding[] =
       why === undefined
@@ -112,12 +112,12 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   }
 
   function reason(): string | undefined {
-    const held = holding.missing.size;
+    const held = retained.missing.size;
     if (unreachable !== undefined)
       return `cannot be reached: ${unreachable}. In force is its last good state, ${held} objects, ${age()}. Bring it back; it takes over by itself.`;
-    if (holding.heldSince === undefined) return undefined;
+    if (retained.heldSince === undefined) return undefined;
     const release = `or, if they are meant to be deleted, confirm: POST /confirm-deletes on the admin address, with the token`;
-    return `${held} of ${holding.inForce.size} objects are missing in it at once: they stay in force as they last were. Bring them back; ${release}.`;
+    return `${held} of ${retained.inForce.size} objects are missing in it at once: they stay in force as they last were. Bring them back; ${release}.`;
   }
 
   function age(): string {
@@ -136,13 +136,13 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   }
 
   async function save(to: string): Promise<void> {
-    if (holding.missing.size > 0 || unreachable !== undefined) return schedule();
+    if (retained.missing.size > 0 || unreachable !== undefined) return schedule();
     writing = true;
     const wallMs = clock.wall();
     try {
       if (dirty || snapshot === undefined) {
         dirty = false;
-        const header = await writeSnapshot(to, [...holding.inForce.values()], { idc, source: name, wallMs });
+        const header = await writeSnapshot(to, [...retained.inForce.values()], { idc, source: name, wallMs });
         snapshot = { header, knownGoodAt: wallMs };
       } else {
         await confirmSnapshot(to, wallMs);
@@ -165,12 +165,12 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   const sink: Sink = {
     changes(batch) {
       if (!live) starting.push(...batch);
-      else emit(holding.take(batch));
+      else emit(retained.apply(batch));
     },
     problems(list, doubt) {
       innerProblems = list;
       innerDoubt = doubt;
-      if (live) tell();
+      if (live) reportProblems();
     },
   };
   let starting: Change[] = [];
@@ -188,10 +188,10 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
 
   /** The objects that should be in force: the source's, and held ones. */
   function* objects(): Iterable<MeshObject> {
-    if (!live || unreachable !== undefined) return yield* holding.inForce.values();
+    if (!live || unreachable !== undefined) return yield* retained.inForce.values();
     yield* inner.objects();
-    for (const key of holding.missing) {
-      const object = holding.inForce.get(key);
+    for (const key of retained.missing) {
+      const object = retained.inForce.get(key);
       if (object !== undefined) yield object;
     }
   }
@@ -247,22 +247,25 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
 
   async function retry(aborted: AbortSignal): Promise<void> {
     inner = options.open();
-    const failed = await attempt(aborted);
+    const failure = await attempt(aborted);
     if (aborted.aborted) return;
-    if (failed !== undefined) {
-      if (failed.message !== unreachable) {
-        unreachable = failed.message;
-        tell();
+    if (failure !== undefined) {
+      if (failure.message !== unreachable) {
+        unreachable = failure.message;
+        reportProblems();
       }
       clock.after(timing.retryMs, () => void retry(aborted));
       return;
     }
     unreachable = undefined;
-    const first = holding.take(starting.filter(({ type }) => type !== 'synced'));
-    logger.info('the source is back', { source: name, objects: holding.inForce.size - holding.missing.size });
+    const first = retained.apply(starting.filter(({ type }) => type !== 'synced'));
+    logger.info('the source is back', {
+      source: name,
+      objects: retained.inForce.size - retained.missing.size,
+    });
     live = true;
     emit(first);
-    holding.setReachable(true);
+    retained.setReachable(true);
     emit([]);
   }
 
@@ -273,16 +276,16 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       signal = aborted;
       aborted.addEventListener('abort', () => {
         timer?.cancel();
-        holding.close();
+        retained.close();
       });
       snapshot = await findSnapshot();
       const failed = await attempt(aborted);
       if (aborted.aborted) return;
       if (failed === undefined) {
-        const first = holding.take(starting.filter(({ type }) => type !== 'synced'));
+        const first = retained.apply(starting.filter(({ type }) => type !== 'synced'));
         const lost = snapshot !== undefined && looksLost(starting, snapshot.header) ? await contentsOf() : [];
-        holding.restore(lost.filter((object) => !holding.inForce.has(refKey(refOf(object)))));
-        const kept = [...holding.missing].map((key) => holding.inForce.get(key) as MeshObject);
+        retained.restore(lost.filter((object) => !retained.inForce.has(refKey(refOf(object)))));
+        const kept = [...retained.missing].map((key) => retained.inForce.get(key) as MeshObject);
         live = true;
         emit([...upserts(kept), ...first, synced()]);
         return;
@@ -297,8 +300,8 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
         });
       }
       unreachable = failed.message;
-      holding.setReachable(false);
-      holding.restore(contents);
+      retained.setReachable(false);
+      retained.restore(contents);
       logger.error('the source cannot be reached: started from its last good state', {
         ...{ source: name, reason: failed.message, objects: contents.length },
         knownGoodAt: snapshot && new Date(snapshot.knownGoodAt).toISOString(),
@@ -310,8 +313,8 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     repair(batch) {
       repaired += batch.length;
       // An object that only the index has is unknown here.
-      const isStray = (one: Change) => one.type === 'delete' && !holding.inForce.has(refKey(one.ref));
-      emit([...holding.take(batch.filter((one) => !isStray(one))), ...batch.filter(isStray)]);
+      const isStray = (one: Change) => one.type === 'delete' && !retained.inForce.has(refKey(one.ref));
+      emit([...retained.apply(batch.filter((one) => !isStray(one))), ...batch.filter(isStray)]);
     },
     facets: {
       ...noFacets,
@@ -329,18 +332,18 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
 
   function confirmDeletes(): number {
     const { deletionGuard } = inner.facets;
-    const count = (deletionGuard === 'none' ? 0 : deletionGuard.confirm()) + holding.confirm();
-    tell();
+    const count = (deletionGuard === 'none' ? 0 : deletionGuard.confirm()) + retained.confirm();
+    reportProblems();
     return count;
   }
 
   function lastGoodStatus(): LastGoodStatus {
-    const held = holding.missing.size;
+    const held = retained.missing.size;
     const why = reason();
     return {
       from: unreachable !== undefined ? 'snapshot' : why !== undefined ? 'both' : 'source',
       ...(why === undefined ? {} : { reason: why }),
-      ...{ objects: holding.inForce.size, held, repaired },
+      ...{ objects: retained.inForce.size, held, repaired },
       ...(snapshot && { writtenAt: snapshot.header.writtenAt, knownGoodAt: snapshot.knownGoodAt }),
     };
   }

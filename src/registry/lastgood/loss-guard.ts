@@ -54,7 +54,7 @@ export interface LossVerdict {
   /** Whether missing objects stay in force until they return, or the operator confirms. */
   readonly held: boolean;
   /** When to decide again without a change: milliseconds from now. */
-  readonly againMs?: number;
+  readonly checkAgainMs?: number;
   /** When the deleted objects were first found missing. */
   readonly since: number;
 }
@@ -125,7 +125,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
       }
       const quietMs = now - changed;
       if (!held && quietMs < rule.settleMs && now - first < rule.settleMsMax) {
-        return { remove: nothing, held, againMs: rule.settleMs - quietMs, since: first };
+        return { remove: nothing, held, checkAgainMs: rule.settleMs - quietMs, since: first };
       }
       if (isLoss(state)) {
         heldMost = held ? Math.max(heldMost, missing.size) : missing.size;
@@ -134,7 +134,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
         // There was time to notice it; but a mesh without endpoints is never released by time.
         if (isTotal(state)) return { remove: nothing, held, since: first };
         const leftMs = heldSince + rule.heldMsMax - now;
-        if (leftMs > 0) return { remove: nothing, held, againMs: leftMs, since: first };
+        if (leftMs > 0) return { remove: nothing, held, checkAgainMs: leftMs, since: first };
         held = false;
         recent.clear();
         return { remove: new Set(missing), held, since: first };
@@ -143,7 +143,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
       // one after the other, and one file in an emptied folder does not mean that it is complete.
       if (held && missing.size > heldMost / 2) return { remove: nothing, held, since: first };
       if (held && quietMs < rule.windowMs) {
-        return { remove: nothing, held, againMs: rule.windowMs - quietMs, since: first };
+        return { remove: nothing, held, checkAgainMs: rule.windowMs - quietMs, since: first };
       }
       held = false;
       for (const key of missing) recent.set(key, now);

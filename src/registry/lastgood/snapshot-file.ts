@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { breathe } from '../../base/breathe.ts';
 import { MeshError } from '../../base/error.ts';
 import { openRegular } from '../../base/files/bounded-file.ts';
 import { replaceFile } from '../../base/files/replace-file.ts';
+import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
 import type { MeshObject } from '../../model/object.ts';
 
 /** The first line of a snapshot. */
@@ -61,7 +61,7 @@ export async function writeSnapshot(
     hash.update(line);
     bytes += line.length;
     lines.push(line);
-    await breathe();
+    await yieldToEventLoop();
   }
   const { idc, source, wallMs: writtenAt } = about;
   const sha256 = hash.digest('hex');
@@ -130,7 +130,7 @@ export async function readSnapshot(
     if (start === 0) onIdcs(slice);
     for (const object of slice) contents.push(object);
     start = end + 1;
-    await breathe();
+    await yieldToEventLoop();
   }
   if (contents.length !== header.objects)
     throw corrupt(file, `it has ${contents.length} objects, not the ${header.objects} that it names`);

@@ -1,4 +1,4 @@
-import { printable } from '../../base/text/shown.ts';
+import { printable } from '../../base/text/safe-excerpt.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind, Ref } from '../../model/object.ts';

@@ -17,7 +17,7 @@ interface Departed {
    * The generation of a name, with this lease, has deregistered. Above the limit the oldest is forgotten at
    * once.
    */
-  note(key: string, ttlMs: number): void;
+  add(key: string, ttlMs: number): void;
   /** The name is registered again, or forgotten. */
   drop(key: string): void;
   close(): void;
@@ -55,7 +55,7 @@ export function createDeparted(clock: Clock, forget: (key: string) => Promise<un
     get size() {
       return dueAt.size;
     },
-    note(key, ttlMs) {
+    add(key, ttlMs) {
       const { keptMs, beyondLeaseMs, most } = departedLimits;
       if (isClosed) return;
       dueAt.delete(key);

@@ -4,7 +4,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
  * Removed keys remembered; who asks from before gets everything. Peers ask each second: it is as much as fits
  * in one answer.
  */
-export const spareMax = 1_000;
+export const removedKeysMax = 1_000;
 
 /** Which keys changed after which revision, to send only the changes. */
 interface Journal {
@@ -15,9 +15,9 @@ interface Journal {
   /** Number of remembered keys. */
   readonly size: number;
   /** The keys that changed after a revision; undefined: no longer known. */
-  since(revision: number): readonly string[] | undefined;
+  changedSince(revision: number): readonly string[] | undefined;
   /** Resolves when there is a newer revision, at the latest after `holdMs`, or when `signal` aborts. */
-  more(revision: number, holdMs: number, signal: AbortSignal): Promise<void>;
+  waitForChange(revision: number, holdMs: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Creates an empty journal. */
@@ -39,17 +39,17 @@ export function createJournal(clock: Clock): Journal {
       changedAt.delete(key);
       changedAt.set(key, revision);
       for (const [oldest, at] of changedAt) {
-        if (changedAt.size <= standing + spareMax) break;
+        if (changedAt.size <= standing + removedKeysMax) break;
         changedAt.delete(oldest);
         floor = at;
       }
       for (const wake of waiting) wake();
     },
-    since(from) {
+    changedSince(from) {
       if (!(from >= floor)) return undefined;
       return [...changedAt].filter(([, at]) => at > from).map(([key]) => key);
     },
-    async more(from, holdMs, signal) {
+    async waitForChange(from, holdMs, signal) {
       if (revision > from) return;
       const woken = new AbortController();
       const wake = () => woken.abort();

@@ -30,7 +30,7 @@ interface LeaseListener {
 }
 
 /** Interval of checks: the longest delay of an expiry, in milliseconds. */
-export const lookMs = 250;
+export const leaseCheckMs = 250;
 
 interface Lease {
   /** When the last renewal expires. */
@@ -52,18 +52,18 @@ export function createLeaseClock(clock: Clock, listener: LeaseListener): LeaseCl
   function schedule(): void {
     if (timer !== undefined || closed) return;
     lookedAt = clock.now();
-    timer = clock.after(lookMs, look);
+    timer = clock.after(leaseCheckMs, look);
   }
 
   function look(): void {
     timer = undefined;
     const now = clock.now();
-    const lateMs = now - lookedAt - lookMs;
+    const lateMs = now - lookedAt - leaseCheckMs;
     const out: string[] = [];
     let running = 0;
     for (const [key, lease] of leases) {
       if (lease.state === 'none') continue;
-      if (lateMs > lookMs) lease.end += lateMs;
+      if (lateMs > leaseCheckMs) lease.end += lateMs;
       if (lease.end <= now) {
         lease.state = 'none';
         out.push(key);

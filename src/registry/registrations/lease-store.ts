@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { siblingUrl } from '../../base/files/sibling.ts';
-import { noFile } from '../../base/system-error.ts';
+import { notRegularFile } from '../../base/system-error.ts';
 import type { Commit, Opened, StoreAnswer } from './lease-worker.ts';
 
 /** Rows on disk, written by a thread, so that waiting for the disk does not delay pushes. */
@@ -50,7 +50,7 @@ export async function openLeaseStore(file: string, clock: Clock): Promise<LeaseS
 function whyNoFile(file: string): string | undefined {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined || found.isFile()) return undefined;
-  return found.isDirectory() ? 'it is a folder; name a file, which is created' : noFile;
+  return found.isDirectory() ? 'it is a folder; name a file, which is created' : notRegularFile;
 }
 
 function advice({ code, message }: { code: string; message: string }): string {

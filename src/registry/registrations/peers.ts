@@ -44,15 +44,15 @@ interface PeersOptions {
   /** Merges a peer's answer, complete or changes; resolves when it is on disk. */
   merge(answer: ReplicaAnswer): Promise<void>;
   /** A peer is lost: these proxies, by node id, had their endpoints from it. */
-  lost(proxies: readonly string[]): void;
+  peerLost(proxies: readonly string[]): void;
   /** A peer reported again which proxies have endpoints from it. */
-  passedOn(proxies: readonly string[]): void;
+  peerHasProxies(proxies: readonly string[]): void;
   /** Number of instances that only a peer keeps. */
   keptAlone(name: string): number;
 }
 
 /** This control plane, as the others see it. */
-interface Self {
+interface OwnIdentity {
   readonly id: string;
   readonly epoch: string;
   readonly isComplete: boolean;
@@ -65,29 +65,29 @@ export interface Peers {
    * control plane that has never had the complete state waits for one that has; without any, until one
    * answers and `startWait` has passed.
    */
-  follow(self: Self, signal: AbortSignal): Promise<void>;
+  follow(self: OwnIdentity, signal: AbortSignal): Promise<void>;
   /** What `follow` still waits for; undefined when it has resolved, or was not called. */
   waiting(): PeerWait | undefined;
   /**
    * The peer that holds this generation's lease, as of its last answer, if it was not renewed here since.
    * `runsUntil`: when the last renewal here expires.
    */
-  keeper(key: string, generation: number, runsUntil: number | undefined): string | undefined;
+  leaseHolder(key: string, generation: number, runsUntil: number | undefined): string | undefined;
   /** Whether the lease of this generation runs at a peer that answers, other than the one with this id. */
-  runs(key: string, generation: number, but: string): boolean;
+  leaseRuns(key: string, generation: number, exceptId: string): boolean;
   /** A control plane asks from an IP address. */
-  asked(id: string, at: string): void;
+  noteRequest(id: string, address: string): void;
   /** A peer has applied all changes of this control plane up to a revision. */
   confirmed(id: string, revision: number): void;
   /**
    * Waits until each peer that answers has applied `revision`, and none of its proxies has this generation;
    * at most `timeoutMs`. Resolves to those that still have it, and to those that do not answer.
    */
-  rid(
+  waitUntilRemoved(
     what: { readonly key: RegistrationKey; readonly generation: number; readonly revision: number },
     timeoutMs: number,
     signal: AbortSignal,
-  ): Promise<{ readonly owing: readonly string[]; readonly away: readonly string[] }>;
+  ): Promise<{ readonly unconfirmed: readonly string[]; readonly unreachable: readonly string[] }>;
   statuses(): readonly PeerStatus[];
 }
 
@@ -115,18 +115,18 @@ export function createPeers(options: PeersOptions): Peers {
     }),
   );
   const confirmedBy = new Map<string, number>();
-  const askers = new Map<string, { readonly at: string; readonly askedAt: number }>();
+  const askers = new Map<string, { readonly address: string; readonly askedAt: number }>();
   const watchers = new Set<() => void>();
-  let following: { readonly self: Self; readonly since: number } | undefined;
+  let following: { readonly self: OwnIdentity; readonly since: number } | undefined;
 
   function notify(): void {
     for (const fn of [...watchers]) fn();
   }
 
-  const others = () => peers.filter(({ isSelf }) => !isSelf);
-  const answers = ({ why }: Peer) => why === undefined;
+  const otherPeers = () => peers.filter(({ isSelf }) => !isSelf);
+  const isReachable = ({ why }: Peer) => why === undefined;
 
-  async function ask(peer: Peer, self: Self, signal: AbortSignal): Promise<void> {
+  async function followPeer(peer: Peer, self: OwnIdentity, signal: AbortSignal): Promise<void> {
     let pauseMs = times.retryFirst;
     while (!signal.aborted && !peer.isSelf) {
       try {
@@ -134,14 +134,14 @@ export function createPeers(options: PeersOptions): Peers {
         pauseMs = times.retryFirst;
       } catch (reason) {
         if (signal.aborted) return;
-        lose(peer, MeshError.from(reason).message);
+        noteFailure(peer, MeshError.from(reason).message);
         await sleep(clock, pauseMs, signal).catch(() => {});
         pauseMs = Math.min(2 * pauseMs, times.retryMost);
       }
     }
   }
 
-  async function pull(peer: Peer, self: Self, signal: AbortSignal): Promise<void> {
+  async function pull(peer: Peer, self: OwnIdentity, signal: AbortSignal): Promise<void> {
     const late = new AbortController();
     const timer = clock.after(times.hold + times.silent, () =>
       late.abort(new MeshError('unavailable', `no answer in ${times.hold + times.silent} ms`)),
@@ -165,11 +165,11 @@ export function createPeers(options: PeersOptions): Peers {
       throw new MeshError('conflict', 'it has a copy of this registrations file: remove the copy there');
     else if (answer.idc !== idc)
       throw new MeshError('conflict', `it is a control plane of ${answer.idc}: name those of ${idc} alone`);
-    else await take(peer, answer);
-    hear(peer);
+    else await applyAnswer(peer, answer);
+    noteAnswer(peer);
   }
 
-  async function take(peer: Peer, answer: ReplicaAnswer): Promise<void> {
+  async function applyAnswer(peer: Peer, answer: ReplicaAnswer): Promise<void> {
     if (answer.isAll) peer.items.clear();
     for (const item of answer.items) peer.items.set(keyText(item), item);
     for (const key of answer.absent) peer.items.delete(keyText(key));
@@ -179,10 +179,10 @@ export function createPeers(options: PeersOptions): Peers {
     peer.cursor = answer.cursor;
     if (answer.proxies === undefined) return;
     peer.proxies = answer.proxies;
-    options.passedOn(answer.proxies);
+    options.peerHasProxies(answer.proxies);
   }
 
-  function hear(peer: Peer): void {
+  function noteAnswer(peer: Peer): void {
     if (peer.heardAt === undefined || peer.why !== undefined)
       logger.info('in sync with another control plane', { peer: peer.link.name, self: peer.isSelf });
     peer.heardAt = clock.now();
@@ -190,7 +190,7 @@ export function createPeers(options: PeersOptions): Peers {
     notify();
   }
 
-  function lose(peer: Peer, why: string): void {
+  function noteFailure(peer: Peer, why: string): void {
     const isNews = peer.why === undefined || (peer.heardAt === undefined && peer.why !== why);
     const was = peer.why;
     peer.why = why;
@@ -198,12 +198,12 @@ export function createPeers(options: PeersOptions): Peers {
     peer.cursor = undefined;
     if (!isNews) return;
     logger.warn('another control plane does not answer', { peer: peer.link.name, why });
-    if (was === undefined) options.lost(peer.proxies);
+    if (was === undefined) options.peerLost(peer.proxies);
     notify();
   }
 
-  function isCaughtUp(self: Self, waited: boolean): boolean {
-    const all = others();
+  function isCaughtUp(self: OwnIdentity, waited: boolean): boolean {
+    const all = otherPeers();
     const heard = all.filter(({ heardAt }) => heardAt !== undefined);
     if (self.isComplete) return waited || heard.length === all.length;
     if (all.length === 0) return true;
@@ -211,10 +211,10 @@ export function createPeers(options: PeersOptions): Peers {
     return (waited && heard.length > 0) || (knows && heard.length === all.length);
   }
 
-  function keeps(peer: Peer, key: string, generation: number, runsUntil: number | undefined): boolean {
+  function holdsLease(peer: Peer, key: string, generation: number, runsUntil: number | undefined): boolean {
     const item = peer.items.get(key);
     if (item === undefined || item.generation !== generation || item.lease === 'none') return false;
-    if (answers(peer)) return true;
+    if (isReachable(peer)) return true;
     const { heardAt = Number.NEGATIVE_INFINITY } = peer;
     return clock.now() - heardAt < times.keepAlone && (runsUntil ?? Number.NEGATIVE_INFINITY) < heardAt;
   }
@@ -223,7 +223,7 @@ export function createPeers(options: PeersOptions): Peers {
     follow(self, signal) {
       const since = clock.now();
       following = { self, since };
-      for (const peer of peers) void ask(peer, self, signal);
+      for (const peer of peers) void followPeer(peer, self, signal);
       return new Promise((resolve) => {
         const look = () => {
           if (!isCaughtUp(self, clock.now() - since >= times.startWait)) return;
@@ -242,51 +242,54 @@ export function createPeers(options: PeersOptions): Peers {
       const isHeard = ({ heardAt }: Peer) => heardAt !== undefined;
       return {
         isComplete: self.isComplete,
-        heard: others()
+        heard: otherPeers()
           .filter(isHeard)
           .map(({ link }) => link.name),
-        silent: others()
+        silent: otherPeers()
           .filter((peer) => !isHeard(peer))
           .map(({ link, why = '' }) => ({ name: link.name, why })),
         leftMs: Math.max(0, since + times.startWait - clock.now()),
       };
     },
-    keeper: (key, generation, runsUntil) =>
-      others().find((peer) => keeps(peer, key, generation, runsUntil))?.link.name,
-    runs: (key, generation, but) =>
-      others().some((peer) => {
+    leaseHolder: (key, generation, runsUntil) =>
+      otherPeers().find((peer) => holdsLease(peer, key, generation, runsUntil))?.link.name,
+    leaseRuns: (key, generation, exceptId) =>
+      otherPeers().some((peer) => {
         const item = peer.items.get(key);
         return (
-          answers(peer) && peer.id !== but && item?.generation === generation && item.lease === 'running'
+          isReachable(peer) &&
+          peer.id !== exceptId &&
+          item?.generation === generation &&
+          item.lease === 'running'
         );
       }),
-    asked: (id, at) => void askers.set(id, { at, askedAt: clock.now() }),
+    noteRequest: (id, address) => void askers.set(id, { address, askedAt: clock.now() }),
     confirmed(id, revision) {
       confirmedBy.set(id, revision);
       notify();
     },
-    rid({ key, generation, revision }, timeoutMs, signal) {
-      const owes = (peer: Peer) => {
+    waitUntilRemoved({ key, generation, revision }, timeoutMs, signal) {
+      const isUnconfirmed = (peer: Peer) => {
         const item = peer.items.get(keyText(key));
-        const has = item !== undefined && item.generation <= generation && !isRid(item);
+        const has = item !== undefined && item.generation <= generation && !isRemoved(item);
         // A peer that does not ask gets nothing: it does not name this one.
         return has || (confirmedBy.get(peer.id ?? '') ?? revision) < revision;
       };
       return new Promise((resolve) => {
         const state = () => ({
-          owing: others().filter((peer) => answers(peer) && owes(peer)),
-          away: others().filter((peer) => !answers(peer)),
+          unconfirmed: otherPeers().filter((peer) => isReachable(peer) && isUnconfirmed(peer)),
+          unreachable: otherPeers().filter((peer) => !isReachable(peer)),
         });
         const end = () => {
           timer.cancel();
           watchers.delete(look);
           signal.removeEventListener('abort', end);
           const names = (list: readonly Peer[]) => list.map(({ link }) => link.name);
-          const { owing, away } = state();
-          resolve({ owing: names(owing), away: names(away) });
+          const { unconfirmed, unreachable } = state();
+          resolve({ unconfirmed: names(unconfirmed), unreachable: names(unreachable) });
         };
         const look = () => {
-          if (state().owing.length === 0) end();
+          if (state().unconfirmed.length === 0) end();
         };
         const timer = clock.after(timeoutMs, end);
         watchers.add(look);
@@ -311,16 +314,16 @@ export function createPeers(options: PeersOptions): Peers {
 
   /** Control planes that asked recently and are not peers; a peer never heard may be one of them. */
   function strangers(): readonly PeerStatus[] {
-    if (others().some(({ id }) => id === undefined)) return [];
+    if (otherPeers().some(({ id }) => id === undefined)) return [];
     const known = new Set(peers.map(({ id }) => id));
-    return [...askers].flatMap(([id, { at, askedAt }]): readonly PeerStatus[] =>
+    return [...askers].flatMap(([id, { address, askedAt }]): readonly PeerStatus[] =>
       known.has(id) || clock.now() - askedAt > 5 * times.hold
         ? []
-        : [{ name: at, state: 'stranger', keptThereAlone: 0 }],
+        : [{ name: address, state: 'stranger', keptThereAlone: 0 }],
     );
   }
 }
 
-function isRid(item: ReplicaItem): boolean {
+function isRemoved(item: ReplicaItem): boolean {
   return item.state === 'gone' || (item.state === 'draining' && item.isFree);
 }

@@ -28,26 +28,26 @@ function hasDeregistered({ state, expired }: Registration): boolean {
  * runs somewhere. An unknown one is added, unless this control plane has had and removed it, and its lease
  * runs nowhere: nothing is restored merely because somebody has not heard of its removal.
  */
-export function merge(
+export function mergeRegistrations(
   ours: Registration | undefined,
-  told: Registration,
+  received: Registration,
   context: MergeContext,
 ): Registration | undefined {
-  const theirs = { ...told, knownTo: union(told.knownTo, [context.from]) };
+  const theirs = { ...received, knownTo: union(received.knownTo, [context.from]) };
   if (ours !== undefined && ours.generation > theirs.generation) return ours;
   if (ours === undefined || ours.generation < theirs.generation) return takeOver(ours, theirs, context);
   if (hasDeregistered(ours)) return ours;
   if (hasDeregistered(theirs)) {
-    const isRid = ours.state === 'draining' && context.isFree;
-    return { ...ours, state: isRid ? 'gone' : 'leaving', expired: false };
+    const isRemoved = ours.state === 'draining' && context.isFree;
+    return { ...ours, state: isRemoved ? 'gone' : 'leaving', expired: false };
   }
   const knownTo = union(ours.knownTo, theirs.knownTo);
   if (theirs.state === 'leaving') {
-    if (ours.state === 'leaving' || context.runsElsewhere) return known(ours, knownTo);
+    if (ours.state === 'leaving' || context.runsElsewhere) return withKnownTo(ours, knownTo);
     return { ...ours, knownTo, state: 'leaving', expired: true };
   }
   if (ours.state === 'leaving') return context.theirLease === 'running' ? { ...theirs, knownTo } : ours;
-  return isNewer(theirs, ours) ? { ...theirs, knownTo } : known(ours, knownTo);
+  return isNewer(theirs, ours) ? { ...theirs, knownTo } : withKnownTo(ours, knownTo);
 }
 
 /** The record after another control plane reported that it has none of that name (any more). */
@@ -77,14 +77,14 @@ function takeOver(
 /** Orders two records of one generation; with equal edits by a rule on which all agree. */
 function isNewer(theirs: Registration, ours: Registration): boolean {
   if (theirs.edit !== ours.edit) return theirs.edit > ours.edit;
-  return said(theirs) > said(ours);
+  return contentText(theirs) > contentText(ours);
 }
 
-function said({ state, ttlMs, spec }: Registration): string {
+function contentText({ state, ttlMs, spec }: Registration): string {
   return JSON.stringify([state, ttlMs, spec]);
 }
 
-function known(ours: Registration, knownTo: readonly string[]): Registration {
+function withKnownTo(ours: Registration, knownTo: readonly string[]): Registration {
   return knownTo.length === ours.knownTo.length ? ours : { ...ours, knownTo };
 }
 

@@ -6,7 +6,7 @@ import {
   type RegistrationKey,
   registrationOrigin,
 } from './registration.ts';
-import { merge, mergeAbsence } from './registration-merge.ts';
+import { mergeAbsence, mergeRegistrations } from './registration-merge.ts';
 
 /** An operation on a registration. Without a generation it applies to any. */
 export type RegistrationOp =
@@ -50,49 +50,48 @@ export interface RuleContext {
  * Decides what an operation does to a registration: pure. Throws MeshError `conflict` if a newer generation
  * has the name or this one has deregistered, `not-found` if there is nothing to drain.
  */
-export function decide(
-  standing: Registration | undefined,
+export function decideOp(
+  current: Registration | undefined,
   op: RegistrationOp,
   context: RuleContext,
 ): Decision {
-  const keep: Decision = { next: standing, changed: false };
+  const keep: Decision = { next: current, changed: false };
   switch (op.type) {
     case 'register':
-      return register(standing, op.key, op.input, context.wallMs);
+      return register(current, op.key, op.input, context.wallMs);
     case 'drain':
     case 'resume': {
       const from = op.type === 'drain' ? 'ready' : 'draining';
-      const live = requireLive(standing, op.key, op.generation);
+      const live = requireLive(current, op.key, op.generation);
       if (live.state !== from) return keep;
       const state = op.type === 'drain' ? 'draining' : 'ready';
       return { next: { ...live, state, edit: live.edit + 1 }, changed: true };
     }
     case 'deregister': {
       // An older generation is removed already; the record is a newer one's.
-      if (standing === undefined || (op.generation ?? standing.generation) !== standing.generation)
-        return keep;
-      if (standing.state === 'gone' || (standing.state === 'leaving' && !standing.expired)) return keep;
-      const isRid = standing.state === 'draining' && context.isFree;
-      return { next: { ...standing, state: isRid ? 'gone' : 'leaving', expired: false }, changed: true };
+      if (current === undefined || (op.generation ?? current.generation) !== current.generation) return keep;
+      if (current.state === 'gone' || (current.state === 'leaving' && !current.expired)) return keep;
+      const isRemoved = current.state === 'draining' && context.isFree;
+      return { next: { ...current, state: isRemoved ? 'gone' : 'leaving', expired: false }, changed: true };
     }
     case 'expire':
-      if (!isLive(standing) || standing.generation !== op.generation) return keep;
-      return { next: { ...standing, state: 'leaving', expired: true }, changed: true };
+      if (!isLive(current) || current.generation !== op.generation) return keep;
+      return { next: { ...current, state: 'leaving', expired: true }, changed: true };
     case 'release':
-      if (standing?.state !== 'leaving') return keep;
+      if (current?.state !== 'leaving') return keep;
       // A generation whose lease expired may register again: nothing has to be remembered.
-      return { next: standing.expired ? undefined : { ...standing, state: 'gone' }, changed: true };
+      return { next: current.expired ? undefined : { ...current, state: 'gone' }, changed: true };
     case 'forget':
-      return standing?.state === 'gone' ? { next: undefined, changed: true } : keep;
+      return current?.state === 'gone' ? { next: undefined, changed: true } : keep;
     case 'merge': {
       const { self = '', runsElsewhere = false, isFree } = context;
       const { theirs, from, theirLease } = op;
-      if (theirs === undefined && standing === undefined) return keep;
+      if (theirs === undefined && current === undefined) return keep;
       const next =
         theirs === undefined
-          ? mergeAbsence(standing as Registration, { from, runsElsewhere })
-          : merge(standing, theirs, { self, from, theirLease, runsElsewhere, isFree });
-      return { next, changed: next !== standing };
+          ? mergeAbsence(current as Registration, { from, runsElsewhere })
+          : mergeRegistrations(current, theirs, { self, from, theirLease, runsElsewhere, isFree });
+      return { next, changed: next !== current };
     }
   }
 }
@@ -104,15 +103,15 @@ export function isLive(registration: Registration | undefined): registration is 
 
 /** The registration, if it has this generation. Throws MeshError `not-found` or `conflict`. */
 export function requireLive(
-  standing: Registration | undefined,
+  current: Registration | undefined,
   key: RegistrationKey,
   generation: number | undefined,
 ): Registration {
-  if (standing === undefined || (generation !== undefined && generation > standing.generation))
+  if (current === undefined || (generation !== undefined && generation > current.generation))
     throw new MeshError('not-found', `${registrationOrigin(key)} is not registered: register it (again)`);
-  if (generation !== undefined && generation < standing.generation) throw superseded(standing, generation);
-  if (standing.state === 'ready' || standing.state === 'draining') return standing;
-  if (standing.expired)
+  if (generation !== undefined && generation < current.generation) throw superseded(current, generation);
+  if (current.state === 'ready' || current.state === 'draining') return current;
+  if (current.expired)
     throw new MeshError(
       'not-found',
       `the lease of ${registrationOrigin(key)} has run out: register it again`,
@@ -124,27 +123,27 @@ export function requireLive(
 }
 
 function register(
-  standing: Registration | undefined,
+  current: Registration | undefined,
   key: RegistrationKey,
   input: RegistrationInput,
   wallMs: number,
 ): Decision {
-  const generation = input.generation ?? Math.max(wallMs, (standing?.generation ?? 0) + 1);
+  const generation = input.generation ?? Math.max(wallMs, (current?.generation ?? 0) + 1);
   const { ttlMs, spec } = input;
   const life = { ...key, generation, edit: 0, knownTo: [] };
-  const fresh: Registration = { ...life, state: 'ready', expired: false, ttlMs, spec };
-  if (standing === undefined || generation > standing.generation) return { next: fresh, changed: true };
-  if (generation < standing.generation) throw superseded(standing, generation);
-  if (standing.state === 'leaving' && standing.expired) return { next: fresh, changed: true };
-  requireLive(standing, key, generation);
+  const registered: Registration = { ...life, state: 'ready', expired: false, ttlMs, spec };
+  if (current === undefined || generation > current.generation) return { next: registered, changed: true };
+  if (generation < current.generation) throw superseded(current, generation);
+  if (current.state === 'leaving' && current.expired) return { next: registered, changed: true };
+  requireLive(current, key, generation);
   // The same generation again: an operator's drain stays.
-  const { state, edit, knownTo } = standing;
-  const next: Registration = { ...fresh, state, edit: edit + 1, knownTo };
-  const changed = JSON.stringify([next.ttlMs, next.spec]) !== JSON.stringify([standing.ttlMs, standing.spec]);
-  return changed ? { next, changed } : { next: standing, changed };
+  const { state, edit, knownTo } = current;
+  const next: Registration = { ...registered, state, edit: edit + 1, knownTo };
+  const changed = JSON.stringify([next.ttlMs, next.spec]) !== JSON.stringify([current.ttlMs, current.spec]);
+  return changed ? { next, changed } : { next: current, changed };
 }
 
-function superseded(standing: Registration, generation: number): MeshError {
-  const message = `${registrationOrigin(standing)} has a newer life, generation ${standing.generation}; ${generation} is older`;
-  return new MeshError('conflict', message, { ref: String(standing.generation) });
+function superseded(current: Registration, generation: number): MeshError {
+  const message = `${registrationOrigin(current)} has a newer life, generation ${current.generation}; ${generation} is older`;
+  return new MeshError('conflict', message, { ref: String(current.generation) });
 }

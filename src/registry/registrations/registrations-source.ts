@@ -16,13 +16,13 @@ import {
 } from '../source.ts';
 import { createStatusMemory } from '../status-memory.ts';
 import { createDeparted } from './departed.ts';
+import { describeWait } from './describe-peers.ts';
 import { type LeaseStore, openLeaseStore } from './lease-store.ts';
-import { waitWords } from './peer-words.ts';
 import type { Peers } from './peers.ts';
 import { keyOfText, keyText, type Registration, type RegistrationKey, workloadOf } from './registration.ts';
 import { logRegistration } from './registration-log.ts';
 import { decodeRow, encodeRow } from './registration-row.ts';
-import { type Decision, decide, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
+import { type Decision, decideOp, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
 import type { ReplicaAnswer, ReplicaAsk } from './replica.ts';
 import { createReplication, type ReplicationSettings } from './replication.ts';
 
@@ -44,7 +44,7 @@ export interface RegistrationsSource extends Source {
   /**
    * Applies an operation; resolves once it is on disk and the mesh was told. Operations on a name apply in
    * the order of calls. Undefined: there is no such registration (any more). Throws MeshError: those of
-   * `decide`, or `unavailable` if the disk fails or before `start`; then nothing has changed.
+   * `decideOp`, or `unavailable` if the disk fails or before `start`; then nothing has changed.
    */
   submit(op: ClientOp): Promise<Registered | undefined>;
   /**
@@ -68,12 +68,12 @@ export interface RegistrationsSource extends Source {
    * Waits until no proxy of the other control planes has a generation removed here, at most `timeoutMs`.
    * Resolves to the control planes with a proxy that still has it, and to those that do not answer.
    */
-  ridElsewhere(
+  waitUntilRemovedElsewhere(
     key: RegistrationKey,
     generation: number | undefined,
     timeoutMs: number,
     signal: AbortSignal,
-  ): ReturnType<Peers['rid']>;
+  ): ReturnType<Peers['waitUntilRemoved']>;
 }
 
 /** Operations of clients. */
@@ -93,13 +93,13 @@ interface RegistrationsOptions {
 const batchMax = 1_000;
 
 interface Decided {
-  readonly one: Waiting;
+  readonly queued: Queued;
   readonly decision: Decision;
   /** The generation that it begins, if any. */
   readonly begins: boolean;
 }
 
-interface Waiting {
+interface Queued {
   readonly op: RegistrationOp;
   /** When it was requested: the start of the ACK clock. */
   readonly at: number;
@@ -110,35 +110,35 @@ interface Waiting {
 /** Creates the `registrations` source. `start` opens the file, and rejects with what to do if it cannot. */
 export function createRegistrationsSource(options: RegistrationsOptions): RegistrationsSource {
   const { clock, logger = silentLogger } = options;
-  const standing = new Map<string, Registration>();
+  const registrations = new Map<string, Registration>();
   /** Drained, and no proxy has it any more. */
-  const free = new Set<string>();
-  const queue: Waiting[] = [];
-  const notes = new Map<string, boolean>();
+  const drainedEverywhere = new Set<string>();
+  const queue: Queued[] = [];
+  const proxyNotes = new Map<string, boolean>();
   let live: { readonly store: LeaseStore; readonly sink: Sink } | undefined;
   let writing = false;
   /** Proxies that had endpoints from an earlier process, or from a lost peer. */
   let returning: readonly string[] = [];
   /** Proxies that have endpoints from a peer. */
   const statuses = createStatusMemory();
-  let passedOn: readonly string[] = [];
+  let takenOver: readonly string[] = [];
   let isCompleteNew = false;
   const { idc = '', links = [], ...times } = options.replication ?? {};
   const replication = createReplication({
-    ...{ idc, links, ...times, clock, logger, standing, free, ask, expire },
-    lost(proxies) {
+    ...{ idc, links, ...times, clock, logger, registrations, drainedEverywhere, submit, expire },
+    peerLost(proxies) {
       returning = [...returning, ...proxies];
       live?.sink.changes([]);
     },
-    passedOn(proxies) {
-      passedOn = [...passedOn, ...proxies];
+    peerHasProxies(proxies) {
+      takenOver = [...takenOver, ...proxies];
       live?.sink.changes([]);
     },
   });
 
-  const departed = createDeparted(clock, (key) => ask({ type: 'forget', key: keyOfText(key) }));
+  const departed = createDeparted(clock, (key) => submit({ type: 'forget', key: keyOfText(key) }));
 
-  function ask(op: RegistrationOp): Promise<Registered | undefined> {
+  function submit(op: RegistrationOp): Promise<Registered | undefined> {
     return new Promise((resolve, reject) => {
       if (live === undefined) return reject(notRunning());
       queue.push({ op, at: clock.now(), resolve, reject });
@@ -152,95 +152,95 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     writing = true;
     // Operations of the same turn of the event loop share the transaction.
     await Promise.resolve();
-    while (live !== undefined && (queue.length + notes.size > 0 || isCompleteNew))
+    while (live !== undefined && (queue.length + proxyNotes.size > 0 || isCompleteNew))
       await writeBatch(live, queue.splice(0, batchMax));
     writing = false;
     for (const { reject } of queue.splice(0)) reject(notRunning());
   }
 
-  async function writeBatch({ store, sink }: NonNullable<typeof live>, batch: Waiting[]): Promise<void> {
+  async function writeBatch({ store, sink }: NonNullable<typeof live>, batch: Queued[]): Promise<void> {
     const before = new Map<string, Registration | undefined>();
     const after = new Map<string, Registration | undefined>();
     const decided: Decided[] = [];
-    for (const one of batch) {
-      const key = keyText(one.op.key);
-      const current = after.has(key) ? after.get(key) : standing.get(key);
+    for (const queued of batch) {
+      const key = keyText(queued.op.key);
+      const current = after.has(key) ? after.get(key) : registrations.get(key);
       try {
-        const decision = decide(current, one.op, {
-          ...{ wallMs: Math.floor(clock.wall()), isFree: free.has(key) },
-          ...replication.contextOf(one.op, key, current),
+        const decision = decideOp(current, queued.op, {
+          ...{ wallMs: Math.floor(clock.wall()), isFree: drainedEverywhere.has(key) },
+          ...replication.contextOf(queued.op, key, current),
         });
         const begins = !isLive(current) || current.generation !== decision.next?.generation;
-        decided.push({ one, decision, begins });
+        decided.push({ queued, decision, begins });
         if (!decision.changed) continue;
-        if (!before.has(key)) before.set(key, standing.get(key));
+        if (!before.has(key)) before.set(key, registrations.get(key));
         after.set(key, decision.next);
       } catch (reason) {
-        one.reject(MeshError.from(reason));
+        queued.reject(MeshError.from(reason));
       }
     }
     try {
-      const proxies = [...notes];
-      notes.clear();
+      const proxies = [...proxyNotes];
+      proxyNotes.clear();
       const isComplete = isCompleteNew;
       isCompleteNew = false;
       if (after.size + proxies.length > 0 || isComplete)
-        await store.commit({ ...commitOf(after, standing), proxies, isComplete });
+        await store.commit({ ...commitOf(after, registrations), proxies, isComplete });
     } catch (reason) {
       const error = MeshError.from(reason);
       logger.error('registrations could not be written; nothing was changed', {
         error: error.message,
       });
-      for (const { one } of decided) one.reject(error);
+      for (const { queued } of decided) queued.reject(error);
       return;
     }
     for (const [key, next] of after) {
-      if (next === undefined) standing.delete(key);
-      else standing.set(key, next);
-      free.delete(key);
+      if (next === undefined) registrations.delete(key);
+      else registrations.set(key, next);
+      drainedEverywhere.delete(key);
       replication.touch(key);
     }
-    const at = decided.reduce((earliest, { one }) => Math.min(earliest, one.at), clock.now());
-    if (live?.sink === sink) tell(sink, before, at);
-    for (const one of decided) settle(one);
+    const at = decided.reduce((earliest, { queued }) => Math.min(earliest, queued.at), clock.now());
+    if (live?.sink === sink) emitChanges(sink, before, at);
+    for (const operation of decided) finish(operation);
   }
 
   /** Tells the mesh: a batch makes one change per name. */
-  function tell(sink: Sink, before: ReadonlyMap<string, Registration | undefined>, at: number): void {
+  function emitChanges(sink: Sink, before: ReadonlyMap<string, Registration | undefined>, at: number): void {
     const changes: Change[] = [];
-    for (const [key, was] of before) {
-      const is = standing.get(key);
-      if (is?.state === 'ready') {
-        if (was?.state !== 'ready' || JSON.stringify(was.spec) !== JSON.stringify(is.spec))
-          changes.push({ type: 'upsert', object: workloadOf(is, idc), at });
-      } else if (was?.state === 'ready' || (is?.state === 'leaving' && was?.state !== 'leaving'))
-        changes.push({ type: 'delete', ref: refOf((is ?? was) as Registration), at });
+    for (const [key, old] of before) {
+      const current = registrations.get(key);
+      if (current?.state === 'ready') {
+        if (old?.state !== 'ready' || JSON.stringify(old.spec) !== JSON.stringify(current.spec))
+          changes.push({ type: 'upsert', object: workloadOf(current, idc), at });
+      } else if (old?.state === 'ready' || (current?.state === 'leaving' && old?.state !== 'leaving'))
+        changes.push({ type: 'delete', ref: refOf((current ?? old) as Registration), at });
     }
     if (changes.length > 0) sink.changes(changes);
   }
 
-  function settle({ one: { op, resolve }, decision: { changed }, begins }: Decided): void {
+  function finish({ queued: { op, resolve }, decision: { changed }, begins }: Decided): void {
     const key = keyText(op.key);
-    const is = standing.get(key);
-    if (!isLive(is)) replication.drop(key);
-    else if (op.type === 'register') replication.renew(key, is.ttlMs);
-    else if (op.type === 'merge' && changed && begins) replication.begin(key, is);
-    if (op.type === 'release' && is?.state === 'draining') {
-      free.add(key);
+    const current = registrations.get(key);
+    if (!isLive(current)) replication.drop(key);
+    else if (op.type === 'register') replication.renew(key, current.ttlMs);
+    else if (op.type === 'merge' && changed && begins) replication.beginLease(key, current);
+    if (op.type === 'release' && current?.state === 'draining') {
+      drainedEverywhere.add(key);
       replication.touch(key);
     }
-    if (is?.state !== 'gone') departed.drop(key);
-    else if (changed) departed.note(key, is.ttlMs);
-    if (changed) logRegistration(logger, op, is);
-    resolve(is === undefined ? undefined : { ...shown(is), changed });
+    if (current?.state !== 'gone') departed.drop(key);
+    else if (changed) departed.add(key, current.ttlMs);
+    if (changed) logRegistration(logger, op, current);
+    resolve(current === undefined ? undefined : { ...shown(current), changed });
   }
 
   function expire(key: string, registration: Registration): void {
     const { namespace, name, generation } = registration;
     logger.warn('lease expired; the instance is removed', { registration: key, generation });
-    ask({ type: 'expire', key: { namespace, name }, generation }).catch(() => {
+    submit({ type: 'expire', key: { namespace, name }, generation }).catch(() => {
       // The disk fails, which was logged: try again with the next lease.
-      if (live !== undefined) replication.begin(key, registration);
+      if (live !== undefined) replication.beginLease(key, registration);
     });
   }
 
@@ -248,7 +248,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     const key = keyText(registration);
     const keptBy = replication.keptBy(key);
     const leaseMs = replication.leases.remainingMs(key);
-    const status = statuses.of(refOf(registration));
+    const status = statuses.statusOf(refOf(registration));
     return {
       ...{ registration, leaseMs, changed: false },
       ...(keptBy === undefined ? {} : { keptBy }),
@@ -279,14 +279,14 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       }
       const { registration } = decoded;
       const key = keyText(registration);
-      standing.set(key, registration);
+      registrations.set(key, registration);
       replication.touch(key);
-      if (isLive(registration)) replication.begin(key, registration);
+      if (isLive(registration)) replication.beginLease(key, registration);
       if (registration.state === 'ready')
         changes.push({ type: 'upsert', object: workloadOf(registration, idc), at });
       // Proxies may still have it: deleted again, until they have confirmed.
       else if (registration.state !== 'gone') changes.push({ type: 'delete', ref: refOf(registration), at });
-      else departed.note(key, registration.ttlMs);
+      else departed.add(key, registration.ttlMs);
     }
     live = { store, sink };
     if (problems.length > 0) sink.problems(problems);
@@ -306,13 +306,13 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       returning = [];
       return nodes;
     },
-    passedOn() {
-      const nodes = passedOn;
-      passedOn = [];
+    takenOver() {
+      const nodes = takenOver;
+      takenOver = [];
       return nodes;
     },
-    note(node, isKnown) {
-      notes.set(node, isKnown);
+    remember(node, isKnown) {
+      proxyNotes.set(node, isKnown);
       replication.noteProxy(node, isKnown);
       void write();
     },
@@ -320,13 +320,13 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
 
   function counts() {
     const found = { ready: 0, draining: 0, leaving: 0 };
-    for (const { state } of standing.values()) if (state !== 'gone') found[state] += 1;
+    for (const { state } of registrations.values()) if (state !== 'gone') found[state] += 1;
     return found;
   }
 
   async function release(ref: Ref): Promise<void> {
     const op = { type: 'release', key: { namespace: ref.namespace, name: ref.name } } as const;
-    if (live !== undefined && standing.has(keyText(op.key))) await ask(op);
+    if (live !== undefined && registrations.has(keyText(op.key))) await submit(op);
   }
 
   return {
@@ -334,10 +334,10 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     start,
     // The file is exclusive, and the state here changes only with each commit.
     *objects() {
-      for (const registration of standing.values())
+      for (const registration of registrations.values())
         if (registration.state === 'ready') yield workloadOf(registration, idc);
     },
-    submit: ask,
+    submit,
     repair: (batch) => live?.sink.changes(batch),
     facets: {
       ...noFacets,
@@ -347,31 +347,31 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       registrations: { counts, remembered: () => ({ gone: departed.size, changes: replication.changes() }) },
       peers: {
         statuses: () => replication.peers.statuses(),
-        waitsFor: () => waitWords(replication.peers.waiting()),
+        waitsFor: () => describeWait(replication.peers.waiting()),
       },
     },
     renew(key, generation) {
       if (live === undefined) throw notRunning();
-      const registration = requireLive(standing.get(keyText(key)), key, generation);
+      const registration = requireLive(registrations.get(keyText(key)), key, generation);
       replication.renew(keyText(key), registration.ttlMs);
       return shown(registration);
     },
     get(key) {
       if (live === undefined) throw notRunning();
-      const registration = standing.get(keyText(key));
+      const registration = registrations.get(keyText(key));
       return registration === undefined || registration.state === 'gone' ? undefined : shown(registration);
     },
     async replica(asked, signal) {
       if (live === undefined) throw notRunning();
       return replication.replica(asked, signal);
     },
-    ridElsewhere(key, generation, timeoutMs, signal) {
-      const meant = generation ?? standing.get(keyText(key))?.generation ?? 0;
-      return replication.rid(keyText(key), meant, timeoutMs, signal);
+    waitUntilRemovedElsewhere(key, generation, timeoutMs, signal) {
+      const meant = generation ?? registrations.get(keyText(key))?.generation ?? 0;
+      return replication.waitUntilRemoved(keyText(key), meant, timeoutMs, signal);
     },
     list() {
       if (live === undefined) throw notRunning();
-      return [...standing.values()]
+      return [...registrations.values()]
         .filter(({ state }) => state !== 'gone')
         .sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1))
         .map(shown);
@@ -381,12 +381,12 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
 
 function commitOf(
   after: ReadonlyMap<string, Registration | undefined>,
-  standing: ReadonlyMap<string, Registration>,
+  registrations: ReadonlyMap<string, Registration>,
 ) {
   const puts = [...after.values()].filter((next) => next !== undefined).map(encodeRow);
   const drops = [...after]
     .filter(([, next]) => next === undefined)
-    .map(([key]) => standing.get(key))
+    .map(([key]) => registrations.get(key))
     .filter((was) => was !== undefined);
   return { puts, drops };
 }

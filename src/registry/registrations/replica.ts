@@ -1,5 +1,5 @@
-import { breathe } from '../../base/breathe.ts';
 import { MeshError } from '../../base/error.ts';
+import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
 import type { LeaseState } from './lease-clock.ts';
 import type { Registration, RegistrationKey } from './registration.ts';
 import { decodeBody } from './registration-row.ts';
@@ -63,7 +63,7 @@ export async function readReplicaAnswer(raw: unknown): Promise<ReplicaAnswer> {
     throw new MeshError('invalid', 'its answer is not that of a control plane of this version');
   const read: ReplicaItem[] = [];
   for (const [index, item] of items.entries()) {
-    if (index % replicaSlice === replicaSlice - 1) await breathe();
+    if (index % replicaSlice === replicaSlice - 1) await yieldToEventLoop();
     read.push(...readItem(record(item)));
   }
   return {

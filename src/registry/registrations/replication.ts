@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { breathe } from '../../base/breathe.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
 import { createJournal } from './journal.ts';
 import { createLeaseClock, type LeaseClock } from './lease-clock.ts';
 import { createPeers, type Peers, type PeerTimes } from './peers.ts';
@@ -21,16 +21,16 @@ interface ReplicationOptions extends ReplicationSettings {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Current registrations by key, and those drained and at no proxy. */
-  readonly standing: ReadonlyMap<string, Registration>;
-  readonly free: ReadonlySet<string>;
+  readonly registrations: ReadonlyMap<string, Registration>;
+  readonly drainedEverywhere: ReadonlySet<string>;
   /** Resolves when it is on disk. */
-  ask(op: RegistrationOp): Promise<unknown>;
+  submit(op: RegistrationOp): Promise<unknown>;
   /** No control plane holds its lease. */
   expire(key: string, registration: Registration): void;
   /** A peer that had these proxies no longer answers. */
-  lost(proxies: readonly string[]): void;
+  peerLost(proxies: readonly string[]): void;
   /** A peer that answers has these proxies. */
-  passedOn(proxies: readonly string[]): void;
+  peerHasProxies(proxies: readonly string[]): void;
 }
 
 /** Leases of instances, some of which peers hold, and the answers to peers. */
@@ -46,7 +46,7 @@ interface Replication {
   /** A lease was renewed here. */
   renew(key: string, ttlMs: number): void;
   /** A registration without a renewal here: a peer holds its lease, or it gets time for one. */
-  begin(key: string, registration: Registration): void;
+  beginLease(key: string, registration: Registration): void;
   /** It is no longer registered. */
   drop(key: string): void;
   /** The context of a decision on a peer's record. */
@@ -58,25 +58,30 @@ interface Replication {
   /** The answer to a peer. */
   replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
   /** See `Peers.rid`; for the current registration. */
-  rid(key: string, generation: number, timeoutMs: number, signal: AbortSignal): ReturnType<Peers['rid']>;
+  waitUntilRemoved(
+    key: string,
+    generation: number,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): ReturnType<Peers['waitUntilRemoved']>;
 }
 
 /** Shortest lease without a renewal: clients pause between attempts. Milliseconds. */
-const freshLeaseMsMin = 15_000;
+const unrenewedLeaseMsMin = 15_000;
 /** Interval of checking leases that peers hold. Milliseconds. */
 const keptLookMs = 1_000;
 
 /** Creates the replication; without links all leases are held here. */
 export function createReplication(options: ReplicationOptions): Replication {
-  const { clock, logger, idc, links, times, standing, free } = options;
-  const kept = new Map<string, string>();
+  const { clock, logger, idc, links, times, registrations, drainedEverywhere } = options;
+  const leaseHolders = new Map<string, string>();
   const journal = createJournal(clock);
   const epoch = randomUUID();
   const proxies = new Set<string>();
   let proxiesRevision = 0;
   let self = { id: '', epoch, isComplete: false };
 
-  const touch = (key: string) => journal.touch(key, standing.size);
+  const touch = (key: string) => journal.touch(key, registrations.size);
   const leases = createLeaseClock(clock, {
     expired(keys) {
       for (const key of keys) {
@@ -89,15 +94,15 @@ export function createReplication(options: ReplicationOptions): Replication {
   const peers = createPeers({
     ...{ links, idc, clock, logger, merge },
     ...(times === undefined ? {} : { times }),
-    lost: options.lost,
-    passedOn: options.passedOn,
-    keptAlone: (name) => [...kept.values()].filter((one) => one === name).length,
+    peerLost: options.peerLost,
+    peerHasProxies: options.peerHasProxies,
+    keptAlone: (name) => [...leaseHolders.values()].filter((one) => one === name).length,
   });
 
   /** Merges a peer's answer, in slices. */
   async function merge({ id: from, isAll, items, absent }: ReplicaAnswer): Promise<void> {
     const names = new Set(items.map(keyText));
-    const missing = isAll ? [...standing.values()].filter((one) => !names.has(keyText(one))) : absent;
+    const missing = isAll ? [...registrations.values()].filter((one) => !names.has(keyText(one))) : absent;
     const ops = [
       ...items.map(({ lease: theirLease, isFree: _, ...theirs }): RegistrationOp => {
         return { type: 'merge', key: theirs, theirs, from, theirLease };
@@ -108,55 +113,55 @@ export function createReplication(options: ReplicationOptions): Replication {
       }),
     ];
     for (let at = 0; at < ops.length; at += replicaSlice) {
-      await Promise.all(ops.slice(at, at + replicaSlice).map(options.ask));
-      await breathe();
+      await Promise.all(ops.slice(at, at + replicaSlice).map(options.submit));
+      await yieldToEventLoop();
     }
   }
 
   function runOut(key: string): void {
-    const registration = standing.get(key);
+    const registration = registrations.get(key);
     if (!isLive(registration)) return;
-    const keeper = peers.keeper(key, registration.generation, leases.runsUntil(key));
-    if (keeper !== undefined) kept.set(key, keeper);
+    const keeper = peers.leaseHolder(key, registration.generation, leases.runsUntil(key));
+    if (keeper !== undefined) leaseHolders.set(key, keeper);
     // The peer that held it no longer knows it, or was away for too long: it may not have heard of us.
-    else if (kept.delete(key)) grant(key, registration);
+    else if (leaseHolders.delete(key)) grant(key, registration);
     else options.expire(key, registration);
   }
 
   function grant(key: string, { ttlMs }: Registration): void {
-    leases.grant(key, Math.max(ttlMs, freshLeaseMsMin));
+    leases.grant(key, Math.max(ttlMs, unrenewedLeaseMsMin));
   }
 
-  function lookAtKept(signal: AbortSignal): void {
+  function checkHeldByPeers(signal: AbortSignal): void {
     if (signal.aborted) return;
-    for (const key of [...kept.keys()]) runOut(key);
-    clock.after(keptLookMs, () => lookAtKept(signal));
+    for (const key of [...leaseHolders.keys()]) runOut(key);
+    clock.after(keptLookMs, () => checkHeldByPeers(signal));
   }
 
   return {
     leases,
     peers,
     changes: () => journal.size,
-    keptBy: (key) => kept.get(key),
+    keptBy: (key) => leaseHolders.get(key),
     touch,
     renew(key, ttlMs) {
-      kept.delete(key);
+      leaseHolders.delete(key);
       leases.renew(key, ttlMs);
     },
-    begin(key, registration) {
+    beginLease(key, registration) {
       leases.drop(key);
-      const keeper = peers.keeper(key, registration.generation, undefined);
+      const keeper = peers.leaseHolder(key, registration.generation, undefined);
       if (keeper === undefined) grant(key, registration);
-      else kept.set(key, keeper);
+      else leaseHolders.set(key, keeper);
     },
     drop(key) {
       leases.drop(key);
-      kept.delete(key);
+      leaseHolders.delete(key);
     },
     contextOf(op, key, current) {
       if (op.type !== 'merge') return {};
       const { generation } = op.theirs ?? current ?? { generation: 0 };
-      const runsElsewhere = leases.state(key) === 'running' || peers.runs(key, generation, op.from);
+      const runsElsewhere = leases.state(key) === 'running' || peers.leaseRuns(key, generation, op.from);
       return { self: self.id, runsElsewhere };
     },
     noteProxy(node, isKnown) {
@@ -167,35 +172,39 @@ export function createReplication(options: ReplicationOptions): Replication {
     async follow({ id, isComplete }, signal) {
       self = { id, epoch, isComplete };
       if (links.length > 0) {
-        lookAtKept(signal);
+        checkHeldByPeers(signal);
         await peers.follow(self, signal);
       }
       self = { id, epoch, isComplete: true };
     },
     async replica({ from, at, since, holdMs }, signal) {
-      if (from !== undefined && at !== undefined) peers.asked(from, at);
+      if (from !== undefined && at !== undefined) peers.noteRequest(from, at);
       const [sinceEpoch, ...counts] = since?.split(' ') ?? [];
       const [had, hadProxies = 0] = sinceEpoch === epoch ? counts.map(Number) : [];
       if (had !== undefined) {
         if (from !== undefined) peers.confirmed(from, had);
-        await journal.more(had, holdMs, signal);
+        await journal.waitForChange(had, holdMs, signal);
       }
-      const changed = had === undefined ? undefined : journal.since(had);
-      const keys = changed ?? [...standing.keys()];
+      const changed = had === undefined ? undefined : journal.changedSince(had);
+      const keys = changed ?? [...registrations.keys()];
       return {
         ...{ ...self, idc, isAll: changed === undefined },
         items: keys.flatMap((key) => {
-          const registration = standing.get(key);
+          const registration = registrations.get(key);
           return registration === undefined
             ? []
-            : { ...registration, lease: leases.state(key), isFree: free.has(key) };
+            : { ...registration, lease: leases.state(key), isFree: drainedEverywhere.has(key) };
         }),
-        absent: keys.filter((key) => !standing.has(key)).map(keyOfText),
+        absent: keys.filter((key) => !registrations.has(key)).map(keyOfText),
         ...(had === undefined || hadProxies < proxiesRevision ? { proxies: [...proxies] } : {}),
         cursor: `${epoch} ${journal.revision} ${proxiesRevision}`,
       };
     },
-    rid: (key, generation, timeoutMs, signal) =>
-      peers.rid({ key: keyOfText(key), generation, revision: journal.revision }, timeoutMs, signal),
+    waitUntilRemoved: (key, generation, timeoutMs, signal) =>
+      peers.waitUntilRemoved(
+        { key: keyOfText(key), generation, revision: journal.revision },
+        timeoutMs,
+        signal,
+      ),
   };
 }

@@ -2,9 +2,9 @@ import type { ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.t
 import type { EgressGateway, Idc } from '../../model/idc.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { splitLocality } from '../../model/values/locality.ts';
-import { type LeftOut, peersOf } from '../../plan/gateways.ts';
+import { type HungGateway, peersOf } from '../../plan/gateways.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../../plan/types.ts';
-import { isEgress, isProxy } from '../listener/marks.ts';
+import { egressMetadata, proxyMetadata } from '../listener/marks.ts';
 import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from '../names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
@@ -20,8 +20,8 @@ const overprovisioningFactor = 200;
  * The factor of a Group that keeps only a share of its requests: with all instances healthy the rest goes to
  * the next priority. Envoy has no 0: a Group that keeps nothing has degraded endpoints only, with 200.
  */
-function factorOf({ homeShare = 0 }: GroupPlan): number {
-  return homeShare === 0 ? overprovisioningFactor : homeShare;
+function factorOf({ localShare = 0 }: GroupPlan): number {
+  return localShare === 0 ? overprovisioningFactor : localShare;
 }
 
 /** A Group's endpoints in this IDC. */
@@ -31,7 +31,7 @@ export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment
   return assignment(
     instancesCluster(plan.group),
     localities(plan, (endpoint) => {
-      const built = { ...buildEndpoint(endpoint), ...(plan.sidecars ? isProxy : {}) };
+      const built = { ...buildEndpoint(endpoint), ...(plan.sidecars ? proxyMetadata : {}) };
       // A unix socket has no other port.
       return endpoint.address.startsWith('unix://')
         ? built
@@ -61,21 +61,21 @@ function localities(plan: GroupPlan, build: (endpoint: Endpoint) => LbEndpoint):
 
 /** The egress gateways, at the port for sidecars or for ingress gateways. */
 export function buildEgressAssignment(
-  own: Idc | undefined,
+  localIdc: Idc | undefined,
   port: 'sidecarPort' | 'ingressPort',
-  leftOut: readonly LeftOut[] = [],
+  hungGateways: readonly HungGateway[] = [],
 ): ClusterLoadAssignment {
-  const gateways = egressOf(own, leftOut);
+  const gateways = egressOf(localIdc, hungGateways);
   return assignment(
     egressCluster,
     gateways.length === 0
       ? []
       : [
           {
-            locality: { region: own?.meta.name },
+            locality: { region: localIdc?.meta.name },
             lb_endpoints: gateways.map((gateway) => ({
               ...buildEndpoint({ address: gateway.address, port: gateway[port], weight: 1 }),
-              ...isEgress,
+              ...egressMetadata,
             })),
           },
         ],
@@ -83,13 +83,16 @@ export function buildEgressAssignment(
 }
 
 /** The local egress gateways in use. */
-export function egressOf(own: Idc | undefined, leftOut: readonly LeftOut[] = []): readonly EgressGateway[] {
-  const all = own?.spec.egress ?? [];
-  return all.filter(({ address, sidecarPort: port }) => !isAmong(leftOut, { address, port }));
+export function egressOf(
+  localIdc: Idc | undefined,
+  hungGateways: readonly HungGateway[] = [],
+): readonly EgressGateway[] {
+  const all = localIdc?.spec.egress ?? [];
+  return all.filter(({ address, sidecarPort: port }) => !isAmong(hungGateways, { address, port }));
 }
 
-function isAmong(leftOut: readonly LeftOut[], at: ListenAddress): boolean {
-  return leftOut.some(({ address, port }) => address === at.address && port === at.port);
+function isAmong(hungGateways: readonly HungGateway[], at: ListenAddress): boolean {
+  return hungGateways.some(({ address, port }) => address === at.address && port === at.port);
 }
 
 /**
@@ -100,13 +103,14 @@ export function buildIdcsAssignment(
   plan: GroupPlan,
   crossing: Crossing,
   idcs: ReadonlyMap<string, Idc>,
-  leftOut: readonly LeftOut[] = [],
+  hungGateways: readonly HungGateway[] = [],
 ): ClusterLoadAssignment {
   return assignment(
     idcsCluster(plan.group),
     crossing.idcs.map(({ idc, priority, weight }): LocalityEndpoints => {
       const target = idcs.get(idc);
-      const gateways = target === undefined ? [] : peersOf(target).filter((one) => !isAmong(leftOut, one));
+      const gateways =
+        target === undefined ? [] : peersOf(target).filter((one) => !isAmong(hungGateways, one));
       const permitted = permitMetadata(crossing.permits, idc);
       return {
         priority,

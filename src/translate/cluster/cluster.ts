@@ -9,8 +9,8 @@ import type {
   PlannedRetryBudget,
   Target,
 } from '../../plan/types.ts';
-import { adsSource, any, protoDuration } from '../any.ts';
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from '../leniency.ts';
+import { adsSource, packAny, protoDuration } from '../message-parts.ts';
 import {
   checksCluster,
   egressCluster,
@@ -22,7 +22,7 @@ import {
 } from '../names.ts';
 import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
 import { dnsLookup } from './dns.ts';
-import { balancing } from './hash.ts';
+import { loadBalancing } from './hash.ts';
 import { crossingChecks, instanceCheck } from './health.ts';
 import { tlsByRequest, tlsSocket } from './tls.ts';
 
@@ -45,7 +45,7 @@ export function buildInstancesCluster(
       ? edsCluster(name)
       : dnsCluster(plan.lookup, buildInstancesAssignment(plan))),
     connect_timeout: protoDuration(connection.connectTimeoutMs),
-    ...balancing(plan),
+    ...loadBalancing(plan),
     circuit_breakers: circuitBreakers(
       connection,
       role === 'ingress' ? { max_requests: spillLimit } : undefined,
@@ -114,7 +114,7 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
     common_lb_config: commonLbConfig,
     cluster_type: {
       name: 'envoy.clusters.aggregate',
-      typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
+      typed_config: packAny('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
         clusters: plan.paths.outbound.priorities.map((target) => clusterOf(target, plan)),
       }),
     },
@@ -374,5 +374,5 @@ export function httpUpstream(
   options: HttpProtocolOptions,
 ): Pick<Cluster, 'typed_extension_protocol_options'> {
   const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-  return { typed_extension_protocol_options: { [name]: any(name, options) } };
+  return { typed_extension_protocol_options: { [name]: packAny(name, options) } };
 }

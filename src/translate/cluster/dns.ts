@@ -1,7 +1,7 @@
 import type { Bootstrap, Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { Lookup } from '../../plan/types.ts';
-import { any } from '../any.ts';
+import { packAny } from '../message-parts.ts';
 
 /**
  * DNS options of a cluster (docs/decisions/080-names-are-looked-up-by-the-proxy.md). The last addresses stay
@@ -28,7 +28,7 @@ export function dnsResolver(servers: readonly ListenAddress[]): Pick<Bootstrap, 
   return {
     typed_dns_resolver_config: {
       name: 'envoy.network.dns_resolver.cares',
-      typed_config: any('envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', {
+      typed_config: packAny('envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', {
         ...(resolvers.length === 0 ? {} : { resolvers }),
         query_timeout_seconds: '1',
         query_tries: 2,

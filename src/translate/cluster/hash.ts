@@ -1,13 +1,13 @@
 import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
 import type { Warmup } from '../../model/service.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
-import { protoDuration } from '../any.ts';
+import { protoDuration } from '../message-parts.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 type HashPolicy = envoy.config.route.v3.RouteAction.HashPolicy;
 
 /** A Group's load balancing. */
-export function balancing({ hash, loadBalancer, warmup }: GroupPlan): Cluster {
+export function loadBalancing({ hash, loadBalancer, warmup }: GroupPlan): Cluster {
   if (hash === undefined)
     return { lb_policy: loadBalancer, ...(warmup === undefined ? {} : slowStart(loadBalancer, warmup)) };
   const { kind, size } = hash.table;
@@ -30,7 +30,7 @@ function slowStart(loadBalancer: GroupPlan['loadBalancer'], warmup: Warmup): Clu
  * The hash policies of a Group's requests. Only the first proxy sets a cookie, and only it sees the client's
  * address.
  */
-export function hashing({ hash }: GroupPlan, listener: ListenerRole): Pick<RouteAction, 'hash_policy'> {
+export function hashPolicy({ hash }: GroupPlan, listener: ListenerRole): Pick<RouteAction, 'hash_policy'> {
   const isFirst = listener === 'outbound' || listener === 'edge';
   if (hash === undefined || (!isFirst && listener !== 'peer')) return {};
   return { hash_policy: [policyOf(hash.by, isFirst)] };

@@ -1,7 +1,7 @@
 import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
 import type { CrossingCheck, GroupPlan, HealthCheck, HealthQuestion } from '../../plan/types.ts';
-import { any, protoDuration } from '../any.ts';
 import { filterName } from '../listener/trail-filter.ts';
+import { packAny, protoDuration } from '../message-parts.ts';
 import { checksCluster, crossingCheckHeader, groupName, healthPath, instancesCluster } from '../names.ts';
 import { buildRetry } from '../route/retry.ts';
 import { appProtocol } from '../sidecar.ts';
@@ -112,7 +112,7 @@ export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
     },
     ...(question.kind === 'grpc' ? { request_headers_to_remove: [crossingCheckHeader] } : {}),
     typed_per_filter_config: {
-      [filterName('ingress-peer')]: any('envoy.config.route.v3.FilterConfig', { disabled: true }),
+      [filterName('ingress-peer')]: packAny('envoy.config.route.v3.FilterConfig', { disabled: true }),
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
 import { addressKind } from '../../model/values/address.ts';
 import type { GroupPlan, OriginatedTls } from '../../plan/types.ts';
-import { any } from '../any.ts';
+import { packAny } from '../message-parts.ts';
 
 type SanMatcher = envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher;
 
@@ -12,7 +12,7 @@ export function tlsSocket({ tls, protocol }: GroupPlan): Pick<Cluster, 'transpor
   return {
     transport_socket: {
       name: 'envoy.transport_sockets.tls',
-      typed_config: any('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
+      typed_config: packAny('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
         ...(tls.serverName === undefined ? {} : { sni: tls.serverName }),
         common_tls_context: {
           // gRPC servers refuse a connection without it.

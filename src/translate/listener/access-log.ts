@@ -1,5 +1,5 @@
 import type { HttpConnectionManager } from '../../../protos/gen/envoy.d.ts';
-import { any } from '../any.ts';
+import { packAny } from '../message-parts.ts';
 
 /** The access log part of a filter. */
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
@@ -10,7 +10,7 @@ export function jsonAccessLog(
   file: string | undefined,
 ): AccessLogs {
   if (file === undefined) return {};
-  const typed_config = any('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
+  const typed_config = packAny('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
     path: file,
     log_format: { json_format: { time: '%START_TIME%', ...fields } },
   });

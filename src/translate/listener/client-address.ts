@@ -1,7 +1,7 @@
 import type { envoy, HttpConnectionManager } from '../../../protos/gen/envoy.d.ts';
 import type { EdgePolicy } from '../../model/idc.ts';
 import { nobodyHeader, outcomeHeader, unsentHeader } from '../../model/trail.ts';
-import { any } from '../any.ts';
+import { packAny } from '../message-parts.ts';
 import { crossingCheckHeader } from '../names.ts';
 import { appHeader } from '../sidecar.ts';
 
@@ -40,9 +40,12 @@ function without(
     early_header_mutation_extensions: [
       {
         name: 'isthmus.untold',
-        typed_config: any('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', {
-          mutations,
-        }),
+        typed_config: packAny(
+          'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
+          {
+            mutations,
+          },
+        ),
       },
     ],
   };
@@ -78,7 +81,7 @@ export function clientFilters({ proxyProtocol }: EdgePolicy): readonly Filter[] 
   return [
     {
       name: 'envoy.filters.listener.proxy_protocol',
-      typed_config: any('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', {
+      typed_config: packAny('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', {
         ...(proxyProtocol === 'optional' ? { allow_requests_without_proxy_protocol: true } : {}),
         stat_prefix: 'edge',
       }),

@@ -1,5 +1,5 @@
 import { outcomeHeader, ownHeaders } from '../../model/trail.ts';
-import { any } from '../any.ts';
+import { packAny } from '../message-parts.ts';
 import { headerPrefix } from '../names.ts';
 import type { HttpFilter } from './http-filter.ts';
 
@@ -19,7 +19,7 @@ export function edgeFilters(exposeOutcome: boolean): readonly HttpFilter[] {
   return [
     {
       name: 'isthmus.hide_headers',
-      typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+      typed_config: packAny('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
         mutations: {
           response_mutations: exposeOutcome
             ? hidden.map((header) => ({ remove: header }))
@@ -29,7 +29,7 @@ export function edgeFilters(exposeOutcome: boolean): readonly HttpFilter[] {
     },
     {
       name: 'isthmus.keep_outcome',
-      typed_config: any('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
+      typed_config: packAny('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
         response_rules: [
           {
             header: outcomeHeader,

@@ -3,10 +3,10 @@ import type { EdgePolicy } from '../../model/idc.ts';
 import { outcomeHeader, trailHeader, visitedHeader } from '../../model/trail.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { ListenerRole } from '../../plan/types.ts';
-import { adsSource, any } from '../any.ts';
 import { edgeHttp, insideHttp, workloadHttp } from '../leniency.ts';
+import { adsSource, packAny } from '../message-parts.ts';
 import { headerPrefix, visitedKey } from '../names.ts';
-import { tryingRouter } from '../route/nobody-there.ts';
+import { firstProxyRouter } from '../route/nobody-there.ts';
 import { upgrades } from '../upgrades.ts';
 import { jsonAccessLog } from './access-log.ts';
 import { clientChains, clientFilters, fromWorkload } from './client-address.ts';
@@ -17,7 +17,7 @@ import { type HttpRole, localReplies } from './local-replies.ts';
 /** The last HTTP filter of a chain. */
 export const routerFilter: HttpFilter = {
   name: 'envoy.filters.http.router',
-  typed_config: any('envoy.extensions.filters.http.router.v3.Router', {}),
+  typed_config: packAny('envoy.extensions.filters.http.router.v3.Router', {}),
 };
 
 const removeOwn = { remove_on_match: { key_matcher: { prefix: headerPrefix, ignore_case: true } } };
@@ -25,7 +25,7 @@ const removeOwn = { remove_on_match: { key_matcher: { prefix: headerPrefix, igno
 /** Removes every `x-isthmus-*` request header: applications copy headers, and a trail must not be copied. */
 export const removeIsthmusHeaders: HttpFilter = {
   name: 'isthmus.remove_headers',
-  typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+  typed_config: packAny('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
     mutations: { request_mutations: [removeOwn] },
   }),
 };
@@ -37,7 +37,7 @@ export const removeIsthmusHeaders: HttpFilter = {
  */
 export const visitedToMetadata: HttpFilter = {
   name: 'isthmus.visited_to_metadata',
-  typed_config: any('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
+  typed_config: packAny('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
     request_rules: [
       {
         header: visitedHeader,
@@ -110,7 +110,7 @@ export function buildHttpListener(options: HttpListener): Listener {
       filters: [
         {
           name: 'envoy.filters.network.http_connection_manager',
-          typed_config: any(
+          typed_config: packAny(
             'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
             { ...buildManager(options), ...manager },
           ),
@@ -135,7 +135,7 @@ function buildManager({ role, edge, filters, accessLog: file }: HttpListener): H
       config_source: adsSource(),
     },
     upgrade_configs: upgrades,
-    http_filters: [...filters, isFirst || role === 'peer' ? tryingRouter : routerFilter],
+    http_filters: [...filters, isFirst || role === 'peer' ? firstProxyRouter : routerFilter],
   };
 }
 

@@ -17,7 +17,7 @@ import {
   unsentHeader,
 } from '../../model/trail.ts';
 import type { ListenerRole } from '../../plan/types.ts';
-import { any, setHeader } from '../any.ts';
+import { packAny, setHeader } from '../message-parts.ts';
 import { failHealthHeader, passthroughCluster } from '../names.ts';
 import { isGrpcContent } from '../route/header-matchers.ts';
 
@@ -190,7 +190,9 @@ function celFilter(expression: string): AccessLogFilter {
   return {
     extension_filter: {
       name: 'envoy.access_loggers.extension_filters.cel',
-      typed_config: any('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', { expression }),
+      typed_config: packAny('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', {
+        expression,
+      }),
     },
   };
 }

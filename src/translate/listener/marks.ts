@@ -1,7 +1,7 @@
 import type { envoy, xds } from '../../../protos/gen/envoy.d.ts';
 import { sharedMessage } from '../../base/shared-message.ts';
-import { egress, nobodyHeader, outcomeHeader, unsentHeader } from '../../model/trail.ts';
-import { any, setHeader } from '../any.ts';
+import { egressPrefix, nobodyHeader, outcomeHeader, unsentHeader } from '../../model/trail.ts';
+import { packAny, setHeader } from '../message-parts.ts';
 import { metadataNamespace } from './edge-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
 
@@ -17,12 +17,15 @@ const unsent = 'true';
 const via = 'via';
 
 /** Marks an endpoint that is a proxy of the mesh, which alone may set the marks. */
-export const isProxy: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent });
+export const proxyMetadata: Pick<LbEndpoint, 'metadata'> = filterMetadata({ [unsent]: unsent });
 
 /** The same for a local egress gateway, with its prefix. */
-export const isEgress: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent, [via]: egress });
+export const egressMetadata: Pick<LbEndpoint, 'metadata'> = filterMetadata({
+  [unsent]: unsent,
+  [via]: egressPrefix,
+});
 
-function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'metadata'> {
+function filterMetadata(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'metadata'> {
   return sharedMessage({ metadata: { filter_metadata: { [metadataNamespace]: filter } } });
 }
 
@@ -33,7 +36,7 @@ function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'meta
  * IDCs with its source: `egress-`, or `-` for all that cannot know. One filter for both headers: a filter
  * costs each answer, even one that it skips, three hundredths of a gateway's time.
  */
-export const believeProxies: readonly HttpFilter[] = [
+export const proxyMarkFilters: readonly HttpFilter[] = [
   replaced([unsentHeader, outcomeHeader], [...ofProxyAlone(unsentHeader), ...ofProxyAlone(outcomeHeader)]),
   replaced(
     [nobodyHeader],
@@ -61,7 +64,7 @@ function ofProxyAlone(header: string): HeaderMutation[] {
 /** The codec filter, last of the upstream filters. */
 export const upstreamCodec: HttpFilter = {
   name: 'envoy.filters.http.upstream_codec',
-  typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
+  typed_config: packAny('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
 };
 
 function set(key: string, value: string): HeaderMutation {
@@ -71,34 +74,34 @@ function set(key: string, value: string): HeaderMutation {
 /** Mutations applied to answers that have one of the headers. */
 function replaced(headers: readonly string[], mutations: readonly HeaderMutation[]): HttpFilter {
   const present = headers.map((header) => hasHeader(header, { safe_regex: { google_re2: {}, regex: '.*' } }));
-  return where(present, {
+  return onResponseMatch(present, {
     name: `isthmus.believe.${headers.join('.')}`,
-    typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+    typed_config: packAny('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
       mutations: { response_mutations: [...mutations] },
     }),
   });
 }
 
 /** The filter, applied to tries whose answer has this header with such a value. */
-export function whereAnswered(header: string, value: StringMatcher, filter: HttpFilter): HttpFilter {
-  return where([hasHeader(header, value)], filter);
+export function onResponseHeader(header: string, value: StringMatcher, filter: HttpFilter): HttpFilter {
+  return onResponseMatch([hasHeader(header, value)], filter);
 }
 
 function hasHeader(header: string, value: StringMatcher): Predicate {
   const input = {
     name: header,
-    typed_config: any('envoy.type.matcher.v3.HttpResponseHeaderMatchInput', { header_name: header }),
+    typed_config: packAny('envoy.type.matcher.v3.HttpResponseHeaderMatchInput', { header_name: header }),
   };
   return { single_predicate: { input, value_match: value } };
 }
 
 /** The filter, applied to tries whose answer matches. */
-function where(predicates: readonly Predicate[], filter: HttpFilter): HttpFilter {
+function onResponseMatch(predicates: readonly Predicate[], filter: HttpFilter): HttpFilter {
   const [first, ...others] = predicates;
   const anyOf = others.length === 0 ? first : { or_matcher: { predicate: [...predicates] } };
   return {
     name: filter.name,
-    typed_config: any('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
+    typed_config: packAny('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
       xds_matcher: {
         matcher_list: {
           matchers: [
@@ -107,7 +110,7 @@ function where(predicates: readonly Predicate[], filter: HttpFilter): HttpFilter
               on_match: {
                 action: {
                   name: 'skip',
-                  typed_config: any('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
+                  typed_config: packAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
                 },
               },
             },

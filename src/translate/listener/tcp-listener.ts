@@ -1,7 +1,7 @@
 import type { envoy, Listener, Route } from '../../../protos/gen/envoy.d.ts';
 import { type TcpListener, tcpConnectAttempts } from '../../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
-import { any } from '../any.ts';
+import { packAny } from '../message-parts.ts';
 import { failoverCluster, tcpListenerName, tlsListenerName } from '../names.ts';
 import { jsonAccessLog } from './access-log.ts';
 
@@ -48,7 +48,7 @@ function buildSniChains(
 
 const tlsInspector: envoy.config.listener.v3.ListenerFilter = {
   name: 'envoy.filters.listener.tls_inspector',
-  typed_config: any('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
+  typed_config: packAny('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
 };
 
 function buildChain(plan: GroupPlan, accessLogFile: string | undefined): FilterChain {
@@ -71,7 +71,7 @@ function buildChain(plan: GroupPlan, accessLogFile: string | undefined): FilterC
 export function tcpProxyFilter(config: TcpProxy): NetworkFilter {
   return {
     name: 'envoy.filters.network.tcp_proxy',
-    typed_config: any('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
+    typed_config: packAny('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
       idle_timeout: '0s',
       // Without a pause all attempts are made before the first failure has ejected the host.
       backoff_options: { base_interval: '0.025s', max_interval: '0.250s' },

@@ -1,6 +1,6 @@
 import type { envoy, TypedExtensionConfig } from '../../../protos/gen/envoy.d.ts';
 import type { GuardedListener } from '../../model/trail.ts';
-import { adsSource, any } from '../any.ts';
+import { adsSource, packAny } from '../message-parts.ts';
 
 type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 
@@ -25,7 +25,7 @@ export function guardFilter(listener: GuardedListener): HttpFilter {
     name: filterName(listener),
     config_discovery: {
       config_source: adsSource(),
-      default_config: any('envoy.extensions.filters.http.rbac.v3.RBAC', {
+      default_config: packAny('envoy.extensions.filters.http.rbac.v3.RBAC', {
         rules: { action: 'ALLOW', policies: {} },
       }),
       type_urls: [
@@ -40,7 +40,7 @@ export function guardFilter(listener: GuardedListener): HttpFilter {
 export function buildFilter(listener: GuardedListener, module: FilterModule): TypedExtensionConfig {
   return {
     name: filterName(listener),
-    typed_config: any('envoy.extensions.filters.http.wasm.v3.Wasm', {
+    typed_config: packAny('envoy.extensions.filters.http.wasm.v3.Wasm', {
       config: {
         name: filterName(listener),
         root_id: filterName(listener),

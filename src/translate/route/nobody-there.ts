@@ -1,7 +1,7 @@
 import type { Route } from '../../../protos/gen/envoy.d.ts';
 import { sharedMessage } from '../../base/shared-message.ts';
 import {
-  egress,
+  egressPrefix,
   nobodyFree,
   nobodyHeader,
   nobodyThere,
@@ -11,10 +11,10 @@ import {
   unsentHeader,
 } from '../../model/trail.ts';
 import type { GroupPlan } from '../../plan/types.ts';
-import { any, setHeader } from '../any.ts';
 import { metadataNamespace } from '../listener/edge-filters.ts';
 import type { HttpFilter } from '../listener/http-filter.ts';
-import { believeProxies, upstreamCodec, whereAnswered } from '../listener/marks.ts';
+import { onResponseHeader, proxyMarkFilters, upstreamCodec } from '../listener/marks.ts';
+import { packAny, setHeader } from '../message-parts.ts';
 
 /** Saves the answer of a try for the request. Only Lua, of the upstream filters, can write metadata. */
 const remember = `function envoy_on_response(handle)
@@ -22,7 +22,7 @@ const remember = `function envoy_on_response(handle)
 end`;
 
 /** An egress's answer after asking all permitted IDCs: no hosts, or none with capacity. */
-const askedAll = `(${egress}-)+(${nobodyThere}|${nobodyFree})`;
+const askedAll = `(${egressPrefix}-)+(${nobodyThere}|${nobodyFree})`;
 
 /**
  * Upstream filters of a proxy that may try both local instances and its egress; they see each try. They add
@@ -32,7 +32,7 @@ const askedAll = `(${egress}-)+(${nobodyThere}|${nobodyFree})`;
 const tryFilters: readonly HttpFilter[] = [
   {
     name: 'isthmus.tell_nobody',
-    typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+    typed_config: packAny('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
       mutations: {
         request_mutations: [
           { remove: nobodyHeader },
@@ -43,17 +43,17 @@ const tryFilters: readonly HttpFilter[] = [
     }),
   },
   // Conditional: the script costs a sixth of a request's CPU.
-  whereAnswered(
+  onResponseHeader(
     nobodyHeader,
     { safe_regex: { google_re2: {}, regex: askedAll } },
     {
       name: 'isthmus.remember_nobody',
-      typed_config: any('envoy.extensions.filters.http.lua.v3.Lua', {
+      typed_config: packAny('envoy.extensions.filters.http.lua.v3.Lua', {
         default_source_code: { inline_string: remember },
       }),
     },
   ),
-  ...believeProxies,
+  ...proxyMarkFilters,
   upstreamCodec,
 ];
 
@@ -61,21 +61,23 @@ const tryFilters: readonly HttpFilter[] = [
  * Router of the first proxy, and of a peer listener that may hand on. The per-try filters are set on the
  * router, not on the cluster, so that one script serves all Groups.
  */
-export const tryingRouter: HttpFilter = {
+export const firstProxyRouter: HttpFilter = {
   name: 'envoy.filters.http.router',
-  typed_config: any('envoy.extensions.filters.http.router.v3.Router', { upstream_http_filters: tryFilters }),
+  typed_config: packAny('envoy.extensions.filters.http.router.v3.Router', {
+    upstream_http_filters: tryFilters,
+  }),
 };
 
 /**
  * Answers a retry locally when an earlier try found no instance, or none with capacity, in any peer IDC. The
  * previous proxy may still find a local one (docs/decisions/038-told-once-that-nobody-is-there.md).
  */
-export function buildVainRoutes({ crossing }: GroupPlan): readonly Route[] {
-  return crossing === undefined || crossing.permits === 'all' ? [] : vainRoutes;
+export function buildNobodyThereRoutes({ crossing }: GroupPlan): readonly Route[] {
+  return crossing === undefined || crossing.permits === 'all' ? [] : nobodyThereRoutes;
 }
 
 /** One object each for all Groups: encoded once. */
-const vainRoutes: readonly Route[] = [
+const nobodyThereRoutes: readonly Route[] = [
   answerTo(nobodyFree, spillLimitOutcome),
   answerTo(nobodyThere, noIdcOutcome),
 ];

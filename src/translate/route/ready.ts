@@ -1,5 +1,5 @@
 import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
-import { setHeader } from '../any.ts';
+import { setHeader } from '../message-parts.ts';
 
 /** Path where a load balancer asks an edge whether it should get clients. */
 const readyPath = '/.isthmus/ready';

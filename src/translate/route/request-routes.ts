@@ -1,7 +1,7 @@
 import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
-import { atOnce } from '../../plan/retries/retry.ts';
+import { withoutPause } from '../../plan/retries/retry.ts';
 import type { Path, RetryPlan } from '../../plan/types.ts';
-import { protoDuration, setHeader } from '../any.ts';
+import { protoDuration, setHeader } from '../message-parts.ts';
 import { mirroredHeader } from '../names.ts';
 import { type HeaderMatcher, isGrpcContent } from './header-matchers.ts';
 import { buildRetry } from './retry.ts';
@@ -61,7 +61,7 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
     retry: path.retry,
     idempotent: own(buildRetry(path.retry.idempotent, movesOn)),
     other: own(buildRetry(path.retry.other, movesOn)),
-    large: buildRetry(atOnce(path.retry.other), movesOn),
+    large: buildRetry(withoutPause(path.retry.other), movesOn),
     isLarge: isLongerThan(options.retryBodyBytes),
     headers,
     hashing: options.hashing,

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { envoy } from '../../../protos/gen/envoy.d.ts';
 import { sharedMessage } from '../../base/shared-message.ts';
 import {
-  egress,
+  egressPrefix,
   nobodyFree,
   nobodyHeader,
   nobodyReached,
@@ -11,7 +11,7 @@ import {
   unsentHeader,
 } from '../../model/trail.ts';
 import type { RetryCondition, RetryRule } from '../../plan/types.ts';
-import { any, protoDuration } from '../any.ts';
+import { packAny, protoDuration } from '../message-parts.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 type RetryPolicy = envoy.config.route.v3.RetryPolicy;
@@ -37,7 +37,7 @@ const unsentMark: envoy.config.route.v3.HeaderMatcher = {
 const nobodyMark: envoy.config.route.v3.HeaderMatcher = {
   name: nobodyHeader,
   string_match: {
-    safe_regex: { regex: [nobodyThere, nobodyFree, nobodyReached, `${egress}-${noWayOut}`].join('|') },
+    safe_regex: { regex: [nobodyThere, nobodyFree, nobodyReached, `${egressPrefix}-${noWayOut}`].join('|') },
   },
 };
 
@@ -84,7 +84,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     retry_host_predicate: [
       {
         name: 'envoy.retry_host_predicates.previous_hosts',
-        typed_config: any('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
+        typed_config: packAny('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
       },
     ],
     host_selection_retry_max_attempts: String(selectionsMax),
@@ -101,7 +101,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
 function nextPriority(triesPerPriority: number): envoy.config.route.v3.RetryPolicy.RetryPriority {
   return {
     name: 'envoy.retry_priorities.previous_priorities',
-    typed_config: any('envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', {
+    typed_config: packAny('envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', {
       update_frequency: triesPerPriority,
     }),
   };

@@ -3,7 +3,7 @@ import { sharedMessage } from '../../base/shared-message.ts';
 import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../../model/trail.ts';
 import type { Passthrough } from '../../plan/passthrough.ts';
 import type { GroupPlan, ListenerRole, Path } from '../../plan/types.ts';
-import { hashing } from '../cluster/hash.ts';
+import { hashPolicy } from '../cluster/hash.ts';
 import { buildHealthRoute } from '../cluster/health.ts';
 import { buildConnectRoutes, hasRoutes } from '../listener/tcp-listener.ts';
 import {
@@ -17,7 +17,7 @@ import {
 import { addressesPermitted, namesLookedUp, passthroughHost } from '../passthrough.ts';
 import { appProtocol } from '../sidecar.ts';
 import type { HeaderMatcher } from './header-matchers.ts';
-import { buildVainRoutes } from './nobody-there.ts';
+import { buildNobodyThereRoutes } from './nobody-there.ts';
 import { readyHost } from './ready.ts';
 import { buildRequestRoutes } from './request-routes.ts';
 import { buildRetry } from './retry.ts';
@@ -217,7 +217,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
       movesOn: movesOn(plan, of),
       headers,
       inherited,
-      hashing: hashing(plan, path.listener),
+      hashing: hashPolicy(plan, path.listener),
       idleTimeoutMs: plan.idleTimeoutMs,
       retryBodyBytes: plan.retryBodyBytes,
       ...(plan.mirror === undefined
@@ -228,7 +228,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
   if (clusterOf(plan, path) !== idcsCluster(plan.group)) return routes(path);
   const onward = path.listener === 'ingress' ? (plan.handOn?.onward ?? []) : [];
   return [
-    ...buildVainRoutes(plan),
+    ...buildNobodyThereRoutes(plan),
     ...onward.flatMap((each, i) => routes(each, [visitedCount(i + 2, i + 2)])),
     ...routes(path),
   ];

@@ -1,7 +1,7 @@
 import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
 import { sharedMessage } from '../../base/shared-message.ts';
 import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
-import { setHeader } from '../any.ts';
+import { setHeader } from '../message-parts.ts';
 
 /**
  * A sidecar's answer for hosts of none of its Groups: a marked 404, distinct from an application's. gRPC gets

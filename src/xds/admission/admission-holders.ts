@@ -1,7 +1,7 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { Bucket } from '../../base/bucket.ts';
-import { type Holder, peerOf } from '../../base/slots.ts';
+import { peerOfAddress, type SlotHolder } from '../../base/fair-slots.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
 
 /** Counts bytes received on a connection that belong to messages. */
@@ -14,7 +14,7 @@ type End = (holder: HeldConnection) => void;
 /**
  * A connection, from its socket on. There are thousands, so fields that it may do without are not allocated.
  */
-export class HeldConnection implements Holder, Useful {
+export class HeldConnection implements SlotHolder, Useful {
   readonly socket: Socket;
   /** `address:port`. */
   readonly from: string;
@@ -29,21 +29,21 @@ export class HeldConnection implements Holder, Useful {
   /** The values of the counters when `look` last ran. */
   seenUseful = 0;
   seenAll = 0;
-  readonly openings: Bucket;
-  readonly overhead: Bucket;
+  readonly openings: TokenBucket;
+  readonly overhead: TokenBucket;
   /** Undefined until the first short piece arrives. */
-  pieces: Bucket | undefined = undefined;
+  pieces: TokenBucket | undefined = undefined;
   readonly #end: End;
 
   constructor(socket: Socket, now: number, limits: AdmissionLimits, end: End) {
     const { remoteAddress = '', remotePort = 0 } = socket;
     this.socket = socket;
     this.from = `${remoteAddress}:${remotePort}`;
-    this.peer = peerOf(remoteAddress);
+    this.peer = peerOfAddress(remoteAddress);
     this.since = now;
-    this.openings = new Bucket(limits.openingBurst, limits.openingsPerSecond, now);
+    this.openings = new TokenBucket(limits.openingBurst, limits.openingsPerSecond, now);
     // A burst of ten seconds' worth.
-    this.overhead = new Bucket(10 * limits.overheadPerSecond, limits.overheadPerSecond, now);
+    this.overhead = new TokenBucket(10 * limits.overheadPerSecond, limits.overheadPerSecond, now);
     this.#end = end;
   }
 
@@ -58,7 +58,7 @@ export class HeldConnection implements Holder, Useful {
 }
 
 /** A stream on it. */
-export class StreamHolder implements Holder {
+export class StreamHolder implements SlotHolder {
   readonly peer: string;
   readonly connection: HeldConnection;
   readonly stream: ServerHttp2Stream;

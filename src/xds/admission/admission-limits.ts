@@ -1,5 +1,5 @@
 import type { MeshError } from '../../base/error.ts';
-import { filesMax } from '../../base/files/open-files.ts';
+import { openFilesMax } from '../../base/files/open-files.ts';
 
 /** Limits on connections and streams. */
 export interface AdmissionLimits {
@@ -32,7 +32,7 @@ export interface AdmissionLimits {
 /** docs/xds.md lists them. */
 export const admissionLimits: AdmissionLimits = {
   // Leaves file descriptors for the registry, SQLite and the admin address.
-  connectionsMax: Math.max(64, Math.min(20_000, filesMax() - 512)),
+  connectionsMax: Math.max(64, Math.min(20_000, openFilesMax() - 512)),
   connectionBurst: 2_000,
   connectionsPerSecond: 1_000,
   helloMsMax: 10_000,

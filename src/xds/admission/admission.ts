@@ -1,9 +1,9 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { Bucket } from '../../base/bucket.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
-import { Slots } from '../../base/slots.ts';
+import { FairSlots } from '../../base/fair-slots.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 import { grpcContentType, grpcStatus } from '../transport/call.ts';
 import { goaway } from '../transport/goaway.ts';
 import { HeldConnection, StreamHolder, type Useful } from './admission-holders.ts';
@@ -41,8 +41,8 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #limits: AdmissionLimits;
-  readonly #connections: Slots<HeldConnection>;
-  readonly #streams: Slots<StreamHolder>;
+  readonly #connections: FairSlots<HeldConnection>;
+  readonly #streams: FairSlots<StreamHolder>;
   readonly #all = new Set<HeldConnection>();
   readonly #bySocket = new Map<string, HeldConnection>();
   readonly #bySession = new WeakMap<ServerHttp2Session, HeldConnection>();
@@ -50,7 +50,7 @@ export class Admission {
   /** By peer, served round-robin. */
   readonly #waiting = new Map<string, Set<HeldConnection>>();
   #waitingCount = 0;
-  readonly #rate: Bucket;
+  readonly #rate: TokenBucket;
   // Until this time no connection is admitted, so that the event loop can serve the others.
   #busyUntil = 0;
   readonly #turnedAway: Record<AdmissionLimit, number> = {
@@ -64,9 +64,9 @@ export class Admission {
     this.#options = options;
     this.#limits = options.limits;
     const { connectionsMax, streamsMax, connectionBurst, connectionsPerSecond } = this.#limits;
-    this.#connections = new Slots(connectionsMax);
-    this.#streams = new Slots(streamsMax);
-    this.#rate = new Bucket(connectionBurst, connectionsPerSecond, options.clock.now());
+    this.#connections = new FairSlots(connectionsMax);
+    this.#streams = new FairSlots(streamsMax);
+    this.#rate = new TokenBucket(connectionBurst, connectionsPerSecond, options.clock.now());
   }
 
   levels(): AdmissionLevels {
@@ -138,7 +138,7 @@ export class Admission {
     this.#byStream.set(stream, holder);
     this.#closeAfterAnswer(stream);
     stream.once('close', () => {
-      this.#streams.free(holder);
+      this.#streams.release(holder);
       connection.streams.delete(holder);
       if (connection.streams.size === 0) connection.since = this.#options.clock.now();
     });
@@ -164,7 +164,7 @@ export class Admission {
     if (connection === undefined) return true;
     const { pieceBurst, piecesPerSecond } = this.#limits;
     const now = this.#options.clock.now();
-    connection.pieces ??= new Bucket(pieceBurst, piecesPerSecond, now);
+    connection.pieces ??= new TokenBucket(pieceBurst, piecesPerSecond, now);
     if (!connection.isEnded && connection.pieces.take(1, now)) return true;
     if (!connection.isEnded)
       this.#end(
@@ -219,7 +219,7 @@ export class Admission {
   };
 
   #closed(connection: HeldConnection): void {
-    this.#connections.free(connection);
+    this.#connections.release(connection);
     this.#all.delete(connection);
     if (this.#bySocket.get(connection.from) === connection) this.#bySocket.delete(connection.from);
     this.#stopWaiting(connection);
@@ -319,7 +319,7 @@ export class Admission {
   #end(connection: HeldConnection, limit: AdmissionLimit, why: string): void {
     const { session, socket } = connection;
     connection.isEnded = true;
-    this.#connections.free(connection);
+    this.#connections.release(connection);
     this.#stopWaiting(connection);
     this.#all.delete(connection);
     if (session === undefined || session.destroyed) {

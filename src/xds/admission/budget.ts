@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { peerOfEnd } from '../../base/slots.ts';
+import { peerOfHostPort } from '../../base/fair-slots.ts';
 import type { NameSet } from '../state/name-sets.ts';
 
 /** Limits, in bytes, on what a server remembers for its clients. */
@@ -29,7 +29,7 @@ export interface Account {
   /** Sets the names that it subscribes to, for a type. */
   names(typeUrl: string, set: NameSet): void;
   /** Sets the bytes remembered of its requests besides names. */
-  said(bytes: number): void;
+  setBytes(bytes: number): void;
   /**
    * Adds bytes of responses in flight that no other stream was sent; negative once answered. Ends the stream
    * above the limit.
@@ -96,7 +96,7 @@ export class Budget {
    */
   open(address: string, refuse: (error: MeshError) => void): Account {
     const known = this.#connections.get(address);
-    const peer = peerOfEnd(address);
+    const peer = peerOfHostPort(address);
     const connection: Connection = known ?? {
       ...{ address, peer, sets: new Map(), accounts: 0 },
       ...{ said: 0, unanswered: 0 },
@@ -217,7 +217,7 @@ class StreamAccount implements Account {
     if (set.bytes > (before?.bytes ?? 0)) this.#counting.judgeSaid(this);
   }
 
-  said(bytes: number): void {
+  setBytes(bytes: number): void {
     if (this.#isClosed || bytes === this.counted.said) return;
     const more = bytes - this.counted.said;
     this.counted.said = bytes;

@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { peerOfEnd } from '../../base/slots.ts';
+import { peerOfHostPort } from '../../base/fair-slots.ts';
 import type { Hub } from '../hub.ts';
 import type { Session } from '../stream/session.ts';
 
@@ -57,7 +57,7 @@ function kindToShed(sessions: Iterable<Session>, kindsMin: number): ShedKind | u
   >();
   for (const session of sessions) {
     const { nodeClass, peer } = session.info;
-    const from = peerOfEnd(peer.address);
+    const from = peerOfHostPort(peer.address);
     const known = byClass.get(nodeClass);
     if (known === undefined) byClass.set(nodeClass, { peer: from, isShared: false, sessions: [session] });
     else {

@@ -2,17 +2,17 @@ import type { Cause } from '../cause.ts';
 import type { EncodedResource } from '../codec/codec.ts';
 import { each, type Slices } from '../slices.ts';
 import type { Difference, Group, Snapshot } from '../state/snapshot.ts';
-import { sees } from '../state/snapshot.ts';
-import type { Held, Subscription } from '../stream/subscription.ts';
+import { isSubscribedTo } from '../state/snapshot.ts';
+import type { HeldRemoval, Subscription } from '../stream/subscription.ts';
 
 /** The content of the next response. `send` is false if nothing has to be sent. */
-export interface Plan {
+export interface ResponsePlan {
   readonly send: boolean;
   readonly resources: readonly EncodedResource[];
   /** Names told as removed (Delta). */
   readonly removed: readonly string[];
   /** Removals held back: the client keeps these resources for now. */
-  readonly held: ReadonlyMap<string, Held>;
+  readonly held: ReadonlyMap<string, HeldRemoval>;
   /**
    * Names of another type's resources that the client will request again: those that changed resources refer
    * to.
@@ -33,9 +33,9 @@ export interface Due {
   /** Existing resources that changed or were requested; each once. */
   readonly upserts: readonly EncodedResource[];
   /** Removed, but requested by a client that needs it until the held removals are released. */
-  readonly kept: readonly EncodedResource[];
+  readonly keptForNow: readonly EncodedResource[];
   readonly missing: readonly string[];
-  readonly held: ReadonlyMap<string, Held>;
+  readonly held: ReadonlyMap<string, HeldRemoval>;
   readonly causes: readonly Cause[];
 }
 
@@ -54,18 +54,18 @@ export function* gatherDue<M>(
   const causes = new Set<Cause>();
   for (const { resource, cause } of difference.upserts) {
     upserts.set(resource.name, resource);
-    if (sub.fresh.get(resource.name) !== 'new') causes.add(cause);
+    if (sub.toSend.get(resource.name) !== 'new') causes.add(cause);
   }
   const missing: string[] = [];
-  const kept: EncodedResource[] = [];
-  const held = new Map<string, Held>();
+  const keptForNow: EncodedResource[] = [];
+  const held = new Map<string, HeldRemoval>();
   yield* each(namedBy(sub, group), (name) => {
     const mark = snapshot.marks.get(name);
-    if (upserts.has(name) || !sees(group, name)) return;
+    if (upserts.has(name) || !isSubscribedTo(group, name)) return;
     if (mark?.resource !== undefined) upserts.set(name, mark.resource);
     else if (mark !== undefined && removals === 'hold') {
       // A held cluster may still have to warm, with its last endpoints.
-      kept.push(mark.last);
+      keptForNow.push(mark.last);
       held.set(name, mark);
     } else missing.push(name);
   });
@@ -80,13 +80,13 @@ export function* gatherDue<M>(
   } else
     for (const { cause } of [...difference.removed, ...sub.held.values()])
       if (cause !== undefined) causes.add(cause);
-  return { difference, upserts: [...upserts.values()], kept, missing, held, causes: [...causes] };
+  return { difference, upserts: [...upserts.values()], keptForNow, missing, held, causes: [...causes] };
 }
 
 /** Names to send whether they changed or not; not copied if they come from one collection. */
 function namedBy<M>(sub: Subscription, group: Group<M>): Iterable<string> {
-  if (!sub.all || group.wildcard) return sub.fresh.keys();
-  return sub.fresh.size === 0 ? group.set.names : new Set([...sub.fresh.keys(), ...group.set.names]);
+  if (!sub.all || group.wildcard) return sub.toSend.keys();
+  return sub.toSend.size === 0 ? group.set.names : new Set([...sub.toSend.keys(), ...group.set.names]);
 }
 
 /** The names that the changed resources among `upserts` refer to. */
@@ -99,6 +99,6 @@ export function refsOfChanged(sub: Subscription, upserts: readonly EncodedResour
 const none: ReadonlySet<string> = new Set();
 
 /** Removals that were held and are now carried out. */
-export function releasedBy({ held }: Subscription, now: Plan['held']): ReadonlySet<string> {
+export function releasedBy({ held }: Subscription, now: ResponsePlan['held']): ReadonlySet<string> {
   return held.size === 0 ? none : new Set([...held.keys()].filter((name) => !now.has(name)));
 }

@@ -10,7 +10,7 @@ const atOnceMax = 1_000;
 const inVainMax = 3;
 
 /** A prepared answer, and the state that it is valid for. */
-interface Made<M> {
+interface PreparedAnswer<M> {
   readonly member: Subscribed<M>;
   readonly removals: Removals;
   readonly group: Group<M>;
@@ -22,7 +22,7 @@ interface Made<M> {
 export class LongAnswers<M> {
   readonly #protocol: XdsVariant;
   readonly #sequence: Sequence;
-  #made: Made<M> | undefined;
+  #prepared: PreparedAnswer<M> | undefined;
   #inVain = 0;
 
   constructor(protocol: XdsVariant, sequence: Sequence) {
@@ -32,8 +32,8 @@ export class LongAnswers<M> {
 
   /** Whether the answer to a member has to be prepared first. */
   isFirst(member: Subscribed<M>, removals: Removals): boolean {
-    const { fresh, gone, held, all, set } = member.sub;
-    const names = fresh.size + gone.size + held.size + (all && !member.group.wildcard ? set.names.size : 0);
+    const { toSend, gone, held, all, set } = member.sub;
+    const names = toSend.size + gone.size + held.size + (all && !member.group.wildcard ? set.names.size : 0);
     return names > atOnceMax && this.#inVain < inVainMax && !this.#isMade(member, removals);
   }
 
@@ -43,12 +43,12 @@ export class LongAnswers<M> {
     const { changedAt } = group;
     this.#inVain += 1;
     const answer = yield* respond(sub, member, this.#protocol, this.#sequence, removals);
-    this.#made = { member, removals, group, changedAt, answer };
+    this.#prepared = { member, removals, group, changedAt, answer };
   }
 
   /** The prepared answer, if it is still valid. */
   take(member: Subscribed<M>, removals: Removals): PlannedResponse | undefined {
-    const answer = this.#isMade(member, removals) ? this.#made?.answer : undefined;
+    const answer = this.#isMade(member, removals) ? this.#prepared?.answer : undefined;
     this.#inVain = 0;
     this.drop();
     return answer;
@@ -56,11 +56,11 @@ export class LongAnswers<M> {
 
   /** Discards what was prepared: the client has sent a request. */
   drop(): void {
-    this.#made = undefined;
+    this.#prepared = undefined;
   }
 
   #isMade(member: Subscribed<M>, removals: Removals): boolean {
-    const made = this.#made;
+    const made = this.#prepared;
     if (made?.member !== member || made.removals !== removals) return false;
     return made.group === member.group && made.changedAt === member.group.changedAt;
   }

@@ -1,7 +1,7 @@
 import type { Slices } from '../slices.ts';
 import type { Group, Snapshot } from '../state/snapshot.ts';
 import type { Subscription } from '../stream/subscription.ts';
-import { type Due, gatherDue, type Plan, type Removals, refsOfChanged } from './due.ts';
+import { type Due, gatherDue, type Removals, type ResponsePlan, refsOfChanged } from './due.ts';
 
 /**
  * What a Delta response says: changes, requested names, removals. A requested name that does not exist is
@@ -12,9 +12,9 @@ export function* planDelta<M>(
   snapshot: Snapshot<M>,
   group: Group<M>,
   removals: Removals,
-): Slices<Plan> {
+): Slices<ResponsePlan> {
   const due = yield* gatherDue(sub, snapshot, group, removals);
-  const resources = [...(sub.all ? yield* snapshot.visibleInSlices(group) : due.upserts), ...due.kept];
+  const resources = [...(sub.all ? yield* snapshot.visibleInSlices(group) : due.upserts), ...due.keptForNow];
   const removed = removedNames(sub, snapshot, due, removals);
   return {
     send: resources.length > 0 || removed.length > 0 || sub.answer,

@@ -1,7 +1,7 @@
 import type { Slices } from '../slices.ts';
 import type { Group, Snapshot } from '../state/snapshot.ts';
-import type { Held, Subscription } from '../stream/subscription.ts';
-import { gatherDue, type Plan, type Removals, refsOfChanged } from './due.ts';
+import type { HeldRemoval, Subscription } from '../stream/subscription.ts';
+import { gatherDue, type Removals, type ResponsePlan, refsOfChanged } from './due.ts';
 
 /**
  * What a State of the World response says: for clusters and listeners always everything ("the server must
@@ -12,20 +12,23 @@ export function* planSotw<M>(
   snapshot: Snapshot<M>,
   group: Group<M>,
   removals: Removals,
-): Slices<Plan> {
+): Slices<ResponsePlan> {
   const due = yield* gatherDue(sub, snapshot, group, removals);
   // A held resource is sent as it last was, which may be new to the client.
-  const news = due.difference.removed.filter((mark) => mark.written > sub.revision);
+  const news = due.difference.removed.filter((mark) => mark.changedRevision > sub.revision);
   const heldNow = removals === 'hold' ? news.map((mark) => mark.last) : [];
   const shared = {
     removed: [],
-    held: sub.rule.fullState ? due.held : new Map<string, Held>(),
+    held: sub.rule.fullState ? due.held : new Map<string, HeldRemoval>(),
     refs: refsOfChanged(sub, [...due.upserts, ...heldNow]),
     superseded: due.difference.superseded,
     causes: due.causes,
   };
   if (!sub.rule.fullState) {
-    const resources = [...(sub.all ? yield* snapshot.visibleInSlices(group) : due.upserts), ...due.kept];
+    const resources = [
+      ...(sub.all ? yield* snapshot.visibleInSlices(group) : due.upserts),
+      ...due.keptForNow,
+    ];
     return { ...shared, resources, send: resources.length > 0 || sub.answer };
   }
   const removing = removals !== 'hold' && (due.difference.removed.length > 0 || sub.held.size > 0);

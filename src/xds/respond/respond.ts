@@ -1,10 +1,10 @@
 import type { Random } from '../../base/random.ts';
 import type { Slices } from '../slices.ts';
-import type { Answers } from '../state/answers.ts';
+import type { ResponseCache } from '../state/response-cache.ts';
 import { type Group, type Snapshot, versionText } from '../state/snapshot.ts';
 import type { Subscription } from '../stream/subscription.ts';
 import { buildDeltaResponse, buildSotwResponse } from '../wire/discovery-messages.ts';
-import type { Plan, Removals } from './due.ts';
+import type { Removals, ResponsePlan } from './due.ts';
 import { planDelta } from './respond-delta.ts';
 import { planSotw } from './respond-sotw.ts';
 
@@ -12,7 +12,7 @@ import { planSotw } from './respond-sotw.ts';
 export type XdsVariant = 'sotw' | 'delta';
 
 /** A response, ready to be written to every stream in the same state. */
-export interface Response extends Plan {
+export interface Response extends ResponsePlan {
   readonly send: true;
   readonly bytes: Buffer;
   readonly version: string;
@@ -23,7 +23,7 @@ export interface Response extends Plan {
 }
 
 /** The resources and the group that a response is built from. */
-interface Stand<M> {
+interface ResponseInput<M> {
   readonly snapshot: Snapshot<M>;
   readonly group: Group<M>;
 }
@@ -51,21 +51,21 @@ export function firstSequence(random: Random): number {
  * The cached response for the same state of another stream, if any. A nonce has to be unique only within a
  * stream, so the bytes can be shared by streams that were not sent this number yet.
  */
-export function knownAnswer(
+export function cachedAnswer(
   sub: Subscription,
   group: Group<unknown>,
   protocol: XdsVariant,
   removals: Removals,
 ): PlannedResponse | undefined {
   if (isAlone(sub, group)) return undefined;
-  const known = (group.responses as Answers<PlannedResponse>).get(stateKey(sub, protocol, removals));
+  const known = (group.responses as ResponseCache<PlannedResponse>).get(stateKey(sub, protocol, removals));
   // Sequence numbers increase: a response newer than the last one sent was not sent to this stream.
   return known !== undefined && (!known.send || sub.sequence < known.sequence) ? known : undefined;
 }
 
 /** Whether looking for another stream in the same state is not worthwhile. */
 function isAlone(sub: Subscription, group: Group<unknown>): boolean {
-  const named = sub.fresh.size + sub.gone.size + sub.held.size;
+  const named = sub.toSend.size + sub.gone.size + sub.held.size;
   return named > sharedNamesMax && (named > comparedNamesMax || group.members.size < 2);
 }
 
@@ -75,24 +75,25 @@ function isAlone(sub: Subscription, group: Group<unknown>): boolean {
  */
 export function* respond<M>(
   sub: Subscription,
-  { snapshot, group }: Stand<M>,
+  { snapshot, group }: ResponseInput<M>,
   protocol: XdsVariant,
   sequence: Sequence,
   removals: Removals,
 ): Slices<PlannedResponse> {
-  const known = knownAnswer(sub, group as Group<unknown>, protocol, removals);
+  const known = cachedAnswer(sub, group as Group<unknown>, protocol, removals);
   if (known !== undefined) return known;
   const isShared = !isAlone(sub, group as Group<unknown>);
   const key = isShared ? stateKey(sub, protocol, removals) : '';
   const { changedAt } = group;
-  const made = yield* answer(sub, { snapshot, group }, protocol, sequence, removals);
-  if (isShared && group.changedAt === changedAt) (group.responses as Answers<PlannedResponse>).set(key, made);
+  const made = yield* planResponse(sub, { snapshot, group }, protocol, sequence, removals);
+  if (isShared && group.changedAt === changedAt)
+    (group.responses as ResponseCache<PlannedResponse>).set(key, made);
   return made;
 }
 
-function* answer<M>(
+function* planResponse<M>(
   sub: Subscription,
-  { snapshot, group }: Stand<M>,
+  { snapshot, group }: ResponseInput<M>,
   protocol: XdsVariant,
   sequence: Sequence,
   removals: Removals,
@@ -103,10 +104,10 @@ function* answer<M>(
 }
 
 /** The result for a state: a response, or that nothing has to be sent. */
-export type PlannedResponse = Response | (Plan & { readonly send: false });
+export type PlannedResponse = Response | (ResponsePlan & { readonly send: false });
 
 function* build<M>(
-  plan: Plan,
+  plan: ResponsePlan,
   sub: Subscription,
   group: Group<M>,
   protocol: XdsVariant,
@@ -128,7 +129,7 @@ function* build<M>(
 /** Everything besides the group's state that determines a response. Nearly always short. */
 function stateKey(sub: Subscription, protocol: XdsVariant, removals: Removals): string {
   const flags = `${protocol} ${removals} ${sub.revision} ${sub.all} ${sub.answer}`;
-  if (sub.fresh.size + sub.gone.size + sub.held.size + sub.rejected.size === 0) return flags;
+  if (sub.toSend.size + sub.gone.size + sub.held.size + sub.rejected.size === 0) return flags;
   const held = [...sub.held].map(([name, { last }]) => `${name}=${last?.version}`);
-  return JSON.stringify([flags, [...sub.fresh], [...sub.gone], held, sub.rejected.size > 0]);
+  return JSON.stringify([flags, [...sub.toSend], [...sub.gone], held, sub.rejected.size > 0]);
 }

@@ -95,7 +95,7 @@ function genericXdsConfig(hub: Hub, one: Inventory, contents: boolean): Buffer {
       field(2, timestamp(hub.wallOf(refusal.refusedAt))),
       field(
         3,
-        refusal.known ? refusal.message : `of this or others that were sent with it: ${refusal.message}`,
+        refusal.isCertain ? refusal.message : `of this or others that were sent with it: ${refusal.message}`,
       ),
       field(4, refusal.version ?? ''),
     ];

@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/text/shown.ts';
+import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
 import { decodeJson } from '../codec/codec.ts';
 import { typePrefix } from '../codec/encode.ts';
 import type { Node, Peer, StreamInfo } from '../events.ts';
@@ -203,10 +203,10 @@ function readNode(bytes: Buffer | undefined): Node {
   const { id = '' } = node;
   if (id === '') throw new MeshError('invalid', 'the node has no id');
   // The id appears in logs, tables and metrics.
-  if (shown(id, nodeIdBytesMax) !== id)
+  if (safeExcerpt(id, nodeIdBytesMax) !== id)
     throw new MeshError(
       'invalid',
-      `node.id must be at most ${nodeIdBytesMax} printable bytes: ${shown(id, 64)}`,
+      `node.id must be at most ${nodeIdBytesMax} printable bytes: ${safeExcerpt(id, 64)}`,
     );
   return node;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Descriptors } from '../../../protos/descriptors.ts';
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/text/shown.ts';
+import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
 import type { Services } from '../transport/grpc-server.ts';
 import { eachChunk, field, numberField, readChunk, readText } from '../wire/varint.ts';
 import type { Answering } from './tool-calls.ts';
@@ -81,7 +81,7 @@ function found({ by, text }: Ask, catalog: Catalog, services: readonly string[])
   // None of the described messages has extensions.
   if (by === extensionNumbers && file !== undefined) return field(extensionNumbersAnswer, field(1, text));
   if (by < byFile || by > listServices) throw new MeshError('invalid', 'the reflection request has no query');
-  const message = `there is no '${shown(text, 256)}' here`;
+  const message = `there is no '${safeExcerpt(text, 256)}' here`;
   return field(errorAnswer, Buffer.concat([numberField(1, notFoundCode), field(2, message)]));
 }
 

@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/text/shown.ts';
+import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
 import type { Stream, StreamHandler } from '../transport/grpc-server.ts';
 
 const refusalBytesMax = 1_024;
@@ -7,7 +7,7 @@ const refusalBytesMax = 1_024;
 /** The reason of a refusal, safe for trailers and logs: it may quote the client. */
 export function refusal(reason: unknown): MeshError {
   const { code, message, cause } = MeshError.from(reason);
-  return new MeshError(code, shown(message, refusalBytesMax), { cause });
+  return new MeshError(code, safeExcerpt(message, refusalBytesMax), { cause });
 }
 
 // Enough for a name, or some node matchers.

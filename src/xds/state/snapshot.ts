@@ -1,18 +1,18 @@
 import type { Cause } from '../cause.ts';
 import type { EncodedResource } from '../codec/codec.ts';
 import { each, finish, type Slices } from '../slices.ts';
-import { type AnswerBytes, type Answered, Answers } from './answers.ts';
 import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './name-sets.ts';
+import { type AnswerBytes, type Answered, ResponseCache } from './response-cache.ts';
 
 /** The latest change of a name. `resource` is undefined after its removal. */
 interface Mark {
   readonly revision: number;
   readonly cause: Cause;
   /** The revision that added it: a stream at an older revision never had it. */
-  readonly born: number;
+  readonly addedRevision: number;
   /** The revision that last changed its content. */
-  readonly written: number;
+  readonly changedRevision: number;
   readonly resource: EncodedResource | undefined;
   /** Its last content, also after its removal: a cluster must outlive the routes that name it. */
   readonly last: EncodedResource;
@@ -24,7 +24,7 @@ interface LogEntry {
   readonly name: string;
   readonly cause: Cause;
   /** The version that it replaced; undefined if there was none. */
-  readonly before: string | undefined;
+  readonly previousVersion: string | undefined;
 }
 
 /** All streams of a class and type with the same subscription. `M`: what the owner keeps for each stream. */
@@ -37,7 +37,7 @@ export interface Group<M> {
   /** Exclusive or of the versions of all its resources. */
   version: VersionSum;
   /** Responses shared by members in the same state; emptied when the group changes. */
-  readonly responses: Answers<Answered>;
+  readonly responses: ResponseCache<Answered>;
 }
 
 /** A group's changes after a revision; each name once. */
@@ -91,14 +91,21 @@ export class Snapshot<M> {
     if (before?.resource?.version === resource?.version) return false;
     const last = resource ?? before?.last;
     if (last === undefined) return false;
-    const written = resource ? revision : (before?.written ?? revision);
-    this.marks.set(name, { revision, cause, born: before?.born ?? revision, written, resource, last });
+    const written = resource ? revision : (before?.changedRevision ?? revision);
+    this.marks.set(name, {
+      revision,
+      cause,
+      addedRevision: before?.addedRevision ?? revision,
+      changedRevision: written,
+      resource,
+      last,
+    });
     this.#live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
-    this.#log.push({ revision, name, cause, before: before?.resource?.version });
+    this.#log.push({ revision, name, cause, previousVersion: before?.resource?.version });
     this.#trimLog();
     this.#sum = mix(this.#sum, before?.resource, resource);
     for (const group of this.groups.values()) {
-      if (!sees(group, name)) continue;
+      if (!isSubscribedTo(group, name)) continue;
       group.version = mix(group.version, before?.resource, resource);
       group.changedAt = revision;
       group.responses.clear();
@@ -121,7 +128,7 @@ export class Snapshot<M> {
       members: new Set(),
       changedAt: revision,
       version,
-      responses: new Answers(this.#answerBytes),
+      responses: new ResponseCache(this.#answerBytes),
     };
     this.groups.set(key, made);
     return made;
@@ -176,10 +183,10 @@ export class Snapshot<M> {
     const names = new Map<string, Mark>();
     const superseded: Cause[] = [];
     const take = (name: string) => {
-      const mark = sees(group, name) ? this.marks.get(name) : undefined;
+      const mark = isSubscribedTo(group, name) ? this.marks.get(name) : undefined;
       if (mark === undefined || mark.revision <= revision || names.has(name)) return;
       // Added and removed after `revision`: a stream at that revision never knew it.
-      if (mark.resource === undefined && mark.born > revision) superseded.push(mark.cause);
+      if (mark.resource === undefined && mark.addedRevision > revision) superseded.push(mark.cause);
       else names.set(name, mark);
     };
     if (this.#trimmedTo <= revision) {
@@ -203,7 +210,7 @@ export class Snapshot<M> {
   versionAt(name: string, revision: number): string | undefined {
     if (revision < this.#trimmedTo) return 'unknown';
     const later = this.#log.find((entry) => entry.name === name && entry.revision > revision);
-    return later === undefined ? this.marks.get(name)?.resource?.version : later.before;
+    return later === undefined ? this.marks.get(name)?.resource?.version : later.previousVersion;
   }
 
   #trimLog(): void {
@@ -241,7 +248,7 @@ export function levelsOf(snapshots: readonly Pick<Snapshot<unknown>, 'removedCou
 }
 
 /** Whether a group sees a name. */
-export function sees(group: Pick<Group<unknown>, 'wildcard' | 'set'>, name: string): boolean {
+export function isSubscribedTo(group: Pick<Group<unknown>, 'wildcard' | 'set'>, name: string): boolean {
   return group.wildcard || group.set.names.has(name);
 }
 

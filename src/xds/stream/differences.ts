@@ -1,5 +1,5 @@
 import type { ResourceDifference } from '../events.ts';
-import { type Group, type Snapshot, sees } from '../state/snapshot.ts';
+import { type Group, isSubscribedTo, type Snapshot } from '../state/snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
 /**
@@ -18,7 +18,7 @@ export function differencesOf<M>(
     ...(changed?.upserts ?? []).map(({ resource }) => resource.name),
     ...(changed?.removed ?? []).map(({ last }) => last.name),
     ...(sub.inFlight?.response.names ?? []),
-    ...sub.fresh.keys(),
+    ...sub.toSend.keys(),
     ...sub.gone,
     ...sub.held.keys(),
     ...sub.rejected.keys(),
@@ -27,7 +27,7 @@ export function differencesOf<M>(
   const inFlight = new Set(sub.inFlight?.response.names);
   return [...names].sort().flatMap((name): ResourceDifference[] => {
     const mark = snapshot.marks.get(name);
-    const now = sees(group, name) ? mark?.resource?.version : undefined;
+    const now = isSubscribedTo(group, name) ? mark?.resource?.version : undefined;
     const refusal = sub.rejected.get(name);
     // While it is offered again and unanswered, the earlier refusal no longer describes it.
     const refused = refusal !== undefined && !(inFlight.has(name) && refusal.version !== now);
@@ -40,13 +40,13 @@ export function differencesOf<M>(
         : (held?.last?.version ?? snapshot.versionAt(name, base));
     const sent = sub.revision > 0 ? snapshot.versionAt(name, sub.revision) : undefined;
     // Sent again although unchanged, such as the endpoints of a cluster that warms.
-    const pending = inFlight.has(name) || sub.fresh.has(name) || sub.gone.has(name) || held !== undefined;
+    const pending = inFlight.has(name) || sub.toSend.has(name) || sub.gone.has(name) || held !== undefined;
     if (acked === now && !refused && !pending) return [];
     const state = refused
       ? 'refused'
       : held !== undefined
         ? 'held'
-        : inFlight.has(name) || (sub.inFlight !== undefined && sent === now && !sub.fresh.has(name))
+        : inFlight.has(name) || (sub.inFlight !== undefined && sent === now && !sub.toSend.has(name))
           ? 'sent'
           : 'waiting';
     return [{ type: sub.rule.short, name, acked, sent, now, state }];

@@ -1,4 +1,4 @@
-import { standsInPlace } from './refusal.ts';
+import { mayUseOlderVersion } from './refusal.ts';
 import type { Subscribed } from './subscribed.ts';
 import { isPending, type Sent } from './subscription.ts';
 
@@ -18,9 +18,9 @@ interface Turn {
   readonly held: boolean;
 }
 
-/** Whether a stream may have something to send; 'quiet': nothing is due, in flight, held or refused. */
-export function stateOf<M>(members: readonly Subscribed<M>[]): 'due' | 'waiting' | 'quiet' {
-  let state: 'waiting' | 'quiet' = 'quiet';
+/** Whether a stream may have something to send; 'idle': nothing is due, in flight, held or refused. */
+export function stateOf<M>(members: readonly Subscribed<M>[]): 'due' | 'waiting' | 'idle' {
+  let state: 'waiting' | 'idle' = 'idle';
   for (const { sub, group } of members) {
     if (sub.held.size > 0 || isPending(sub, group)) return 'due';
     if (sub.inFlight !== undefined || sub.nacked !== undefined) state = 'waiting';
@@ -36,7 +36,7 @@ export function turnsOf<M>(members: readonly Subscribed<M>[], isOverdue: (sent: 
     inFlight: sub.inFlight !== undefined,
     overdue: sub.inFlight !== undefined && isOverdue(sub.inFlight),
     // A function, as the answer costs a scan and is rarely needed: a client may have refused thousands.
-    nacked: () => standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
+    nacked: () => mayUseOlderVersion(sub, (name) => snapshot.marks.get(name)?.addedRevision),
     held: sub.held.size > 0,
   }));
 }

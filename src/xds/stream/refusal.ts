@@ -1,9 +1,9 @@
 import type { Random } from '../../base/random.ts';
 import { each, type Slices } from '../slices.ts';
 import {
-  addFresh,
+  addToSend,
   isPending,
-  ownRejected,
+  mutableRejected,
   type ResourceRefusal,
   type Sent,
   type Subscription,
@@ -73,7 +73,7 @@ export function* refuse(
   const blamed = blamedBy(message, names);
   const all = blamed ?? [...names, ...removed];
   const known = blamed !== undefined || all.length === 1;
-  const rejected = ownRejected(sub);
+  const rejected = mutableRejected(sub);
   const suspects: string[] = [];
   const before = new Map<string, ResourceRefusal | undefined>();
   yield* each(all, (name) => {
@@ -89,9 +89,9 @@ export function* refuse(
     const earlier = before.get(name);
     const now = gone.has(name) ? undefined : context.versionOf(name);
     const same = earlier !== undefined && earlier.version === now;
-    news ||= !same || (known && !earlier.known);
+    news ||= !same || (known && !earlier.isCertain);
     const pauseMs =
-      same && earlier.known ? Math.min(2 * earlier.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
+      same && earlier.isCertain ? Math.min(2 * earlier.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
     const leastMs = (bytes.length / offerLimits.bytesPerSecond) * 1000;
     const at = context.now + Math.max(pauseMs * (0.75 + context.random() / 2), leastMs);
     const confirmed = earlier?.confirmed ?? sub.confirmed;
@@ -99,7 +99,7 @@ export function* refuse(
       message: rejected.size < wholeTextsMax ? message : cutTo(message),
       refusedAt: context.now,
     };
-    rejected.set(name, { confirmed, known, version: now, ...words, at, pauseMs });
+    rejected.set(name, { confirmed, isCertain: known, version: now, ...words, at, pauseMs });
     sub.offerAt = Math.min(sub.offerAt, at);
   });
   // An empty response can be refused only if it is the whole state.
@@ -144,9 +144,9 @@ export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): n
     if (some === undefined) break;
     sub.suspects = others;
     yield* each(some, (name) => {
-      if (sub.rejected.get(name)?.known === false) addFresh(sub, name, 'again');
+      if (sub.rejected.get(name)?.isCertain === false) addToSend(sub, name, 'again');
     });
-    if (sub.fresh.size > 0) return;
+    if (sub.toSend.size > 0) return;
   }
   const now = clock.now();
   if (now < sub.offerAt) return;
@@ -154,25 +154,25 @@ export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): n
   sub.offerAt = now + offerLimits.pauseMs;
   let next = Number.POSITIVE_INFINITY;
   yield* each(sub.rejected, ([name, { at }]) => {
-    if (at <= now) addFresh(sub, name, 'again');
+    if (at <= now) addToSend(sub, name, 'again');
     else next = Math.min(next, at);
   });
   sub.offerAt = Math.min(sub.offerAt, next);
 }
 
 /** The revision that added a resource; undefined if unknown. */
-export type BornAt = (name: string) => number | undefined;
+export type AddedRevisionOf = (name: string) => number | undefined;
 
 /** Whether the client may still use an older version of a resource that it refused. */
-export function standsInPlace(sub: Subscription, born: BornAt): boolean {
+export function mayUseOlderVersion(sub: Subscription, addedRevision: AddedRevisionOf): boolean {
   if (sub.nacked === undefined) return false;
   if (sub.rejected.size === 0) return true;
-  for (const name of sub.rejected.keys()) if (mayHaveOlder(sub, name, born)) return true;
+  for (const name of sub.rejected.keys()) if (mayHaveOlder(sub, name, addedRevision)) return true;
   return false;
 }
 
 /** Whether the client may have an older version of one resource that it refused. */
-export function mayHaveOlder(sub: Subscription, name: string, born: BornAt): boolean {
+export function mayHaveOlder(sub: Subscription, name: string, addedRevision: AddedRevisionOf): boolean {
   const { confirmed = sub.confirmed } = sub.rejected.get(name) ?? {};
-  return confirmed === 0 ? !sub.blank : (born(name) ?? 0) <= confirmed;
+  return confirmed === 0 ? !sub.startedEmpty : (addedRevision(name) ?? 0) <= confirmed;
 }

@@ -3,28 +3,28 @@ import type { Concern, ResourceDifference, StreamInfo, StreamStatus } from '../e
 import { positionOf, ruleOf } from '../resource-types.ts';
 import { type Removals, releasedBy } from '../respond/due.ts';
 import { LongAnswers } from '../respond/long-answer.ts';
-import { knownAnswer, type Response, respond } from '../respond/respond.ts';
+import { cachedAnswer, type Response, respond } from '../respond/respond.ts';
 import { finish, type Slices } from '../slices.ts';
 import type { Group } from '../state/snapshot.ts';
 import type { DeltaRequest, SotwRequest } from '../wire/discovery-messages.ts';
 import { ackOf } from './ack.ts';
+import { stateBytes } from './client-state-bytes.ts';
 import { differencesOf } from './differences.ts';
-import { PassedOver } from './passed-over.ts';
+import { IgnoredRequests } from './ignored-requests.ts';
+import { InitialVersions } from './initial-versions.ts';
 import { mustHold, nextTurn, stateOf, turnsOf } from './push-order.ts';
 import { ReadGate } from './read-gate.ts';
-import { Referred } from './referred.ts';
+import { ReferencedNames } from './referenced-names.ts';
 import { offerAgain, offerMany, refuse } from './refusal.ts';
-import { Resuming } from './resume.ts';
-import { saidBytes } from './said-bytes.ts';
 import type { SessionHost, SessionStream } from './session-host.ts';
-import { hasAcked, standingOf } from './status-of-type.ts';
+import { hasAcked, typeStatusOf } from './status-of-type.ts';
 import type { Subscribed } from './subscribed.ts';
 import {
   forgetRejected,
   judgeRequest,
   meansWildcard,
   newSubscription,
-  noteSaid,
+  noteSent,
   repeatSotw,
   type Sent,
   type SotwContext,
@@ -41,7 +41,7 @@ export interface Member extends Subscribed<Member> {
 }
 
 // Grace period after a Delta reconnect: removed clusters are kept until the client's RDS request has come.
-const settleMs = 1_000;
+const graceMs = 1_000;
 
 /** A stream whose node is known: takes requests, and writes what is due, in push order. */
 export class Session {
@@ -50,22 +50,22 @@ export class Session {
   readonly #host: SessionHost<Session, Member>;
   readonly stream: SessionStream;
   #members: Member[] = [];
-  #settlesAt = Number.NEGATIVE_INFINITY;
+  #graceEndsAt = Number.NEGATIVE_INFINITY;
   // True while no type has anything to send or to wait for; only a request or a change can alter that.
-  #quiet = false;
-  // The member that was changed while `quiet` was true.
+  #isIdle = false;
+  // The member that was changed while `isIdle` was true.
   #changed: Member | undefined;
   // A response was sent, or is about to be. Envoy resets its reconnect delay only when it has received one.
-  #greeted = false;
+  #hasResponded = false;
   // The confirmed state has changed, and `onConfirmed` has not been called for it yet.
-  #moved = false;
+  #hasNewConfirmation = false;
   readonly #gate: ReadGate;
   readonly #byType = new Map<string, Member>();
-  readonly #referred = new Referred();
-  readonly #passedOver = new PassedOver();
+  readonly #referencedNames = new ReferencedNames();
+  readonly #ignored = new IgnoredRequests();
   #nodeBytes = 0;
   #account: Account | undefined;
-  readonly #resuming = new Resuming<Member>();
+  readonly #initial = new InitialVersions<Member>();
   // A request or an answer is being processed in slices: nothing else is processed or written.
   isAtWork = false;
   readonly #long: LongAnswers<Member>;
@@ -88,7 +88,7 @@ export class Session {
   begin(nodeBytes: number): void {
     this.#nodeBytes = 4 * nodeBytes;
     this.#account = this.#host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
-    this.#countSaid();
+    this.#countStateBytes();
   }
 
   /** Number of subscribed names, each set divided by the streams that share it. */
@@ -97,15 +97,15 @@ export class Session {
 
   /** Processes a State of the World request, and writes what is due. */
   receiveSotw(request: SotwRequest): void {
-    this.#quiet = false;
+    this.#isIdle = false;
     this.#long.drop();
     const known = this.#byType.get(request.typeUrl);
     const sub =
       known?.sub ?? newSubscription(ruleOf(request.typeUrl), this.#host.sets.empty, !request.hasVersion);
     const sent = sub.inFlight;
-    const judged = this.#judge(sub, request);
+    const judged = this.#judgeNonce(sub, request);
     const noted = judged !== 'stale' ? 'valid' : this.#giveUp(sub) ? 'taken' : 'ignored';
-    if (this.#passedOver.note(request, noted)) this.#countSaid();
+    if (this.#ignored.note(request, noted)) this.#countStateBytes();
     // "the server should not respond to requests with a stale nonce": the client repeats what matters.
     if (noted === 'ignored') return;
     const isAnew = noted === 'taken';
@@ -128,7 +128,7 @@ export class Session {
     else yield* subscribeSotw(sub, yield* this.#host.sets.read(names), said);
     if (said.isAnew) sub.all = sub.answer = sub.wildcard || sub.set.names.size > 0;
     this.#regroup(known, sub);
-    if (said.first) this.#referred.takeTo(sub);
+    if (said.first) this.#referencedNames.moveTo(sub);
   }
 
   /** Runs work of a request or an answer in slices, then goes on. */
@@ -149,7 +149,7 @@ export class Session {
   /** Gives up an overdue answer; returns whether it was. grpc-java ignores what it no longer wants. */
   #giveUp(sub: Subscription): boolean {
     if (!this.#isOverdue(sub.inFlight)) return false;
-    this.#account?.unanswered(-(sub.inFlight?.own ?? 0));
+    this.#account?.unanswered(-(sub.inFlight?.unsharedBytes ?? 0));
     sub.inFlight = undefined;
     return true;
   }
@@ -162,7 +162,7 @@ export class Session {
 
   /** Processes a Delta request, and writes what is due. */
   receiveDelta(request: DeltaRequest): void {
-    this.#quiet = false;
+    this.#isIdle = false;
     this.#long.drop();
     const known = this.#byType.get(request.typeUrl);
     const sub =
@@ -170,7 +170,7 @@ export class Session {
       newSubscription(ruleOf(request.typeUrl), this.#host.sets.empty, request.initialVersions.size === 0);
     // In Delta a subscription change is valid with any nonce: only an answer can be stale.
     const sent = sub.inFlight;
-    const verdict = this.#judge(sub, request);
+    const verdict = this.#judgeNonce(sub, request);
     const asks = request.names.length > 0 || request.unsubscribe.length > 0;
     const subscribes = known === undefined || asks || (verdict === 'none' && meansWildcard(sub, request));
     const refusal = verdict === 'nack' ? this.#takeRefusal(sub, sent, request.error ?? '') : undefined;
@@ -184,28 +184,28 @@ export class Session {
     const first = known === undefined;
     const subscribe = yield* this.#host.sets.read(names);
     yield* subscribeDelta(sub, { first, subscribe, unsubscribe }, this.#host.sets);
-    if (sub.leftNames > 0) this.#countSaid();
+    if (sub.leftNames > 0) this.#countStateBytes();
     const member = this.#regroup(known, sub);
     // Compared only once the class has its resources: a missing one may still come.
     if (first && initialVersions.size > 0) {
-      yield* this.#resuming.add(member, initialVersions);
-      this.#countSaid();
+      yield* this.#initial.add(member, initialVersions);
+      this.#countStateBytes();
     }
-    if (first) this.#referred.takeTo(sub);
+    if (first) this.#referencedNames.moveTo(sub);
   }
 
-  #judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
+  #judgeNonce(sub: Subscription, request: { nonce: string; error: string | undefined }) {
     const sent = sub.inFlight;
     const now = this.#host.now();
     const refusals = sub.rejected.size;
     const verdict = judgeRequest(sub, request.nonce, request.error, now);
     if (verdict === 'stale') this.#host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
-    if (sent.own > 0) this.#account?.unanswered(-sent.own);
+    if (sent.unsharedBytes > 0) this.#account?.unanswered(-sent.unsharedBytes);
     if (verdict === 'ack') {
       this.#host.acked(ackOf(this.info, sub.rule, sent, now));
-      this.#moved = true;
-      if (sub.rejected.size < refusals) this.#countSaid();
+      this.#hasNewConfirmation = true;
+      if (sub.rejected.size < refusals) this.#countStateBytes();
     }
     return verdict;
   }
@@ -220,15 +220,15 @@ export class Session {
       divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
       versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
     });
-    this.#moved = true;
+    this.#hasNewConfirmation = true;
     this.#host.nacked({ ...ackOf(this.info, sub.rule, sent, now), message, ...verdictOnIt });
-    this.#countSaid();
+    this.#countStateBytes();
   }
 
   /** Updates the memory account of everything but subscribed names: node, refusals, versions. */
-  #countSaid(): void {
+  #countStateBytes(): void {
     const subs = this.#members.map(({ sub }) => sub);
-    this.#account?.said(this.#nodeBytes + saidBytes(subs) + this.#resuming.bytes + this.#passedOver.bytes);
+    this.#account?.setBytes(this.#nodeBytes + stateBytes(subs) + this.#initial.bytes + this.#ignored.bytes);
   }
 
   /** Moves the subscription to the group of its names. */
@@ -245,29 +245,29 @@ export class Session {
     } else snapshot.leave(known.group, known);
     member.group = group;
     group.members.add(member);
-    this.#moved = true;
+    this.#hasNewConfirmation = true;
     return member;
   }
 
   /** A resource that a member sees has changed; `advance` follows. */
   touch(member: Member): void {
-    if (this.#changed !== undefined && this.#changed !== member) this.#quiet = false;
+    if (this.#changed !== undefined && this.#changed !== member) this.#isIdle = false;
     this.#changed = member;
   }
 
   /** Writes all that may be written now, then reports what was confirmed. */
   advance(): void {
     if (this.isAtWork) return;
-    const late = this.#passedOver.next((type) => this.#isOverdue(this.#byType.get(type)?.sub.inFlight));
+    const late = this.#ignored.next((type) => this.#isOverdue(this.#byType.get(type)?.sub.inFlight));
     if (late !== undefined) this.receiveSotw(late);
     if (late !== undefined) return;
-    const alone = this.#quiet ? this.#changed : undefined;
+    const alone = this.#isIdle ? this.#changed : undefined;
     this.#changed = undefined;
-    this.#quiet = false;
+    this.#isIdle = false;
     const mayWrite = this.#host.isOpen(this.info.nodeClass) && !this.#gate.isShut();
     if (mayWrite && (alone === undefined || !this.#sendAlone(alone))) this.#writeDue();
-    if (!this.#moved) return;
-    this.#moved = false;
+    if (!this.#hasNewConfirmation) return;
+    this.#hasNewConfirmation = false;
     this.#host.confirmed(this);
   }
 
@@ -277,17 +277,17 @@ export class Session {
    */
   #sendAlone(member: Member): boolean {
     // During the grace period removals of clusters and endpoints are held.
-    if (member.sub.rule.holdsRemovals && this.#host.now() < this.#settlesAt) return false;
+    if (member.sub.rule.holdsRemovals && this.#host.now() < this.#graceEndsAt) return false;
     return this.#send(member, 'now') && member.sub.rule.refersTo === undefined;
   }
 
   #writeDue(): void {
-    const first = this.#resuming.isDue() ? this.#resume() : offerMany(this.#members, this.#host);
+    const first = this.#initial.isDue() ? this.#resume() : offerMany(this.#members, this.#host);
     if (first !== undefined) this.#inSlices(first);
     if (first !== undefined) return;
     while (!this.#gate.isShut() && this.#isDue()) {
       const turns = turnsOf(this.#members, (sent) => this.#isOverdue(sent));
-      const settling = this.#host.now() < this.#settlesAt;
+      const settling = this.#host.now() < this.#graceEndsAt;
       const next = nextTurn(turns, !settling);
       const member = next === undefined ? undefined : this.#members[next.index];
       if (next === undefined || member === undefined) return;
@@ -304,14 +304,14 @@ export class Session {
   }
 
   *#resume(): Slices {
-    yield* this.#resuming.run(this.#host.unsettled, this.info.node.id ?? '', (sub) => {
+    yield* this.#initial.run(this.#host.unsettled, this.info.node.id ?? '', (sub) => {
       // Each stream gets at least one response, even an empty one.
-      if (!this.#greeted) sub.answer = true;
-      this.#greeted = true;
-      this.#moved = true;
-      if (sub.gone.size > 0) this.#settlesAt = this.openedAtMs + settleMs;
+      if (!this.#hasResponded) sub.answer = true;
+      this.#hasResponded = true;
+      this.#hasNewConfirmation = true;
+      if (sub.gone.size > 0) this.#graceEndsAt = this.openedAtMs + graceMs;
     });
-    this.#countSaid();
+    this.#countStateBytes();
   }
 
   /** Whether anything may have to be sent. Must be cheap: after an ACK nearly always nothing is. */
@@ -319,7 +319,7 @@ export class Session {
     for (const { sub, group } of this.#members)
       if (sub.rejected.size > 0) finish(offerAgain(sub, group, this.#host));
     const state = stateOf(this.#members);
-    this.#quiet = state === 'quiet';
+    this.#isIdle = state === 'idle';
     return state === 'due';
   }
 
@@ -327,19 +327,19 @@ export class Session {
     const { sub, group, snapshot } = member;
     if (sub.rejected.size > 0 && group.changedAt > sub.revision)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
-    const made = this.#long.take(member, removals) ?? knownAnswer(sub, group, this.info.protocol, removals);
+    const made = this.#long.take(member, removals) ?? cachedAnswer(sub, group, this.info.protocol, removals);
     const response = made ?? finish(respond(sub, member, this.info.protocol, this.#host, removals));
     const released = releasedBy(sub, response.held);
     const hadWords = sub.gone.size > 0 || sub.leftNames > 0;
-    noteSaid(sub, response.held);
-    if (hadWords) this.#countSaid();
+    noteSent(sub, response.held);
+    if (hadWords) this.#countStateBytes();
     sub.revision = group.changedAt;
     if (response.send) {
       this.#markSent(member, response, released);
       this.stream.write(response.bytes);
     } else {
       sub.confirmed = sub.revision;
-      this.#moved = true;
+      this.#hasNewConfirmation = true;
     }
     return response.send;
   }
@@ -347,12 +347,12 @@ export class Session {
   #markSent({ sub, group }: Member, response: Response, released: ReadonlySet<string>): void {
     const { nonce, sequence, bytes, refs } = response;
     // Charged to the client only if no other stream shares it, and it named the resources itself.
-    const own = group.wildcard || group.members.size > 1 ? 0 : bytes.length;
-    sub.inFlight = { response, revision: sub.revision, sentAt: this.#host.now(), released, own };
-    if (own > 0) this.#account?.unanswered(own);
+    const unsharedBytes = group.wildcard || group.members.size > 1 ? 0 : bytes.length;
+    sub.inFlight = { response, revision: sub.revision, sentAt: this.#host.now(), released, unsharedBytes };
+    if (unsharedBytes > 0) this.#account?.unanswered(unsharedBytes);
     sub.nonce = nonce;
     sub.sequence = sequence;
-    this.#greeted = true;
+    this.#hasResponded = true;
     this.#host.stats.pushes += 1;
     this.#host.stats.bytes += bytes.length;
     // A changed cluster warms until its endpoints are sent again, a changed listener until its routes are.
@@ -360,7 +360,7 @@ export class Session {
     if (type === undefined || refs.length === 0) return;
     const target = this.#byType.get(type);
     // A stream of a single type's service never requests another type.
-    if (target !== undefined || this.info.only === undefined) this.#referred.tell(type, refs, target);
+    if (target !== undefined || this.info.only === undefined) this.#referencedNames.add(type, refs, target);
   }
 
   /** Whether this stream has ACKed everything that a concern names, as far as it subscribes to it. */
@@ -394,7 +394,7 @@ export class Session {
 
   /** For `XdsServer.status`. */
   status(): StreamStatus {
-    const types = this.#members.map(({ sub, group, snapshot }) => standingOf(sub, group, snapshot.marks));
+    const types = this.#members.map(({ sub, group, snapshot }) => typeStatusOf(sub, group, snapshot.marks));
     return { ...this.info, openedAtMs: this.openedAtMs, types };
   }
 }

@@ -1,6 +1,6 @@
 import type { Concern, NackStatus, TypeStatus } from '../events.ts';
-import { type Group, type Snapshot, sees } from '../state/snapshot.ts';
-import { type BornAt, mayHaveOlder } from './refusal.ts';
+import { type Group, isSubscribedTo, type Snapshot } from '../state/snapshot.ts';
+import { type AddedRevisionOf, mayHaveOlder } from './refusal.ts';
 import { isPending, type Subscription } from './subscription.ts';
 
 /** Whether a subscription has ACKed what a concern names, as far as the stream sees it. */
@@ -22,13 +22,13 @@ export function hasAcked<M>(
 }
 
 /** The status of one type of a stream. */
-export function standingOf<M>(
+export function typeStatusOf<M>(
   sub: Subscription,
   group: Group<M>,
   marks: Pick<Snapshot<M>['marks'], 'get'>,
 ): TypeStatus {
-  const born: BornAt = (name) => marks.get(name)?.born;
-  const exists = (name: string) => sees(group, name) && marks.get(name)?.resource !== undefined;
+  const addedRevision: AddedRevisionOf = (name) => marks.get(name)?.addedRevision;
+  const exists = (name: string) => isSubscribedTo(group, name) && marks.get(name)?.resource !== undefined;
   const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);
   const due = sub.inFlight !== undefined || sub.held.size > 0 || isPending(sub, group);
   const never = last.length === 0 && sub.inFlight === undefined && sub.confirmed === 0;
@@ -40,7 +40,11 @@ export function standingOf<M>(
     sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
     names: sub.wildcard ? undefined : sub.set.names.size,
     absent: absentOf(sub, exists),
-    nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message, ...refusedOf(sub, born) },
+    nack: sub.nacked && {
+      version: sub.nacked.version,
+      message: sub.nacked.message,
+      ...refusedOf(sub, addedRevision),
+    },
     sent: sub.inFlight && { version: sub.inFlight.response.version, atMs: sub.inFlight.sentAt },
   };
 }
@@ -58,13 +62,16 @@ function absentOf({ set }: Subscription, exists: (name: string) => boolean): rea
 const refusedMax = 20;
 
 /** The names known to be refused, and when the first of them is offered again. */
-function refusedOf(sub: Subscription, born: BornAt): Pick<NackStatus, 'names' | 'lacking' | 'againAtMs'> {
+function refusedOf(
+  sub: Subscription,
+  addedRevision: AddedRevisionOf,
+): Pick<NackStatus, 'names' | 'lacking' | 'againAtMs'> {
   const { rejected } = sub;
-  const known = [...rejected].filter(([, refusal]) => refusal.known);
+  const known = [...rejected].filter(([, refusal]) => refusal.isCertain);
   const againAtMs =
     rejected.size === 0 ? undefined : Math.min(...Array.from(rejected.values(), ({ at }) => at));
   const names = known.slice(0, refusedMax).map(([name]) => name);
-  return { names, lacking: names.filter((name) => !mayHaveOlder(sub, name, born)), againAtMs };
+  return { names, lacking: names.filter((name) => !mayHaveOlder(sub, name, addedRevision)), againAtMs };
 }
 
 /** Whether any of the names is a key of the map; scans the shorter. */

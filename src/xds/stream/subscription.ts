@@ -6,7 +6,7 @@ import type { NameSet, NameSets, ReadNames } from '../state/name-sets.ts';
 import type { Group } from '../state/snapshot.ts';
 
 /** A response as sent, shared by all streams in the same state. */
-interface Said {
+interface ResponseContent {
   readonly nonce: string;
   readonly version: string;
   /** Names of its resources, and of those that it reports as removed (Delta). */
@@ -19,18 +19,18 @@ interface Said {
 
 /** A response as sent on one stream. */
 export interface Sent {
-  readonly response: Said;
+  readonly response: ResponseContent;
   /** The revision that its ACK confirms. */
   readonly revision: number;
   readonly sentAt: number;
   /** Held removals that it carries out. */
   readonly released: ReadonlySet<string>;
   /** Its bytes if no other stream was sent the same, else 0. */
-  readonly own: number;
+  readonly unsharedBytes: number;
 }
 
 /** A removal held back: its revision, cause and last content, if known. */
-export interface Held {
+export interface HeldRemoval {
   readonly revision?: number;
   readonly cause?: Cause;
   readonly last?: EncodedResource;
@@ -41,7 +41,7 @@ export interface ResourceRefusal {
   /** The revision that the client had confirmed before the first refusal. */
   readonly confirmed: number;
   /** True if this resource is known to be the refused one, not only part of the response. */
-  readonly known: boolean;
+  readonly isCertain: boolean;
   /** The refused version; undefined for a removal. */
   readonly version: string | undefined;
   /** The client's message, and when it came, in the server's clock. */
@@ -61,7 +61,7 @@ export interface Subscription {
   readonly rule: TypeRule;
   wildcard: boolean;
   /** The wildcard came from an empty first request, and ends when names are given (State of the World). */
-  legacy: boolean;
+  implicitWildcard: boolean;
   /**
    * It has subscribed to a name, or left the wildcard: an empty request no longer means the wildcard (Delta).
    */
@@ -71,21 +71,21 @@ export interface Subscription {
   lastNames: Buffer;
   /** Changes up to this revision have been sent, or are in what is due. */
   revision: number;
-  /** Changes up to this revision are ACKed, or needed no response; `held` and `rejected` are separate. */
+  /** Changes up to this revision are ACKed, or needed no response; but for held and rejected ones. */
   confirmed: number;
   /** All subscribed resources must be sent. */
   all: boolean;
   /** A request needs a response, even an empty one. */
   answer: boolean;
-  /** Names to send even if unchanged: 'new' to the stream, or needed 'again'. See `addFresh`. */
-  fresh: ReadonlyMap<string, 'new' | 'again'>;
+  /** Names to send even if unchanged: 'new' to the stream, or needed 'again'. See `addToSend`. */
+  toSend: ReadonlyMap<string, 'new' | 'again'>;
   /** How many of these were unsubscribed beside a wildcard, and their total length. */
   leftNames: number;
   leftLength: number;
   /** Removed resources that the client reported to have when it connected (Delta). */
   gone: ReadonlySet<string>;
   /** Removed resources that the client keeps until no other resource names them. */
-  held: ReadonlyMap<string, Held>;
+  held: ReadonlyMap<string, HeldRemoval>;
   /** Resources that were refused, or sent with a refused one, and not ACKed since. */
   rejected: ReadonlyMap<string, ResourceRefusal>;
   /** The earliest time of the next offer of any of them, in the server's clock. */
@@ -93,7 +93,7 @@ export interface Subscription {
   /** Of these, the sets that are offered separately to find the refused ones. */
   suspects: readonly (readonly string[])[];
   /** The client had no resources of this type when the stream began. */
-  blank: boolean;
+  startedEmpty: boolean;
   inFlight: Sent | undefined;
   nonce: string;
   /** The number that the nonce is the text of; 0 before the first response. */
@@ -105,9 +105,9 @@ export interface Subscription {
 
 // Shared empty collections: nearly every subscription has nearly all of these empty, and each push reads
 // them.
-const noFresh: Subscription['fresh'] = new Map();
+const noneToSend: Subscription['toSend'] = new Map();
 const noNames: ReadonlySet<string> = new Set();
-const noneHeld: Subscription['held'] = new Map();
+const noHeldRemovals: Subscription['held'] = new Map();
 const noneRejected: Subscription['rejected'] = new Map();
 const noSuspects: Subscription['suspects'] = [];
 
@@ -116,7 +116,7 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
   return {
     rule,
     wildcard: false,
-    legacy: false,
+    implicitWildcard: false,
     explicit: false,
     set: empty,
     lastNames: Buffer.alloc(0),
@@ -124,15 +124,15 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
     confirmed: 0,
     all: false,
     answer: false,
-    fresh: noFresh,
+    toSend: noneToSend,
     leftNames: 0,
     leftLength: 0,
     gone: noNames,
-    held: noneHeld,
+    held: noHeldRemovals,
     rejected: noneRejected,
     offerAt: Number.POSITIVE_INFINITY,
     suspects: noSuspects,
-    blank,
+    startedEmpty: blank,
     inFlight: undefined,
     nonce: '',
     sequence: 0,
@@ -171,14 +171,14 @@ export function judgeRequest(
 }
 
 /** Refusals as a mutable map of this subscription. */
-export function ownRejected(sub: Subscription): Map<string, ResourceRefusal> {
+export function mutableRejected(sub: Subscription): Map<string, ResourceRefusal> {
   if (sub.rejected === noneRejected) sub.rejected = new Map();
   return sub.rejected as Map<string, ResourceRefusal>;
 }
 
 function acceptRejected(sub: Subscription, names: Iterable<string>): void {
   if (sub.rejected.size === 0) return;
-  const own = ownRejected(sub);
+  const own = mutableRejected(sub);
   for (const name of names) own.delete(name);
 }
 
@@ -193,7 +193,7 @@ function endNack(sub: Subscription): void {
 
 /** Removes refusals except those to keep. */
 function keepRejected(sub: Subscription, keep: (name: string, refusal: ResourceRefusal) => boolean): void {
-  for (const [name, refusal] of sub.rejected) if (!keep(name, refusal)) ownRejected(sub).delete(name);
+  for (const [name, refusal] of sub.rejected) if (!keep(name, refusal)) mutableRejected(sub).delete(name);
   endNack(sub);
 }
 
@@ -209,9 +209,9 @@ export function* subscribeSotw(sub: Subscription, names: ReadNames, request: Sot
   const none = names.raw.length === 0;
   const before = { wildcard: sub.wildcard, set: sub.set };
   // "the first request ... with an empty resource_names field": all, for types with a wildcard.
-  if (request.first) sub.legacy = none && sub.rule.wildcard;
-  else if (!none) sub.legacy = false;
-  sub.wildcard = names.star || sub.legacy;
+  if (request.first) sub.implicitWildcard = none && sub.rule.wildcard;
+  else if (!none) sub.implicitWildcard = false;
+  sub.wildcard = names.star || sub.implicitWildcard;
   sub.set = names.set;
   sub.lastNames = names.raw;
   if (request.first || before.wildcard !== sub.wildcard) {
@@ -225,9 +225,9 @@ export function* subscribeSotw(sub: Subscription, names: ReadNames, request: Sot
     return;
   }
   yield* each(sub.set.names, (name) => {
-    if (!before.set.names.has(name)) addFresh(sub, name, 'new');
+    if (!before.set.names.has(name)) addToSend(sub, name, 'new');
   });
-  if (sub.fresh.size > 0) sub.answer = true;
+  if (sub.toSend.size > 0) sub.answer = true;
   yield* dropUnsubscribed(sub);
 }
 
@@ -238,7 +238,7 @@ export function* subscribeSotw(sub: Subscription, names: ReadNames, request: Sot
  */
 export function repeatSotw(sub: Subscription, request: Omit<SotwContext, 'first'>): void {
   if (request.verdict === 'ack' || request.verdict === 'nack' || request.error) return;
-  if (sub.all || sub.answer || sub.fresh.size > 0 || sub.nacked !== undefined) return;
+  if (sub.all || sub.answer || sub.toSend.size > 0 || sub.nacked !== undefined) return;
   sub.all = true;
   sub.answer = true;
 }
@@ -262,19 +262,19 @@ export function* subscribeDelta(
   if (request.subscribe.raw.length > 0) sub.explicit = true;
   if (request.unsubscribe.includes('*')) {
     sub.wildcard = false;
-    sub.legacy = false;
+    sub.implicitWildcard = false;
     sub.explicit = true;
   }
   if (star || legacy) {
     sub.wildcard = true;
-    sub.legacy = legacy;
+    sub.implicitWildcard = legacy;
     sub.all = true;
     sub.answer = true;
   }
   if (request.first) sub.all = true;
-  // "even if the client already has it": every subscribed name needs a response. `all` covers them, unless it
-  // stands for a wildcard.
-  if (!request.first || sub.wildcard) yield* each(add.names, (name) => addFresh(sub, name, 'new'));
+  // "even if the client already has it": every subscribed name needs a response. `all` covers them, unless
+  // it stands for a wildcard.
+  if (!request.first || sub.wildcard) yield* each(add.names, (name) => addToSend(sub, name, 'new'));
   // A name that the wildcard still covers is sent again, so that the client knows its state. A name that it
   // had not subscribed to needs nothing.
   if (sub.wildcard)
@@ -306,24 +306,24 @@ export function forgetRejected(sub: Subscription, exists: (name: string) => bool
 }
 
 /** Marks a name to be sent even if unchanged. */
-export function addFresh(sub: Subscription, name: string, why: 'new' | 'again'): void {
-  if (sub.fresh.size === 0) sub.fresh = new Map();
-  (sub.fresh as Map<string, 'new' | 'again'>).set(name, why);
+export function addToSend(sub: Subscription, name: string, why: 'new' | 'again'): void {
+  if (sub.toSend.size === 0) sub.toSend = new Map();
+  (sub.toSend as Map<string, 'new' | 'again'>).set(name, why);
 }
 
 /** Marks a name unsubscribed beside a wildcard, and counts its memory until it is sent. */
 function leaveName(sub: Subscription, name: string): void {
-  addFresh(sub, name, 'again');
+  addToSend(sub, name, 'again');
   sub.leftNames += 1;
   sub.leftLength += name.length;
 }
 
 /** Records that everything due was sent, except what is `held`. */
-export function noteSaid(sub: Subscription, held: Subscription['held']): void {
-  sub.held = held.size === 0 ? noneHeld : held;
+export function noteSent(sub: Subscription, held: Subscription['held']): void {
+  sub.held = held.size === 0 ? noHeldRemovals : held;
   sub.all = false;
   sub.answer = false;
-  sub.fresh = noFresh;
+  sub.toSend = noneToSend;
   sub.leftNames = 0;
   sub.leftLength = 0;
   sub.gone = noNames;
@@ -340,7 +340,7 @@ function* dropNames(sub: Subscription, names: readonly string[]): Slices {
   yield* each(names, (name) => {
     if (sub.set.names.has(name)) return;
     gone.push(name);
-    if (sub.fresh.size > 0) (sub.fresh as Map<string, unknown>).delete(name);
+    if (sub.toSend.size > 0) (sub.toSend as Map<string, unknown>).delete(name);
   });
   if (sub.held.size > 0 && gone.some((name) => sub.held.has(name)))
     sub.held = new Map([...sub.held].filter(([name]) => sub.set.names.has(name)));
@@ -355,10 +355,10 @@ function* dropUnsubscribed(sub: Subscription): Slices {
   if (sub.wildcard) return;
   const { names } = sub.set;
   // A non-empty map belongs to this subscription alone.
-  const fresh = sub.fresh as Map<string, unknown>;
-  if (fresh.size > 0)
-    yield* each(fresh.keys(), (name) => {
-      if (!names.has(name)) fresh.delete(name);
+  const toSend = sub.toSend as Map<string, unknown>;
+  if (toSend.size > 0)
+    yield* each(toSend.keys(), (name) => {
+      if (!names.has(name)) toSend.delete(name);
     });
   if (sub.held.size > 0) sub.held = new Map([...sub.held].filter(([name]) => names.has(name)));
   sub.gone = only(sub.gone, (name) => names.has(name));
@@ -378,10 +378,10 @@ export function* resumeDelta(
   if (initialVersions.size === 0) return;
   sub.all = false;
   sub.answer = false;
-  sub.fresh = noFresh;
+  sub.toSend = noneToSend;
   yield* each(visible, (name) => {
     const version = current(name);
-    if (version !== undefined && version !== initialVersions.get(name)) addFresh(sub, name, 'new');
+    if (version !== undefined && version !== initialVersions.get(name)) addToSend(sub, name, 'new');
   });
   const gone = new Set(sub.gone);
   yield* each(initialVersions.keys(), (name) => {
@@ -390,11 +390,11 @@ export function* resumeDelta(
   if (gone.size > 0) sub.gone = gone;
   // Subscribed, but on neither side: the client is told that it does not exist.
   yield* each(sub.set.names, (name) => {
-    if (current(name) === undefined) addFresh(sub, name, 'new');
+    if (current(name) === undefined) addToSend(sub, name, 'new');
   });
 }
 
 /** Whether there is, or may be, something to send. */
 export function isPending(sub: Subscription, group: Pick<Group<unknown>, 'changedAt'>): boolean {
-  return sub.all || sub.answer || sub.fresh.size > 0 || sub.gone.size > 0 || group.changedAt > sub.revision;
+  return sub.all || sub.answer || sub.toSend.size > 0 || sub.gone.size > 0 || group.changedAt > sub.revision;
 }

@@ -1,7 +1,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import type { MeshError, MeshErrorCode } from '../../base/error.ts';
-import { shown } from '../../base/text/shown.ts';
+import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
 import type { Admission } from '../admission/admission.ts';
 import {
   type AdmissionLevels,
@@ -137,7 +137,7 @@ export async function listen(
       if (open === undefined) {
         call.end(
           grpcStatus.unimplemented,
-          `there is no method ${shown(headers[':path'] ?? '', pathBytesMax)}`,
+          `there is no method ${safeExcerpt(headers[':path'] ?? '', pathBytesMax)}`,
         );
         return;
       }

@@ -10,7 +10,7 @@ import {
 } from 'node:http2';
 import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
 import { MeshError } from '../../base/error.ts';
-import { wordsOfFailure } from '../../base/system-error.ts';
+import { describeSystemError } from '../../base/system-error.ts';
 import { Admission, type AdmissionOptions } from '../admission/admission.ts';
 
 /** Certificates in PEM: the server's, and the authorities for clients' certificates. */
@@ -84,7 +84,7 @@ export async function openListener(
     stop();
     throw new MeshError(
       'unavailable',
-      `cannot listen on ${address}: ${wordsOfFailure(cause)}; give another address, or stop the process that uses it`,
+      `cannot listen on ${address}: ${describeSystemError(cause)}; give another address, or stop the process that uses it`,
       { cause, ref: address },
     );
   }
@@ -132,7 +132,7 @@ function http2Server(
     server.on('secureConnection', (socket) => socket.on('error', () => {}));
     return server;
   } catch (cause) {
-    throw new MeshError('invalid', `no TLS with this certificate and key: ${wordsOfFailure(cause)}`, {
+    throw new MeshError('invalid', `no TLS with this certificate and key: ${describeSystemError(cause)}`, {
       cause,
     });
   }

@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { shown } from '../../base/text/shown.ts';
+import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
 import type { EncodedResource } from '../codec/codec.ts';
 import { ownBytes } from '../codec/own-bytes.ts';
 import type { Slices } from '../slices.ts';
@@ -290,7 +290,7 @@ function statusMessage(bytes: Buffer): string {
   for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
     const tag = readVarint(cursor);
     if (tag === 8) code = readVarint(cursor);
-    else if (tag === 18) message = shown(readChunk(cursor), errorBytesMax);
+    else if (tag === 18) message = safeExcerpt(readChunk(cursor), errorBytesMax);
     else skip(cursor, tag & 7);
   }
   return message === '' ? `status ${code}` : message;

@@ -15,7 +15,7 @@ const ingress = (node: string, runtime?: true) => ({
 });
 const limits = (hasLimits: boolean, ...hosts: string[]) => ({
   hasLimits: () => hasLimits,
-  unbounded: () => hosts,
+  withoutLimit: () => hosts,
 });
 
 t.test('hosts without a limit, and gateways that get limits late', async (t) => {

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { describeDoubles } from '../../../src/delivery/problems/doubles.ts';
+import { describeDuplicateNodes } from '../../../src/delivery/problems/duplicate-nodes.ts';
 import { describeMisplaced } from '../../../src/delivery/problems/misplaced.ts';
 import { describeWaiting } from '../../../src/delivery/problems/waiting.ts';
-import { describeRefusedStreams, RefusalBook, refusedLimits } from '../../../src/delivery/refused-streams.ts';
+import { describeRefusedStreams, RefusalLog, refusedLimits } from '../../../src/delivery/refused-streams.ts';
 import type { Idc } from '../../../src/model/idc.ts';
 import type { NodeScope } from '../../../src/model/node.ts';
 import { manualClock } from '../../support/manual-clock.ts';
@@ -11,18 +11,30 @@ t.test('two proxies of one id are told once both are known to live', async (t) =
   const node = (peer: string, connectedForMs: number, answeredAgoMs?: number) => ({
     ...{ id: 'x', peer, connectedForMs, answeredAgoMs },
   });
-  const [told, ...more] = describeDoubles([node('a:1', 60_000, 500), node('b:1', 1_000, 900)]);
+  const [told, ...more] = describeDuplicateNodes([node('a:1', 60_000, 500), node('b:1', 1_000, 900)]);
   t.same(more, []);
   t.match(told, {
     severity: 'warning',
     where: 'x',
     message: /^2 proxies have this node id, .*a:1, b:1.*--id/,
   });
-  t.same(describeDoubles([node('a:1', 60_000, 5_000), node('b:1', 1_000)]), [], 'the older one may be dead');
-  t.same(describeDoubles([node('a:1', 9_000), node('b:1', 1_000)]), [], 'one that is back, and what it left');
-  t.same(describeDoubles([node('a:1', 60_000), node('a:1', 50_000)]), [], 'streams of one connection');
-  t.equal(describeDoubles([node('a:1', 60_000), node('b:1', 20_000)]).length, 1, 'a dead one would be gone');
-  t.same(describeDoubles([node('a:1', 60_000, 1), { ...node('b:1', 60_000, 1), id: 'y' }]), []);
+  t.same(
+    describeDuplicateNodes([node('a:1', 60_000, 5_000), node('b:1', 1_000)]),
+    [],
+    'the older one may be dead',
+  );
+  t.same(
+    describeDuplicateNodes([node('a:1', 9_000), node('b:1', 1_000)]),
+    [],
+    'one that is back, and what it left',
+  );
+  t.same(describeDuplicateNodes([node('a:1', 60_000), node('a:1', 50_000)]), [], 'streams of one connection');
+  t.equal(
+    describeDuplicateNodes([node('a:1', 60_000), node('b:1', 20_000)]).length,
+    1,
+    'a dead one would be gone',
+  );
+  t.same(describeDuplicateNodes([node('a:1', 60_000, 1), { ...node('b:1', 60_000, 1), id: 'y' }]), []);
 });
 
 t.test('a gateway that listens elsewhere than its Idc says', async (t) => {
@@ -55,11 +67,11 @@ t.test('a gateway that listens elsewhere than its Idc says', async (t) => {
 
 t.test('refused streams are reported, once per reason, until they end', async (t) => {
   const clock = manualClock();
-  const book = new RefusalBook(clock);
-  book.note('10.0.0.9:1000', 'x', 'a request has 100 bytes: at most 9 are read');
+  const book = new RefusalLog(clock);
+  book.record('10.0.0.9:1000', 'x', 'a request has 100 bytes: at most 9 are read');
   clock.pass(30_000);
-  book.note('10.0.0.9:1001', 'x', 'a request has 200 bytes: at most 9 are read');
-  book.note('10.0.0.8:1', undefined, 'no node');
+  book.record('10.0.0.9:1001', 'x', 'a request has 200 bytes: at most 9 are read');
+  book.record('10.0.0.8:1', undefined, 'no node');
   clock.pass(4_000);
   t.match(book.list(), [
     { from: '10.0.0.8', reason: 'no node', count: 1 },
@@ -75,11 +87,11 @@ t.test('refused streams are reported, once per reason, until they end', async (t
       message: /^node 'x' was refused 2 times.*a request has 100 bytes.*Correct the client/,
     },
   ]);
-  book.settled('x');
+  book.clear('x');
   t.equal(book.list().length, 1, 'it is connected');
   clock.pass(refusedLimits.keptMs);
   t.same(book.list(), [], 'it does not come any more');
-  for (let i = 0; i < refusedLimits.most + 5; i += 1) book.note(`10.0.0.${i}:1`, undefined, 'x');
+  for (let i = 0; i < refusedLimits.most + 5; i += 1) book.record(`10.0.0.${i}:1`, undefined, 'x');
   t.equal(book.list().length, refusedLimits.most);
 });
 

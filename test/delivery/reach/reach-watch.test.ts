@@ -4,13 +4,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/log.ts';
+import { probeTarget } from '../../../src/delivery/reach/probe-target.ts';
 import { ReachWatch, reachWatch } from '../../../src/delivery/reach/reach-watch.ts';
-import { askWord } from '../../../src/delivery/reach/word.ts';
-import { addressName, type Reach, type Watched, type Word } from '../../../src/model/reach.ts';
+import { addressName, type ProbeRequest, type ProbeTarget, type Reach } from '../../../src/model/reach.ts';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress, until } from '../../support/mesh.ts';
 
-const http2: Word = { kind: 'http2' };
+const http2: ProbeRequest = { kind: 'http2' };
 const times = { connectMs: 500, answerMs: 500 };
 
 /** Something that accepts connections, or does not; what it does with them. */
@@ -38,10 +38,10 @@ async function listener(t: Test, serve = (socket: Socket): void => void socket.d
   };
 }
 
-function watch(t: Test, watched: () => readonly Watched[]): Reach[] {
+function watch(t: Test, watched: () => readonly ProbeTarget[]): Reach[] {
   const told: Reach[] = [];
   const made = new ReachWatch({
-    ...{ clock: systemClock, logger: silentLogger, watched },
+    ...{ clock: systemClock, logger: silentLogger, targets: watched },
     onChange: (found) => told.push(found),
   });
   t.teardown(() => made.close());
@@ -86,14 +86,14 @@ for (const [module, say] of [
   t.test(`a process that is stopped while its kernel accepts, ${module}`, async (t) => {
     const { child, at } = await server(t, module);
     const name = addressName(at);
-    const told = watch(t, () => [{ ...at, say }]);
-    t.equal(await askWord({ ...at, say }, times, systemClock), 'answers');
+    const told = watch(t, () => [{ ...at, request: say }]);
+    t.equal(await probeTarget({ ...at, request: say }, times, systemClock), 'answers');
     child.kill('SIGSTOP');
     const from = systemClock.now();
     await until('it is told', () => told.length === 1);
     t.comment(`after ${Math.round(systemClock.now() - from)} ms`);
     t.strictSame(told, [{ unreached: new Set([name]), silent: new Set([name]) }]);
-    t.equal(await askWord(at, times, systemClock), 'answers', 'negative control: where nothing is said');
+    t.equal(await probeTarget(at, times, systemClock), 'answers', 'negative control: where nothing is said');
     child.kill('SIGCONT');
     await until('so is that it goes on', () => told.length === 2);
     t.strictSame(told.at(-1), { unreached: new Set(), silent: new Set() });
@@ -115,18 +115,18 @@ t.test('any byte is a response, and so is a close', async (t) => {
   )) {
     const { at, up, down } = await listener(t, serve);
     await up();
-    t.equal(await askWord({ ...at, say: http2 }, times, systemClock), what);
+    t.equal(await probeTarget({ ...at, request: http2 }, times, systemClock), what);
     await down();
   }
   const { at, up } = await listener(t, () => {});
-  t.equal(await askWord({ ...at, say: http2 }, times, systemClock), 'refused');
+  t.equal(await probeTarget({ ...at, request: http2 }, times, systemClock), 'refused');
   await up();
-  t.equal(await askWord({ ...at, say: http2 }, times, systemClock), 'silent');
+  t.equal(await probeTarget({ ...at, request: http2 }, times, systemClock), 'silent');
 });
 
 t.test('a suspended process does not take the peer for silent', async (t) => {
   const { at } = await server(t, 'http2');
-  const asked = askWord({ ...at, say: http2 }, { connectMs: 500, answerMs: 200 }, systemClock);
+  const asked = probeTarget({ ...at, request: http2 }, { connectMs: 500, answerMs: 200 }, systemClock);
   // The connection opens, the word is written; then this process does nothing, while the answer comes.
   await new Promise((resolve) => setTimeout(resolve, 30));
   const until = systemClock.now() + 600;
@@ -147,7 +147,7 @@ t.test('an endpoint that never answered is logged after its start time; any othe
   const note = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
   const told: Reach[] = [];
   const made = new ReachWatch({
-    ...{ clock, logger: { ...silentLogger, info: note, warn: note }, watched: () => [never.at, once.at] },
+    ...{ clock, logger: { ...silentLogger, info: note, warn: note }, targets: () => [never.at, once.at] },
     onChange: (found) => told.push(found),
   });
   t.teardown(() => made.close());

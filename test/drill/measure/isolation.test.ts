@@ -4,7 +4,7 @@ import {
   checkInstancesBehindSidecars,
   checkSidecarsKnowOnlyHome,
 } from '../../../src/drill/measure/isolation.ts';
-import type { Running } from '../../../src/drill/process/process.ts';
+import type { RunningProcess } from '../../../src/drill/process/process.ts';
 import type { Part, PartKind } from '../../../src/drill/world/parts.ts';
 import { createPaths } from '../../../src/drill/world/paths.ts';
 import { planTopology } from '../../../src/drill/world/topology.ts';
@@ -23,7 +23,7 @@ function worldOf(dead: readonly PartKind[] = []): World {
     { kind: 'caller', idc: idc.name, proxy: idc.caller, spec: spec('caller') },
   ]);
   const running = (part: Part) => ({ pid: process.pid, alive: () => !dead.includes(part.kind) });
-  return { topology, parts, running: (part: Part) => running(part) as Running } as unknown as World;
+  return { topology, parts, running: (part: Part) => running(part) as RunningProcess } as unknown as World;
 }
 /** What an admin interface that knows these addresses dumps. */
 const knowing =

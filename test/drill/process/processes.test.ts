@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { sleep, systemClock } from '../../../src/base/clock.ts';
 import { killHard, pause, resume } from '../../../src/drill/faults/fault.ts';
-import { createCrew, type Running, startWarden } from '../../../src/drill/process/process.ts';
+import { createCrew, type RunningProcess, startWarden } from '../../../src/drill/process/process.ts';
 import { markedPids } from '../../../src/drill/process/sweep.ts';
 
 const dir = t.testdir();
@@ -30,7 +30,7 @@ async function until(check: () => boolean, what: string): Promise<void> {
   throw new Error(`not within 5 s: ${what}`);
 }
 
-function startBeating(name: string, onLine: () => void = () => {}): Running {
+function startBeating(name: string, onLine: () => void = () => {}): RunningProcess {
   const crew = createCrew(freshId(), () => {});
   return crew.start({
     name,

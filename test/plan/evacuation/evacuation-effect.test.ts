@@ -36,7 +36,7 @@ function effect(more: readonly Evacuation[] = [], known: { hopLimit?: number; sl
   );
   const { hopLimit = 4, slotsBefore } = known;
   return evacuationEffect(index.view(), evacuation('e', 'sh-a'), {
-    ...{ own: 'sh-a', hopLimit, wallMs: 0, unreached: new Set(['10.0.0.2 80']) },
+    ...{ localIdc: 'sh-a', hopLimit, wallMs: 0, unreached: new Set(['10.0.0.2 80']) },
     slotsBeforeOf: () => slotsBefore,
   });
 }

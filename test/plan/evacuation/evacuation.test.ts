@@ -29,7 +29,7 @@ function evacuation(name: string, spec: Partial<Evacuation['spec']> = {}): Evacu
 /** A control plane's view and plans of a mesh with these evacuations. */
 function mesh(own: string, ...evacuations: readonly Evacuation[]) {
   const index = createIndex({ idc: own });
-  const planner = createPlanner({ own, hopLimit: 4, loopPrevention: 'on' });
+  const planner = createPlanner({ localIdc: own, hopLimit: 4, loopPrevention: 'on' });
   const plans = new Map<string, GroupPlan>();
   const take = (delta: Parameters<typeof planner.update>[1], wallMs: number) => {
     const planned = planner.update(index.view(), delta, wallMs);
@@ -52,13 +52,13 @@ t.test(
   'the IDC that is left keeps the rest; its instances are the last resort when nothing is to stay',
   async (t) => {
     const part = mesh('sh-a', evacuation('e', { percent: 30 })).plan('a.shop');
-    t.equal(part.homeShare, 70);
+    t.equal(part.localShare, 70);
     t.equal(lastResorts(part), 0);
     const all = mesh('sh-a', evacuation('e')).plan('a.shop');
-    t.equal(all.homeShare, 0);
+    t.equal(all.localShare, 0);
     t.equal(lastResorts(all), 1);
     const none = mesh('sh-a').plan('a.shop');
-    t.equal(none.homeShare, undefined);
+    t.equal(none.localShare, undefined);
     t.strictSame(order(none), ['sh-b 0', 'sh-c 1']);
     t.strictSame(order(all), order(none), 'it goes where it always did');
     t.ok(none.handOn, 'what comes from others may be handed on');
@@ -70,7 +70,7 @@ t.test('to the other IDCs it is the last of all, by order and by weight', async 
   for (const percent of [1, 100]) {
     const there = mesh('sh-c', evacuation('e', { percent })).plan('a.shop');
     t.strictSame(order(there), ['sh-b 0', 'sh-a 1']);
-    t.equal(there.homeShare, undefined);
+    t.equal(there.localShare, undefined);
     t.equal(lastResorts(there), 0);
     t.strictSame(
       there.crossing?.permits,
@@ -87,11 +87,11 @@ t.test('to the other IDCs it is the last of all, by order and by weight', async 
 
 t.test('without another IDC no request leaves', async (t) => {
   const lone = mesh('sh-a', evacuation('e')).plan('lone.shop');
-  t.equal(lone.homeShare, undefined, 'no DR group');
+  t.equal(lone.localShare, undefined, 'no DR group');
   t.equal(lastResorts(lone), 0);
   const others = [evacuation('b', { idc: 'sh-b' }), evacuation('c', { idc: 'sh-c' })];
-  t.equal(mesh('sh-a', evacuation('e'), ...others.slice(1)).plan('a.shop').homeShare, 0, 'one is left');
-  t.equal(mesh('sh-a', evacuation('e'), ...others).plan('a.shop').homeShare, undefined, 'all are evacuated');
+  t.equal(mesh('sh-a', evacuation('e'), ...others.slice(1)).plan('a.shop').localShare, 0, 'one is left');
+  t.equal(mesh('sh-a', evacuation('e'), ...others).plan('a.shop').localShare, undefined, 'all are evacuated');
 });
 
 t.test('only the Groups that it is for, and of two the higher share', async (t) => {
@@ -100,18 +100,18 @@ t.test('only the Groups that it is for, and of two the higher share', async (t) 
     evacuation('e', { groups: ['a.shop'], percent: 10 }),
     evacuation('f', { groups: ['a.*'] }),
   );
-  t.equal(one.plan('a.shop').homeShare, 90);
-  t.equal(one.plan('b.shop').homeShare, undefined);
+  t.equal(one.plan('a.shop').localShare, 90);
+  t.equal(one.plan('b.shop').localShare, undefined);
   const two = mesh('sh-a', evacuation('e', { percent: 60 }), evacuation('f', { percent: 20 }));
-  t.equal(two.plan('b.shop').homeShare, 40);
+  t.equal(two.plan('b.shop').localShare, 40);
 });
 
 t.test('it begins, goes on and ends by the clock, and plans what it concerns alone', async (t) => {
   const one = mesh('sh-a', evacuation('e', { groups: ['a.shop'], startsAt: 1_000, steps: [10] }));
-  t.equal(one.plan('a.shop').homeShare, undefined);
+  t.equal(one.plan('a.shop').localShare, undefined);
   const seen: unknown[] = [];
   for (let at = one.nextAt(0); at !== undefined; at = one.nextAt(at))
-    seen.push([at, one.at(at), one.plan('a.shop').homeShare]);
+    seen.push([at, one.at(at), one.plan('a.shop').localShare]);
   t.strictSame(seen, [
     [1_000, ['a.shop'], 90],
     [2_000, ['a.shop'], 0],
@@ -126,10 +126,10 @@ t.test('deleting it ends it; a restart in the middle finds it as it was', async 
   one.at(2_500);
   const again = mesh('sh-a');
   again.apply(upserts(e), 2_500);
-  t.equal(one.plan('a.shop').homeShare, 50);
+  t.equal(one.plan('a.shop').localShare, 50);
   t.strictSame(again.plan('a.shop'), one.plan('a.shop'));
   t.strictSame(one.apply(deletes(e), 2_500), [...shop, 'lone.shop']);
-  t.equal(one.plan('a.shop').homeShare, undefined);
+  t.equal(one.plan('a.shop').localShare, undefined);
 });
 
 t.test('requests that stick leave by another order, as hashing knows no last resort', async (t) => {

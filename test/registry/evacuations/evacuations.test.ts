@@ -7,8 +7,8 @@ import type { Change } from '../../../src/model/object.ts';
 import {
   isNewer,
   readRecords,
-  readTold,
-  type ToldRecord,
+  readSentRecords,
+  type SentRecord,
 } from '../../../src/registry/evacuations/evacuation-record.ts';
 import {
   createEvacuationsSource,
@@ -30,7 +30,7 @@ const timeAt = (ms: number) => new Date(ms).toISOString();
 const soon = (more: object = {}) => spec({ expires: timeAt(clock.wall() + 60_000), ...more });
 
 /** Records without the times at which they were told, of any of several clocks. */
-const untold = (records: readonly ToldRecord[]) =>
+const untold = (records: readonly SentRecord[]) =>
   records.map(({ name, edit, by, spec }) => ({ name, edit, by, percent: spec?.percent }));
 
 /** A started source, and what it has told. */
@@ -169,16 +169,23 @@ t.test('control planes whose clocks are ten minutes apart agree, whoever puts an
 t.test('the remaining time is the same by clocks that are ten minutes apart', async (t) => {
   const put = { name: 'e', edit: 7, by: 'x', until: 61_000, spec: spec({ expires: timeAt(61_000) }) };
   const said = JSON.parse(JSON.stringify({ ...put, at: 1_000 }));
-  t.strictSame(readTold([said], 601_000.5), [
+  t.strictSame(readSentRecords([said], 601_000.5), [
     { ...put, until: 661_000, spec: spec({ expires: timeAt(661_000) }) },
   ]);
   const started = { ...said, spec: { ...said.spec, starts: timeAt(2_000) } };
-  t.match(readTold([started], 601_000), [{ spec: { starts: timeAt(602_000), expires: timeAt(661_000) } }]);
-  t.strictSame(readTold([put], 601_000), [put], 'a peer of an earlier version does not say when');
-  const [far] = readTold([{ ...said, until: 1, spec: spec({ expires: '9999-12-31T23:59:59Z' }) }], 9e14);
+  t.match(readSentRecords([started], 601_000), [
+    { spec: { starts: timeAt(602_000), expires: timeAt(661_000) } },
+  ]);
+  t.strictSame(readSentRecords([put], 601_000), [put], 'a peer of an earlier version does not say when');
+  const [far] = readSentRecords(
+    [{ ...said, until: 1, spec: spec({ expires: '9999-12-31T23:59:59Z' }) }],
+    9e14,
+  );
   t.equal(far?.spec?.expires, '9999-12-31T00:00:00.000Z', 'no later than a time can be written');
-  t.strictSame(readTold([{ ...said, spec: null }, 7, null], 2_000), [{ ...put, until: 62_000, spec: null }]);
-  t.strictSame(readTold('nothing', 1), []);
+  t.strictSame(readSentRecords([{ ...said, spec: null }, 7, null], 2_000), [
+    { ...put, until: 62_000, spec: null },
+  ]);
+  t.strictSame(readSentRecords('nothing', 1), []);
 });
 
 t.test('one that is renewed at a control plane is in force at one whose clock is ahead', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decode } from '../../../src/base/files/encoding.ts';
+import { decodeText } from '../../../src/base/files/encoding.ts';
 
 const text = 'apiVersion: é\n';
 
@@ -13,18 +13,18 @@ function utf32(text: string, little: boolean): Uint8Array {
 }
 
 t.test('UTF-8 is read, with and without its mark', async (t) => {
-  t.strictSame(decode(Buffer.from(text)), { text });
-  t.strictSame(decode(Buffer.from(`\ufeff${text}`)), { text });
-  t.strictSame(decode(Buffer.alloc(0)), { text: '' });
+  t.strictSame(decodeText(Buffer.from(text)), { text });
+  t.strictSame(decodeText(Buffer.from(`\ufeff${text}`)), { text });
+  t.strictSame(decodeText(Buffer.alloc(0)), { text: '' });
 });
 
 t.test('another encoding is named', async (t) => {
   const swapped = (bytes: Buffer) => bytes.swap16();
   for (const mark of ['', '\ufeff']) {
-    t.match(decode(Buffer.from(mark + text, 'utf16le')), { encoding: 'UTF-16 (little endian)' });
-    t.match(decode(swapped(Buffer.from(mark + text, 'utf16le'))), { encoding: 'UTF-16 (big endian)' });
-    t.match(decode(utf32(mark + text, true)), { encoding: 'UTF-32 (little endian)' });
-    t.match(decode(utf32(mark + text, false)), { encoding: 'UTF-32 (big endian)' });
+    t.match(decodeText(Buffer.from(mark + text, 'utf16le')), { encoding: 'UTF-16 (little endian)' });
+    t.match(decodeText(swapped(Buffer.from(mark + text, 'utf16le'))), { encoding: 'UTF-16 (big endian)' });
+    t.match(decodeText(utf32(mark + text, true)), { encoding: 'UTF-32 (little endian)' });
+    t.match(decodeText(utf32(mark + text, false)), { encoding: 'UTF-32 (big endian)' });
   }
-  t.match(decode(Buffer.from(text, 'latin1')), { encoding: /^not UTF-8 \(Latin-1/ });
+  t.match(decodeText(Buffer.from(text, 'latin1')), { encoding: /^not UTF-8 \(Latin-1/ });
 });

@@ -118,7 +118,11 @@ t.test('changes without an event are found by the rescan', async (t) => {
 t.test('a half-written file counts only when it is whole', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w-1'), workload('w-2')));
-  const { seen } = await startSource(t, folder.path, { ...testTiming, doubtMs: 2000, doubtMsMax: 20_000 });
+  const { seen } = await startSource(t, folder.path, {
+    ...testTiming,
+    unchangedMs: 2000,
+    unchangedMsMax: 20_000,
+  });
   const whole = toYaml(workload('w-1', { weight: 2 }), workload('w-2', { weight: 3 }));
   // Within a word of the second document, within its mapping, and at the end of one of its lines.
   for (const end of [whole.length - 60, whole.length - 9, whole.lastIndexOf('\n', whole.length - 30) + 1]) {

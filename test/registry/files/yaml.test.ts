@@ -1,6 +1,6 @@
 import t from 'tap';
 import { readContent } from '../../../src/registry/files/documents.ts';
-import { loadDocument, locate, splitDocuments, YamlFault } from '../../../src/registry/files/yaml.ts';
+import { loadDocument, locatePaths, splitDocuments, YamlFault } from '../../../src/registry/files/yaml.ts';
 import { toYaml, workload } from '../objects.ts';
 
 t.test('a file is cut at its markers, and lines are counted', async (t) => {
@@ -59,7 +59,7 @@ t.test('fields are found, and of those that are missing the place where they bel
     [],
   ];
   t.strictSame(
-    locate(text, paths).map(({ line, column }) => `${line}:${column}`),
+    locatePaths(text, paths).map(({ line, column }) => `${line}:${column}`),
     ['5:18', '4:5', '4:5', '6:3', '2:1', '2:1'],
   );
 });

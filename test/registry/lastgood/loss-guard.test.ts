@@ -95,7 +95,7 @@ t.test('the rest after most came back goes after the window', async (t) => {
   const guard = createLossGuard(lossRule);
   guard.decide(state(0, 20, 20));
   t.equal(guard.decide(state(50, 20, 20)).held, true);
-  t.match(guard.decide(state(1000, 2, 20)), { held: true, againMs: lossRule.windowMs });
+  t.match(guard.decide(state(1000, 2, 20)), { held: true, checkAgainMs: lossRule.windowMs });
   t.equal(guard.decide(state(1000 + lossRule.windowMs, 2, 20)).remove.size, 2);
 });
 

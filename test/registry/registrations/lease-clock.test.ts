@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createLeaseClock, lookMs } from '../../../src/registry/registrations/lease-clock.ts';
+import { createLeaseClock, leaseCheckMs } from '../../../src/registry/registrations/lease-clock.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
 function setup() {
@@ -16,7 +16,7 @@ t.test('a lease runs out once, after its time, unless it is renewed', async (t) 
   clock.pass(900);
   leases.renew('b', 1_000);
   t.equal(leases.remainingMs('b'), 1_000);
-  clock.pass(100 + lookMs);
+  clock.pass(100 + leaseCheckMs);
   t.strictSame(out, ['a']);
   t.equal(leases.remainingMs('a'), undefined);
   clock.pass(1_000);

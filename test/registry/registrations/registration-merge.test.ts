@@ -3,8 +3,8 @@ import type { LeaseState } from '../../../src/registry/registrations/lease-clock
 import type { Registration } from '../../../src/registry/registrations/registration.ts';
 import {
   type MergeContext,
-  merge,
   mergeAbsence,
+  mergeRegistrations,
 } from '../../../src/registry/registrations/registration-merge.ts';
 
 const spec = { address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'checkout' } };
@@ -68,10 +68,10 @@ const table: readonly [string, string | undefined, string, LeaseState, string, P
 
 for (const [name, ours, theirs, theirLease, expected, more] of table) {
   t.test(name, async (t) => {
-    const merged = merge(life(ours), life(theirs) as Registration, context(theirLease, more));
+    const merged = mergeRegistrations(life(ours), life(theirs) as Registration, context(theirLease, more));
     t.equal(words(merged), expected);
     // Told again, it changes nothing.
-    t.equal(merge(merged, life(theirs) as Registration, context(theirLease, more)), merged);
+    t.equal(mergeRegistrations(merged, life(theirs) as Registration, context(theirLease, more)), merged);
   });
 }
 
@@ -103,8 +103,8 @@ t.test('replicas of a registration converge, whatever the order', async (t) => {
     for (const other of states) {
       let [a, b] = [life(one), life(other)];
       for (let round = 0; round < 2; round += 1) {
-        a = merge(a, b as Registration, { ...context('running'), self: 'a', from: 'b' });
-        b = merge(b, a as Registration, { ...context('running'), self: 'b', from: 'a' });
+        a = mergeRegistrations(a, b as Registration, { ...context('running'), self: 'a', from: 'b' });
+        b = mergeRegistrations(b, a as Registration, { ...context('running'), self: 'b', from: 'a' });
       }
       const said = (is: Registration | undefined) => words(is).replace(/gone|leaving/, 'left');
       t.equal(said(a), said(b), `${one}, ${other}`);

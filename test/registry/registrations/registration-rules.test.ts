@@ -1,7 +1,7 @@
 import t from 'tap';
 import { MeshError } from '../../../src/base/error.ts';
 import type { Registration } from '../../../src/registry/registrations/registration.ts';
-import { decide, type RegistrationOp } from '../../../src/registry/registrations/registration-rules.ts';
+import { decideOp, type RegistrationOp } from '../../../src/registry/registrations/registration-rules.ts';
 
 const key = { namespace: 'shop', name: 'a' };
 const spec = { address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'checkout' } };
@@ -33,7 +33,7 @@ const release: RegistrationOp = { type: 'release', key };
 /** `state generation`, `same`, or the code of the error. */
 function outcome(standing: Registration | undefined, what: RegistrationOp, isFree = false): string {
   try {
-    const { next, changed } = decide(standing, what, { wallMs, isFree });
+    const { next, changed } = decideOp(standing, what, { wallMs, isFree });
     if (!changed) return 'same';
     return next === undefined
       ? 'nothing'
@@ -108,7 +108,7 @@ t.test('a drained instance that no proxy has is gone at once', async (t) => {
 
 t.test('an older generation is told the newer one', async (t) => {
   try {
-    decide(stands('ready'), register(4), { wallMs, isFree: false });
+    decideOp(stands('ready'), register(4), { wallMs, isFree: false });
     t.fail('must throw');
   } catch (reason) {
     t.equal(MeshError.from(reason).ref, '5');

@@ -77,9 +77,9 @@ function messagesOf({ scope, hopLimit = 1, ...options }: PatchedOptions, yaml: s
   const view = index.view();
   const { groups, idcs } = view;
   const catalog = new Catalog();
-  catalog.surround(idcs, { own: idcs.get(scope.idc), filters: {} });
+  catalog.updateContext(idcs, { localIdc: idcs.get(scope.idc), filters: {} });
   const loopPrevention = options.loopPrevention ?? 'on';
-  const planner = createPlanner({ own: scope.idc, hopLimit, loopPrevention });
+  const planner = createPlanner({ localIdc: scope.idc, hopLimit, loopPrevention });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
   catalog.update(planner.update(view, all, 0));
   return catalog.open('patched', scope).map(({ message }) => {

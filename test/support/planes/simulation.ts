@@ -229,11 +229,11 @@ export async function startSimulation(): Promise<Simulation> {
     hangs = true;
     await home.down();
     await awake(5);
-    await come('the home is held back', () => plane.evacuations.held().size > 0);
+    await come('the home is held back', () => plane.evacuations.limitedShares().size > 0);
     await come('a gateway is left out', () => plane.problems().some(({ where }) => /egress/.test(where)));
     hangs = false;
     await home.up();
-    await come('all is home again', () => plane.evacuations.held().size === 0);
+    await come('all is home again', () => plane.evacuations.limitedShares().size === 0);
     await come('the gateway is back', () => plane.problems().every(({ where }) => !/egress/.test(where)));
   }
 
@@ -245,7 +245,7 @@ export async function startSimulation(): Promise<Simulation> {
     await come('it is in force', () => percentOf(name) === 50);
     if (count % 2 === 0) await evacuations.end(name);
     else await awake(21);
-    await come('it is over', () => percentOf(name) === 0 && plane.evacuations.held().size === 0);
+    await come('it is over', () => percentOf(name) === 0 && plane.evacuations.limitedShares().size === 0);
   }
 
   return {

@@ -60,7 +60,11 @@ t.test('a connection over its budget is refused with a reason, others are not', 
   two.close();
   other.names('eds', b);
   t.equal(said(), a.bytes + b.bytes);
-  t.throws(() => one.said(mib), over(/^this connection has more than 1 MiB/), 'what else it said counts too');
+  t.throws(
+    () => one.setBytes(mib),
+    over(/^this connection has more than 1 MiB/),
+    'what else it said counts too',
+  );
 });
 
 t.test('over the total budget, the address with the most loses its largest stream', async (t) => {

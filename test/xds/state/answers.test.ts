@@ -1,11 +1,11 @@
 import t from 'tap';
-import { Answers, answerBytesMax } from '../../../src/xds/state/answers.ts';
+import { answerBytesMax, ResponseCache } from '../../../src/xds/state/response-cache.ts';
 
 const answer = (bytes: number) => ({ send: true, bytes: Buffer.alloc(bytes) });
 
 t.test('of each group the last answers are kept', async (t) => {
   const all = { bytes: 0 };
-  const answers = new Answers<ReturnType<typeof answer>>(all);
+  const answers = new ResponseCache<ReturnType<typeof answer>>(all);
   const made = Array.from({ length: 100 }, (_, i) => [`state ${i}`, answer(1_000)] as const);
   for (const [state, one] of made) answers.set(state, one);
   t.equal(answers.get('state 0'), undefined);
@@ -18,7 +18,7 @@ t.test('of each group the last answers are kept', async (t) => {
 t.test('phantom states of many groups fill no memory', async (t) => {
   const all = { bytes: 0 };
   // 2,000 groups of 64 states that fit each: 8 GB, were they kept.
-  const groups = Array.from({ length: 2_000 }, () => new Answers<ReturnType<typeof answer>>(all));
+  const groups = Array.from({ length: 2_000 }, () => new ResponseCache<ReturnType<typeof answer>>(all));
   const one = answer(60_000);
   for (const group of groups) for (let i = 0; i < 64; i++) group.set(`${i}`, one);
   t.ok(all.bytes > answerBytesMax / 2, 'many are');
@@ -29,7 +29,7 @@ t.test('phantom states of many groups fill no memory', async (t) => {
 
 t.test('a state whose text is long is not kept', async (t) => {
   const all = { bytes: 0 };
-  const answers = new Answers<ReturnType<typeof answer>>(all);
+  const answers = new ResponseCache<ReturnType<typeof answer>>(all);
   answers.set('x'.repeat(100_000), answer(1));
   t.equal(all.bytes, 0);
 });

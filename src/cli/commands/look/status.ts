@@ -4,7 +4,7 @@ import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askNode, askProblems, askStatus } from '../../../client/status-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { askEach, type Told } from '../../ask-each.ts';
+import { type AdminReply, askEach } from '../../ask-each.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
 import { nodeText, type Overview, overviewsText } from '../../status-text.ts';
@@ -82,24 +82,24 @@ async function show(node: string | undefined, flags: Flags): Promise<void> {
 }
 
 async function lookAtAll({ admin, output }: Flags): Promise<Look> {
-  const told = await askEach(admin, async (where): Promise<Overview> => {
+  const replies = await askEach(admin, async (where): Promise<Overview> => {
     const [status, problems] = await Promise.all([askStatus(where), askProblems(where)]);
     return { status, problems };
   });
-  const isWhole = told.every((one) => 'said' in one);
-  if (output === 'json') return { text: asJson(told), isWhole };
-  return { text: overviewsText(told, systemClock.wall(), output), isWhole };
+  const isWhole = replies.every((one) => 'reply' in one);
+  if (output === 'json') return { text: asJson(replies), isWhole };
+  return { text: overviewsText(replies, systemClock.wall(), output), isWhole };
 }
 
 async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look> {
-  const told = await askEach(admin, (where) => askNode(where, node));
+  const replies = await askEach(admin, (where) => askNode(where, node));
   // A control plane that does not have the node has answered too.
-  const isWhole = told.every((one) => 'said' in one || one.error.code === 'not-found');
-  if (output === 'json') return { text: asJson(told), isWhole };
-  const texts = told.flatMap((one) => {
-    if ('said' in one) {
-      const text = nodeText(one.said, systemClock.wall());
-      return told.length === 1 ? text : `At the control plane ${one.admin}:\n${text}`;
+  const isWhole = replies.every((one) => 'reply' in one || one.error.code === 'not-found');
+  if (output === 'json') return { text: asJson(replies), isWhole };
+  const texts = replies.flatMap((one) => {
+    if ('reply' in one) {
+      const text = nodeText(one.reply, systemClock.wall());
+      return replies.length === 1 ? text : `At the control plane ${one.admin}:\n${text}`;
     }
     return one.error.code === 'not-found' ? [] : `! ${one.error.message}\n`;
   });
@@ -107,13 +107,13 @@ async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look>
 }
 
 /** As JSON: for one control plane its answer, for several a list with their addresses. */
-function asJson<T extends object>(told: readonly Told<T>[]): string {
-  const [one] = told;
-  const listed = told.map(({ admin, ...rest }) =>
-    'said' in rest
-      ? { admin, ...(Array.isArray(rest.said) ? { streams: rest.said } : rest.said) }
+function asJson<T extends object>(replies: readonly AdminReply<T>[]): string {
+  const [one] = replies;
+  const listed = replies.map(({ admin, ...rest }) =>
+    'reply' in rest
+      ? { admin, ...(Array.isArray(rest.reply) ? { streams: rest.reply } : rest.reply) }
       : { admin, error: rest.error.message },
   );
-  const value = told.length === 1 && one !== undefined && 'said' in one ? one.said : listed;
+  const value = replies.length === 1 && one !== undefined && 'reply' in one ? one.reply : listed;
   return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -6,7 +6,7 @@ import { exitCode } from '../../../base/exit.ts';
 import { askWho, type WhoAnswer } from '../../../client/who-client.ts';
 import { readAddress, withoutTwins } from '../../../config/address.ts';
 import { type ListenAddress, showAddress } from '../../../model/values/listen-address.ts';
-import { askEach, type Told } from '../../ask-each.ts';
+import { type AdminReply, askEach } from '../../ask-each.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
 import { durationOption } from '../../options/duration.ts';
@@ -23,7 +23,7 @@ interface Flags {
 
 /** What all control planes say. `unknown`: IDCs whose control planes no Idc names. */
 interface Look {
-  readonly told: readonly Told<WhoAnswer>[];
+  readonly told: readonly AdminReply<WhoAnswer>[];
   readonly unknown: readonly string[];
 }
 
@@ -97,7 +97,7 @@ async function lookAt(host: string, { admin, allIdcs, for: intervalMs }: Flags):
   const ask = (where: ListenAddress) => askWho(where, host, intervalMs);
   const first = await askEach(admin, ask);
   if (allIdcs !== true) return { told: first, unknown: [] };
-  const heard = first.flatMap((one) => ('said' in one ? [one.said] : []));
+  const heard = first.flatMap((one) => ('reply' in one ? [one.reply] : []));
   const known = new Set(heard.map(({ idc }) => idc));
   const others = heard.flatMap(({ others }) => others).filter(({ idc }) => !known.has(idc));
   const asked = new Set(admin.map(showAddress));
@@ -116,10 +116,10 @@ async function lookAt(host: string, { admin, allIdcs, for: intervalMs }: Flags):
 async function askOne(
   where: ListenAddress,
   ask: (where: ListenAddress) => Promise<WhoAnswer>,
-): Promise<Told<WhoAnswer>> {
+): Promise<AdminReply<WhoAnswer>> {
   const admin = showAddress(where);
   try {
-    return { admin, said: await ask(where) };
+    return { admin, reply: await ask(where) };
   } catch (reason) {
     return { admin, error: MeshError.from(reason) };
   }
@@ -128,14 +128,14 @@ async function askOne(
 function textOf({ told, unknown }: Look, output: Flags['output']): string {
   if (output === 'json' || output === 'yaml') {
     const list = told.map((one) =>
-      'said' in one ? { admin: one.admin, ...one.said } : { admin: one.admin, error: one.error.message },
+      'reply' in one ? { admin: one.admin, ...one.reply } : { admin: one.admin, error: one.error.message },
     );
     return output === 'json'
       ? `${JSON.stringify(list, null, 2)}\n`
       : stringify(list, { aliasDuplicateObjects: false });
   }
   const texts = told.map((one) =>
-    'said' in one ? whoText(one.said, output) : `! ${one.admin}: ${one.error.message}\n`,
+    'reply' in one ? whoText(one.reply, output) : `! ${one.admin}: ${one.error.message}\n`,
   );
   const missing = unknown.map(
     (idc) =>
@@ -146,9 +146,9 @@ function textOf({ told, unknown }: Look, output: Flags['output']): string {
 
 /** The worst of all. */
 function codeOf({ told, unknown }: Look): number {
-  const served = told.flatMap((one) => ('said' in one ? one.said.groups.map((group) => group.served) : []));
+  const served = told.flatMap((one) => ('reply' in one ? one.reply.groups.map((group) => group.served) : []));
   if (served.includes('nobody')) return exitCode.unserved;
   if (served.includes('unknown') || served.length === 0) return exitCode.unusable;
-  const isWhole = unknown.length === 0 && told.every((one) => 'said' in one);
+  const isWhole = unknown.length === 0 && told.every((one) => 'reply' in one);
   return served.includes('away') || !isWhole ? exitCode.failed : exitCode.ok;
 }

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProcessSpec } from '../../process/process.ts';
 import type { Part, PartsContext } from '../../world/parts.ts';
-import { underRun } from '../../world/registering.ts';
+import { commandUnderRun } from '../../world/registering.ts';
 import { type InstancePlan, idcOf } from '../../world/topology.ts';
 
 /** The Group whose instances register themselves, and are replaced. */
@@ -50,7 +50,7 @@ export function registeringParts(
     if (!isRolled(part)) return part;
     const instance = part.proxy as InstancePlan;
     const more = wait ? [] : ['--no-wait'];
-    const spec = underRun(working(part.spec), instance, idcOf(topology, part.idc), tokenFile, more);
+    const spec = commandUnderRun(working(part.spec), instance, idcOf(topology, part.idc), tokenFile, more);
     return { ...part, spec };
   });
 }

@@ -1,7 +1,7 @@
 import type { Call } from '../../call/call.ts';
 
 /** A request that is due. */
-export interface Job {
+export interface LoadJob {
   readonly id: string;
   readonly host: string;
   /** What it is in a mixed load; absent in one of small requests that are all alike. */
@@ -9,7 +9,7 @@ export interface Job {
 }
 
 /** What became of a request. */
-export interface Result {
+export interface LoadResult {
   /** HTTP status; 0 when none came. Of what has none, 200 when it went well. */
   readonly status: number;
   /** Who answered, as the answer says; '' when nobody did. */
@@ -32,7 +32,7 @@ export interface Caller {
   /**
    * Makes a call, says once what became of it, and returns what abandons it (`done` is called for that, too).
    */
-  make(job: Job, done: (result: Result) => void): (reason: Error) => void;
+  make(job: LoadJob, done: (result: LoadResult) => void): (reason: Error) => void;
   /** Ends all connections. */
   close(): void;
 }

@@ -5,10 +5,10 @@ import { bodyOf, type Call, callHeader, callMessage, receivedHeader } from '../.
 import { createDigest } from '../../call/payload.ts';
 import { echoService } from '../../upstream/upstream-grpc.ts';
 import type { TargetPicker } from '../load-target.ts';
-import { type Caller, createGapMeter, type Job, type Result } from './load-caller.ts';
+import { type Caller, createGapMeter, type LoadJob, type LoadResult } from './load-caller.ts';
 import { differenceOf } from './load-http.ts';
 
-type Finish = (result: Omit<Result, 'target' | 'connectedAt'>) => void;
+type Finish = (result: Omit<LoadResult, 'target' | 'connectedAt'>) => void;
 
 /**
  * Makes gRPC calls, of `echoService`, with the gRPC library's own client, its retries off. An `OK` counts as
@@ -30,7 +30,7 @@ export function createGrpcCaller(picker: TargetPicker, clock: Clock): Caller {
     return client;
   };
   return {
-    make({ id, host, call }: Job, done) {
+    make({ id, host, call }: LoadJob, done) {
       if (!call) throw new RangeError('a gRPC call needs a call');
       const target = picker.order(clock.now())[0] as ListenAddress;
       const client = clientFor(target, host);

@@ -4,7 +4,7 @@ import { answerPieces, bodyOf, type Call, callHeader, receivedHeader } from '../
 import { createDigest, digestOf } from '../../call/payload.ts';
 import type { TargetPicker } from '../load-target.ts';
 import type { LoadAnswer } from './load-answer.ts';
-import { type Caller, createGapMeter, type Job, type Result } from './load-caller.ts';
+import { type Caller, createGapMeter, type LoadJob, type LoadResult } from './load-caller.ts';
 import { type BodyPieces, createConnections, type Exchange } from './load-connections.ts';
 
 /** What an HTTP caller is told of its load. */
@@ -31,7 +31,7 @@ export function createHttpCaller(plan: HttpPlan, picker: TargetPicker, clock: Cl
       let abandoned = false;
       const digest = createDigest();
       const gap = createGapMeter(() => clock.now());
-      const finish = (result: Omit<Result, 'target' | 'connectedAt'>) => {
+      const finish = (result: Omit<LoadResult, 'target' | 'connectedAt'>) => {
         const gapMs = job.call?.paced === 'answer' ? { gapMs: gap.longestMs } : {};
         done({ ...result, ...gapMs, target: `${target.address}:${target.port}`, connectedAt });
       };
@@ -78,7 +78,7 @@ export function createHttpCaller(plan: HttpPlan, picker: TargetPicker, clock: Cl
   };
 }
 
-function headOf(plan: HttpPlan, { host, id, call }: Job): string {
+function headOf(plan: HttpPlan, { host, id, call }: LoadJob): string {
   const method = call?.method ?? plan.method ?? 'GET';
   const lines = [`${method} ${plan.path} HTTP/1.1`, `host: ${host}`, `x-drill-id: ${id}`];
   if (call) lines.push(`${callHeader}: ${JSON.stringify(call)}`);
@@ -121,9 +121,9 @@ function* chunksOf(pieces: Iterator<Buffer>): Generator<Buffer, void, void> {
 /** What became of a request that was answered: it must be its own, and whole. */
 export function judgeAnswer(
   answer: Pick<LoadAnswer, 'status' | 'header' | 'body'>,
-  { id, call }: Job,
+  { id, call }: LoadJob,
   digest: () => string,
-): Omit<Result, 'target' | 'connectedAt'> {
+): Omit<LoadResult, 'target' | 'connectedAt'> {
   const { status, body } = answer;
   const [idc, instance] = [answer.header('x-drill-idc'), answer.header('x-drill-instance')];
   if (status !== 200) {

@@ -10,7 +10,7 @@ import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { bodyOf, callHeader } from '../../call/call.ts';
 import { createDigest } from '../../call/payload.ts';
 import type { TargetPicker } from '../load-target.ts';
-import type { Caller, Job, Result } from './load-caller.ts';
+import type { Caller, LoadJob, LoadResult } from './load-caller.ts';
 import { type HttpPlan, judgeAnswer } from './load-http.ts';
 
 /** A connection that stands. */
@@ -40,14 +40,14 @@ class Http2Caller implements Caller {
     this.#clock = clock;
   }
 
-  make(job: Job, done: (result: Result) => void): (reason: Error) => void {
+  make(job: LoadJob, done: (result: LoadResult) => void): (reason: Error) => void {
     const targets = this.#picker.order(this.#clock.now());
     let over = false;
     let abandon: (reason: Error) => void = () => {};
     const finish = (
       target: ListenAddress,
       connectedAt: number,
-      result: Omit<Result, 'target' | 'connectedAt'>,
+      result: Omit<LoadResult, 'target' | 'connectedAt'>,
     ) => {
       if (over) return;
       over = true;
@@ -123,7 +123,7 @@ function open(target: ListenAddress, timeoutMs: number, clock: Clock, ended: () 
   });
 }
 
-function headersOf(plan: HttpPlan, { host, id, call }: Job): Record<string, string> {
+function headersOf(plan: HttpPlan, { host, id, call }: LoadJob): Record<string, string> {
   const method = call?.method ?? plan.method ?? 'GET';
   const known = call && !call.chunked && method !== 'GET' && method !== 'HEAD';
   return {
@@ -139,8 +139,8 @@ function headersOf(plan: HttpPlan, { host, id, call }: Job): Record<string, stri
 /** One request on its stream: sends its body, and says once what became of it. */
 function exchange(
   stream: ClientHttp2Stream,
-  job: Job,
-  finish: (result: Omit<Result, 'target' | 'connectedAt'>) => void,
+  job: LoadJob,
+  finish: (result: Omit<LoadResult, 'target' | 'connectedAt'>) => void,
 ): void {
   const { id, call } = job;
   const digest = createDigest();

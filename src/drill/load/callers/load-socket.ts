@@ -3,7 +3,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { type ListenAddress, showAddress } from '../../../model/values/listen-address.ts';
 import type { Call } from '../../call/call.ts';
 import type { TargetPicker } from '../load-target.ts';
-import type { Caller, Job, Result } from './load-caller.ts';
+import type { Caller, LoadJob, LoadResult } from './load-caller.ts';
 
 /** What is told of a connection of its own for one call. */
 interface SocketEvents {
@@ -64,12 +64,12 @@ function connectFirst(
 }
 
 /** Says once how a call on a connection ended. */
-export type Finish = (result: Omit<Result, 'target' | 'connectedAt'>) => void;
+export type Finish = (result: Omit<LoadResult, 'target' | 'connectedAt'>) => void;
 
 /** A caller whose calls have a connection each; `hold` makes a call on one. */
 export function createSocketCaller(
   { picker, clock, connectTimeoutMs }: SocketCallerOptions,
-  hold: (socket: Socket, job: Job & { readonly call: Call }, finish: Finish) => void,
+  hold: (socket: Socket, job: LoadJob & { readonly call: Call }, finish: Finish) => void,
 ): Caller {
   const open = new Set<Socket>();
   return {

@@ -5,7 +5,7 @@ import { type Call, callMessage } from '../../call/call.ts';
 import { acceptOf, createFrameReader, encodeFrame, opcodes } from '../../call/websocket.ts';
 import type { TargetPicker } from '../load-target.ts';
 import { createAnswerReader } from './load-answer.ts';
-import { type Caller, createGapMeter, type Job } from './load-caller.ts';
+import { type Caller, createGapMeter, type LoadJob } from './load-caller.ts';
 import { createSocketCaller, type Finish, noAnswer } from './load-socket.ts';
 
 /**
@@ -27,7 +27,7 @@ function upgradeRequest(host: string, id: string, key: string): string {
 
 function converse(
   socket: Socket,
-  { id, host, call }: Job & { readonly call: Call },
+  { id, host, call }: LoadJob & { readonly call: Call },
   clock: Clock,
   finish: Finish,
 ): void {

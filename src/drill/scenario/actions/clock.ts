@@ -17,7 +17,7 @@ const value = z
   });
 
 /** The wall clock of a control plane is stepped. */
-export const clock = action({
+export const clockAction = action({
   schema: value,
   words({ idc, ahead, behind }) {
     const how =

@@ -7,7 +7,7 @@ import { partsOf, targetFaults, targetWords } from '../target.ts';
 import { action } from './action.ts';
 
 /** Instances start with nothing warm. */
-export const coldStart = action({
+export const coldStartAction = action({
   schema: z
     .strictObject({
       idc: idcNameField,

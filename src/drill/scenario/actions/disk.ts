@@ -14,7 +14,7 @@ function diskFaults({ idc }: z.infer<typeof place>, { idcs, plan }: Topology): A
 }
 
 /** Fills the disk of a control plane. */
-export const fill = action({
+export const fillAction = action({
   schema: place.meta({
     description:
       'Fills the disk on which the control plane of an IDC keeps registrations and state to the last page.',
@@ -31,7 +31,7 @@ export const fill = action({
 });
 
 /** It has room again. */
-export const free = action({
+export const freeAction = action({
   schema: place.meta({ description: 'Ends `fill`.' }),
   words: ({ idc }) => `the disk of the control plane of ${idc} has room again`,
   check: diskFaults,

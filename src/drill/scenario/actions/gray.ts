@@ -7,7 +7,7 @@ import { partsOf, targetFaults, targetWords } from '../target.ts';
 import { action } from './action.ts';
 
 /** Instances pass their checks and fail a part of their requests. */
-export const gray = action({
+export const grayAction = action({
   schema: z
     .strictObject({
       idc: idcNameField,

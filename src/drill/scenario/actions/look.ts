@@ -3,7 +3,7 @@ import { checkSidecarsKnowOnlyHome } from '../../measure/isolation.ts';
 import { action } from './action.ts';
 
 /** A look at the callers while something is broken. */
-export const look = action({
+export const lookAction = action({
   schema: z
     .literal('isolation', { error: 'must be isolation.' })
     .meta({ description: 'Checks whether callers know addresses of other IDCs now.' }),

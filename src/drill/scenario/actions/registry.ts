@@ -21,7 +21,7 @@ const listedFaults: NonNullable<Action<Targets>['check']> = (value, topology) =>
 ];
 
 /** Instances are deregistered. */
-export const withdraw = action({
+export const withdrawAction = action({
   schema: targets.meta({
     description: 'Removes instances from their registry; done when no proxy has them any more.',
   }),
@@ -31,7 +31,7 @@ export const withdraw = action({
 });
 
 /** They come back. */
-export const announce = action({
+export const announceAction = action({
   schema: targets.meta({ description: 'Puts instances back into their registry.' }),
   words: (value) => `${targetWords(value)}: back in the registry`,
   check: listedFaults,
@@ -39,7 +39,7 @@ export const announce = action({
 });
 
 /** Endpoints are edited while the phase goes on. */
-export const edit = action({
+export const editAction = action({
   schema: z.strictObject({ idc: idcNameField, edits: count(1, 10_000) }).meta({
     description: 'Makes `edits` endpoint edits in an IDC’s registry, evenly over the rest of the phase.',
   }),

@@ -24,12 +24,12 @@ function striking(kind: FaultKind, description: string): Action<Targets> {
 }
 
 /** `kill -9`, all at once. */
-export const kill = striking('kill', 'kill -9, all at once.');
+export const killAction = striking('kill', 'kill -9, all at once.');
 /** SIGSTOP. */
-export const stop = striking('stop', 'SIGSTOP: connections stay open, and no answers come.');
+export const stopAction = striking('stop', 'SIGSTOP: connections stay open, and no answers come.');
 
 /** Packets to instances vanish. */
-export const drop: Action<Targets> = {
+export const dropAction: Action<Targets> = {
   ...striking('drop', 'Drops packets to instances of one IDC silently (needs root).'),
   check(value, topology) {
     const wrong = [value].flat().findIndex(({ what = 'instances' }) => what !== 'instances');
@@ -42,7 +42,7 @@ export const drop: Action<Targets> = {
 };
 
 /** Ends strikes. */
-export const heal = action({
+export const healAction = action({
   schema: z
     .union([z.literal('all'), targets], { error: 'must be all, or targets as of `kill`.' })
     .meta({ description: 'Ends `kill` (start again), `stop` (SIGCONT) and `drop` of all, or of these.' }),

@@ -19,7 +19,7 @@ const link = z
 type LinkValue = z.infer<typeof link>;
 
 /** Changes the network between IDCs. Without `cut`, `delay`, `loss` and `kbit` it is healthy again. */
-export const wan = action({
+export const wanAction = action({
   schema: z.union([link, z.array(link).min(1)]).meta({
     description:
       'Cuts, delays, loses or paces packets from one IDC to another, between their egress and ingress gateways (needs root).',

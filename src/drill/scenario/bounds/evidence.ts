@@ -11,7 +11,7 @@ function atLeast(id: string, claim: string, least: number, measured: number): Ro
 }
 
 /** Proxies asked a name server and got no answer. */
-export const lookupsFailed = bound(
+export const lookupsFailedBound = bound(
   count(1, 1_000_000).meta({
     description:
       'The least number of DNS lookups that must fail at callers and ingress gateways while the load runs.',
@@ -22,7 +22,7 @@ export const lookupsFailed = bound(
 );
 
 /** Control planes failed to write to their disk. */
-export const writesFailed = bound(
+export const writesFailedBound = bound(
   count(1, 1_000_000).meta({
     description: 'The least number of failed writes of registrations or state that control planes must log.',
   }),

@@ -14,7 +14,7 @@ const failbackTolerance = 0.05;
 const failbackWindowMs = 500;
 
 /** The lost IDC serves its share again, and no request fails meanwhile. */
-export const failback = bound(
+export const failbackBound = bound(
   durationField.meta({
     description:
       'Time limit from when the lost IDC is healthy until it serves its share again. No request may fail after healing began.',

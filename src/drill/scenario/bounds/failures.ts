@@ -15,7 +15,7 @@ import { bound } from './bound.ts';
 import { wasFull } from './spilled.ts';
 
 /** Failed requests, whatever the reason, except those in flight inside a site that was killed. */
-export const failed = bound(
+export const failedBound = bound(
   z
     .union([z.literal(0), percentage], { error: "must be 0 or a percentage such as '0.1%'." })
     .meta({ description: 'The largest share of requests that may fail.' }),
@@ -23,7 +23,7 @@ export const failed = bound(
 );
 
 /** The share of a load's requests of a phase that succeed. */
-export const served = bound(
+export const servedBound = bound(
   z
     .array(z.strictObject({ load: z.string(), in: phaseName, least: percentage }))
     .min(1)
@@ -53,7 +53,7 @@ function apartOf(m: ScenarioMeasurement): string {
  * Requests that failed although some IDC could have served them
  * (docs/decisions/085-what-may-fail-with-what-died.md).
  */
-export const avoidable = bound(
+export const avoidableBound = bound(
   z.literal(0, { error: 'must be 0.' }).meta({
     description:
       'No request fails that some IDC could have served, by the logs of what it was sent to and executed on, and by which instances were up.',
@@ -223,7 +223,7 @@ function avoidableRow(m: ScenarioMeasurement): Row {
 }
 
 /** Requests that must not be executed twice, because a second execution may do harm. */
-export const executedTwice = bound(
+export const executedTwiceBound = bound(
   z
     .literal(0, { error: 'must be 0.' })
     .meta({ description: 'No request other than a GET is executed more than once.' }),

@@ -25,7 +25,7 @@ const schema = z
 type GrayBound = z.infer<typeof schema>;
 
 /** A gray instance is ejected soon and stays ejected, although its health checks pass. */
-export const grayOut = bound(schema, (m, value) => [
+export const grayOutBound = bound(schema, (m, value) => [
   ...m.sicknesses.flatMap((sickness) =>
     value.nobody?.includes(sickness.phase) ? [nobodyRow(sickness)] : sickRows(m, sickness, value),
   ),

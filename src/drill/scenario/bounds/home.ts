@@ -6,7 +6,7 @@ import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
 /** The share of each load that its own IDC serves while nothing is broken: the least of all steady phases. */
-export const home = bound(
+export const homeBound = bound(
   percentage.meta({
     description: 'The least share of each load that its own IDC must serve in each steady phase.',
   }),
@@ -41,7 +41,7 @@ function homeRow(m: ScenarioMeasurement, bound: number): Row {
  * processes die and start again on the processors that serve these requests, which alone costs some
  * milliseconds.
  */
-export const unaware = bound(
+export const unawareBound = bound(
   z
     .strictObject({
       idc: idcNameField,

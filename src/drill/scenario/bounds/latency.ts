@@ -33,7 +33,7 @@ const latencySchema = z
 export type LatencyBound = z.infer<typeof latencySchema>;
 
 /** Quantiles of latency in phases. */
-export const latency = bound(z.array(latencySchema).min(1), (m, list) =>
+export const latencyBound = bound(z.array(latencySchema).min(1), (m, list) =>
   // Without a Group with hedging there is nothing to judge.
   list.filter(({ hedged }) => !hedged || m.hedging.length > 0).map((each) => latencyRow(m, each)),
 );

@@ -10,7 +10,7 @@ import { bound } from './bound.ts';
 const ackShare = 0.9;
 
 /** Crossings of each request. */
-export const crossings = bound(
+export const crossingsBound = bound(
   count(0, 4).meta({
     description: 'Most crossings of a request. None may enter more than one IDC through a peer listener.',
   }),
@@ -18,7 +18,7 @@ export const crossings = bound(
 );
 
 /** Loops, also where several crossings are allowed. */
-export const loops = bound(
+export const loopsBound = bound(
   z
     .literal(0, { error: 'must be 0.' })
     .meta({ description: 'No request visits an IDC twice or returns to the IDC where it began.' }),
@@ -38,13 +38,13 @@ function loopRow(m: ScenarioMeasurement): Row {
 }
 
 /** Tries at instances. */
-export const tries = bound(
+export const triesBound = bound(
   count(1, 64).meta({ description: 'Most tries of a request at instances.' }),
   (m, most) => [triesRow(m, most)],
 );
 
 /** Event → ACK of the scenario's edits. */
-export const acks = bound(
+export const acksBound = bound(
   z.strictObject({ p50: durationField, p99: durationField, edits: count(1, 100_000) }).meta({
     description:
       'Event → ACK of endpoint edits by the control plane’s own clock, and the least number of edits.',
@@ -54,7 +54,7 @@ export const acks = bound(
 );
 
 /** Ejections while nothing is broken. */
-export const ejections = bound(
+export const ejectionsBound = bound(
   count(0, 100_000).meta({
     description: 'Most ejections by outlier detection before the first fault.',
   }),
@@ -80,7 +80,7 @@ export const ejections = bound(
 );
 
 /** Everything that was struck answers again. */
-export const recovered = bound(
+export const recoveredBound = bound(
   durationField.meta({
     description: 'Time limit, from the start of healing, until everything that was struck answers again.',
   }),
@@ -101,7 +101,7 @@ export const recovered = bound(
 );
 
 /** No request is sent to an instance whose deregistration has returned. */
-export const afterLeaving = bound(
+export const afterLeavingBound = bound(
   z
     .literal(0, { error: 'must be 0.' })
     .meta({ description: 'No request reaches an instance after its deregistration returned.' }),

@@ -18,7 +18,7 @@ import { bound } from './bound.ts';
  * The share of a phase's requests that an IDC serves. Requests that outlive the phase are left out: the next
  * fault may have moved them.
  */
-export const share = bound(
+export const shareBound = bound(
   z
     .array(
       z.strictObject({

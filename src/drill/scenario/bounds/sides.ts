@@ -28,7 +28,7 @@ export function worstSecondOf(m: Measurement, group: string, { from, to }: Span)
 }
 
 /** The median of the worst second of a phase, relative to the steady one or to another Group's. */
-export const worstSecond = bound(
+export const worstSecondBound = bound(
   z
     .array(
       z
@@ -90,7 +90,7 @@ export function switchesOf(m: Measurement, group: string, idc: string, { from, t
 }
 
 /** How often most requests of a Group move between an IDC and the others. */
-export const switches = bound(
+export const switchesBound = bound(
   z
     .array(
       z.strictObject({

@@ -14,7 +14,7 @@ const underWayMs = 250;
  * Whether the fault took effect: what was struck serves nothing until healing begins. A fault without effect
  * would let any system pass.
  */
-export const silent = bound(
+export const silentBound = bound(
   z
     .strictObject({
       all: z
@@ -37,7 +37,7 @@ export const silent = bound(
 );
 
 /** Requests went to another IDC, past what was struck. */
-export const crossed = bound(
+export const crossedBound = bound(
   phaseName.meta({ description: 'Requests of this phase cross to another IDC.' }),
   (m, phase) => [crossedIn(m, phase)],
 );

@@ -21,7 +21,7 @@ interface SlowLimits {
 }
 
 /** The last request that a fault of the phase delayed. */
-export const lastSlow = bound(
+export const lastSlowBound = bound(
   z.strictObject({ in: phaseName, most: durationField }).meta({
     description: 'Time limit, from a fault of the phase, until the last request that it delays is due.',
   }),

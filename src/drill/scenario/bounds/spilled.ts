@@ -9,7 +9,7 @@ import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
 /** Concurrent requests from other IDCs at an IDC's instances. */
-export const spilled = bound(
+export const spilledBound = bound(
   z.strictObject({ concurrentPerInstance: count(1, 1_000_000) }).meta({
     description:
       'No IDC has more concurrent requests from other IDCs than the capacity of its instances of the Group; twice that while a part of the IDC is struck.',

@@ -1,6 +1,6 @@
 import { MeshError } from '../../../base/error.ts';
 import { readBounded } from '../../../base/files/bounded-file.ts';
-import { wordsOfFailure } from '../../../base/system-error.ts';
+import { describeSystemError } from '../../../base/system-error.ts';
 import { renderPath } from '../../../model/values/field-path.ts';
 import { oneDocumentBytesMax, readOneDocument } from '../../../registry/files/one-document.ts';
 import { type Fault, hasErrors } from '../../../registry/parse/fault.ts';
@@ -56,7 +56,7 @@ export function readScenarioFile(file: string): ScenarioReading {
   try {
     text = readBounded(file, oneDocumentBytesMax.whole).toString('utf8');
   } catch (reason) {
-    return { faults: [`${file}: error: cannot be read: ${wordsOfFailure(reason)}`] };
+    return { faults: [`${file}: error: cannot be read: ${describeSystemError(reason)}`] };
   }
   return parseScenario(text, file);
 }

@@ -5,14 +5,14 @@ import type { Fault } from '../fault.ts';
 import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';
 import { checkLabels } from '../metadata.ts';
-import { parseStrict, salvage } from './parse-strict.ts';
+import { parseStrict, validPartOf } from './parse-strict.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
 
 /** Reads an isthmus.dev Evacuation; undefined when it has faults. */
 export function parseEvacuation(spec: Fields, meta: Meta, faults: Fault[]): Evacuation | undefined {
   const whole = parseStrict(evacuationSpec, spec.raw, spec.path(), faults);
   // An error of one field must not hide those of others.
-  const parsed = whole ?? salvage(evacuationSpec.partial(), spec.raw) ?? {};
+  const parsed = whole ?? validPartOf(evacuationSpec.partial(), spec.raw) ?? {};
   const groups = parseGroups(spec, parsed.groups ?? []);
   const selector = parsed.selector?.matchLabels;
   checkSelector(spec, selector);

@@ -20,7 +20,7 @@ import type { Fields } from '../fields.ts';
 import { checkLabels } from '../metadata.ts';
 import { parseSpill } from './capacity.ts';
 import { parseHealth } from './health.ts';
-import { parseStrict, salvage } from './parse-strict.ts';
+import { parseStrict, validPartOf } from './parse-strict.ts';
 import { drGroupSpec, type edgeSpec, failbackSpec, idcSpec, trafficSpec } from './schema.ts';
 
 /** Reads an isthmus.dev Idc; undefined when it has faults. */
@@ -92,10 +92,10 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
   checkSelector(spec, hosts.length > 0 || spec.has('hosts') || isMisspelt);
   checkIdcs(spec);
   // An error of one field must not hide those of others.
-  const declared = parseTraffic(spec, parsed?.traffic ?? salvage(trafficSpec, spec.raw.traffic));
+  const declared = parseTraffic(spec, parsed?.traffic ?? validPartOf(trafficSpec, spec.raw.traffic));
   const spill = parseSpill(spec);
   const traffic = { ...declared, ...(spill === undefined ? {} : { spill }) };
-  const failback = parseFailback(spec, parsed?.failback ?? salvage(failbackSpec, spec.raw.failback));
+  const failback = parseFailback(spec, parsed?.failback ?? validPartOf(failbackSpec, spec.raw.failback));
   const selector = parsed?.selector?.matchLabels;
   const idcs = parsed?.idcs ?? [];
   return {

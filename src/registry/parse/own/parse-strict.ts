@@ -13,7 +13,7 @@ import { type Fault, show } from '../fault.ts';
 export function parseStrict<T>(
   schema: z.ZodType<T>,
   raw: unknown,
-  below: readonly PathPart[],
+  parentPath: readonly PathPart[],
   faults: Fault[],
 ): T | undefined {
   const result = schema.safeParse(raw);
@@ -28,7 +28,7 @@ export function parseStrict<T>(
     if (issue.code === 'invalid_type') mistyped.add(at);
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     const add = (code: FindingCode, message: string, ...rest: PathPart[]) =>
-      faults.push({ code, severity: 'error', path: [...below, ...path, ...rest], message });
+      faults.push({ code, severity: 'error', path: [...parentPath, ...path, ...rest], message });
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(schema, path);
       for (const key of issue.keys)
@@ -83,31 +83,31 @@ function misspeltAt(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): Rea
  * The part of `raw` that matches a schema, so that its errors do not hide others: invalid fields, items and
  * values are left out; undefined if nothing is left.
  */
-export function salvage<T>(schema: z.ZodType<T>, raw: unknown): T | undefined {
-  return fitting(schema, raw) as T | undefined;
+export function validPartOf<T>(schema: z.ZodType<T>, raw: unknown): T | undefined {
+  return validPart(schema, raw) as T | undefined;
 }
 
-function fitting(schema: unknown, raw: unknown): unknown {
+function validPart(schema: unknown, raw: unknown): unknown {
   const inner = unwrap(schema);
   if (!(inner instanceof z.ZodType)) return undefined;
   const whole = inner.safeParse(raw);
   if (whole.success) return whole.data;
-  const parts = partsOf(inner, raw);
+  const parts = validParts(inner, raw);
   const result = parts === undefined ? undefined : inner.safeParse(parts);
   return result?.success ? result.data : undefined;
 }
 
-function partsOf(schema: z.ZodType, raw: unknown): unknown {
+function validParts(schema: z.ZodType, raw: unknown): unknown {
   const without = (fields: [string, unknown][]) => {
     return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
   };
   if (schema instanceof z.ZodArray && Array.isArray(raw))
-    return raw.map((item) => fitting(schema.element, item)).filter((item) => item !== undefined);
+    return raw.map((item) => validPart(schema.element, item)).filter((item) => item !== undefined);
   if (!isMap(raw)) return undefined;
   if (schema instanceof z.ZodObject)
-    return without(Object.entries(schema.shape).map(([key, of]) => [key, fitting(of, raw[key])]));
+    return without(Object.entries(schema.shape).map(([key, of]) => [key, validPart(of, raw[key])]));
   if (schema instanceof z.ZodRecord)
-    return without(Object.entries(raw).map(([key, value]) => [key, fitting(schema.valueType, value)]));
+    return without(Object.entries(raw).map(([key, value]) => [key, validPart(schema.valueType, value)]));
   return undefined;
 }
 

@@ -15,7 +15,7 @@ const namedMax = 5;
  * One problem for each Group that fails back to less capacity than before, and one for all beyond the first
  * few.
  */
-export function describeReturns(shortfalls: readonly KnownShortfall[]): readonly Finding[] {
+export function describeShortfalls(shortfalls: readonly KnownShortfall[]): readonly Finding[] {
   const finding = (where: string, message: string): Finding => {
     return { code: 'ReturnTooLarge', severity: 'warning', where, path: '', message };
   };

@@ -1,9 +1,9 @@
-import { sees } from '../state/snapshot.ts';
+import { isSubscribedTo } from '../state/snapshot.ts';
 import type { Subscribed } from './subscribed.ts';
-import { addFresh, type Subscription } from './subscription.ts';
+import { addToSend, type Subscription } from './subscription.ts';
 
 /** Resources referred to by what a stream was sent, of types that it has not requested yet. */
-export class Referred {
+export class ReferencedNames {
   readonly #byType = new Map<string, Set<string>>();
 
   /** How many names it holds. */
@@ -15,26 +15,27 @@ export class Referred {
    * A stream was sent resources that refer to others: these are sent again, at once or when it requests their
    * type.
    */
-  tell(
+  add(
     typeUrl: string,
     names: readonly string[],
     target: Pick<Subscribed<unknown>, 'sub' | 'group'> | undefined,
   ): void {
-    if (target === undefined) this.#note(typeUrl, names);
+    if (target === undefined) this.#keepForLater(typeUrl, names);
     else
       for (const name of names)
-        if (sees(target.group, name) && !target.sub.fresh.has(name)) addFresh(target.sub, name, 'again');
+        if (isSubscribedTo(target.group, name) && !target.sub.toSend.has(name))
+          addToSend(target.sub, name, 'again');
   }
 
-  #note(typeUrl: string, names: readonly string[]): void {
+  #keepForLater(typeUrl: string, names: readonly string[]): void {
     const known = this.#byType.get(typeUrl) ?? new Set();
     this.#byType.set(typeUrl, known);
     for (const name of names) known.add(name);
   }
 
   /** The stream requests the type. */
-  takeTo(sub: Subscription): void {
-    for (const name of this.#byType.get(sub.rule.url) ?? []) addFresh(sub, name, 'again');
+  moveTo(sub: Subscription): void {
+    for (const name of this.#byType.get(sub.rule.url) ?? []) addToSend(sub, name, 'again');
     this.#byType.delete(sub.rule.url);
   }
 }

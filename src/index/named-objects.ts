@@ -1,20 +1,20 @@
 import type { MeshObject } from '../model/object.ts';
-import { sameObject } from './equal.ts';
+import { sameObject } from './same-content.ts';
 
 /** Objects of a kind without namespaces, by name. */
-interface ByName<T extends MeshObject> {
+interface NamedObjects<T extends MeshObject> {
   set(object: T): void;
   delete(name: string): void;
   get(name: string): T | undefined;
   values(): Iterable<T>;
   /** The names of objects changed since the last call. */
-  settle(): ReadonlySet<string>;
-  /** As of the last `settle`; a new map only after a change. */
+  takeChanged(): ReadonlySet<string>;
+  /** As of the last `takeChanged`; a new map only after a change. */
   view(): ReadonlyMap<string, T>;
 }
 
 /** Creates an empty set of objects. */
-export function createByName<T extends MeshObject>(): ByName<T> {
+export function createNamedObjects<T extends MeshObject>(): NamedObjects<T> {
   const objects = new Map<string, T>();
   const dirty = new Set<string>();
   let view: ReadonlyMap<string, T> = new Map();
@@ -29,7 +29,7 @@ export function createByName<T extends MeshObject>(): ByName<T> {
     },
     get: (name) => objects.get(name),
     values: () => objects.values(),
-    settle() {
+    takeChanged() {
       const changed = new Set([...dirty].filter((name) => !sameObject(view.get(name), objects.get(name))));
       dirty.clear();
       if (changed.size > 0) view = new Map(objects);

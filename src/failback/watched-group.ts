@@ -15,7 +15,7 @@ export interface CheckTarget {
   readonly timeoutMs: number;
 }
 
-interface Seen {
+interface CheckHistory {
   /** Checks in a row that failed; undefined: it was never asked. */
   failures: number | undefined;
 }
@@ -26,7 +26,7 @@ export interface WatchedGroup {
   plan: GroupPlan;
   failback: Failback;
   health: HealthCheck;
-  readonly instances: Map<string, { target: CheckTarget; seen: Seen }>;
+  readonly instances: Map<string, { target: CheckTarget; checks: CheckHistory }>;
   state: FailbackState;
   /** What evacuations leave at home in its last plan, percent. */
   evacuated: number;
@@ -48,7 +48,7 @@ export function slotsOf({ instances, spill }: GroupPlan): number | undefined {
 }
 
 /** Takes in which instances there are. Of one that stays, what was seen stays. */
-export function placeInstances({ plan, health, instances }: WatchedGroup): void {
+export function updateInstances({ plan, health, instances }: WatchedGroup): void {
   const endpoints = plan.instances
     .filter(({ priority }) => priority === undefined)
     .flatMap((locality) => locality.endpoints)
@@ -63,8 +63,8 @@ export function placeInstances({ plan, health, instances }: WatchedGroup): void 
     const isTls = plan.tls !== undefined;
     const timeoutMs = 0.8 * intervalMs;
     const target = { host, address: endpoint.address, port, question, isTls, timeoutMs };
-    const seen = instances.get(name)?.seen ?? { failures: undefined };
-    instances.set(name, { target, seen });
+    const seen = instances.get(name)?.checks ?? { failures: undefined };
+    instances.set(name, { target, checks: seen });
     there.add(name);
   }
   for (const name of instances.keys()) if (!there.has(name)) instances.delete(name);

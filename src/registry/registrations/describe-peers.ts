@@ -3,7 +3,7 @@ import type { PeerStatus } from '../source.ts';
 import type { PeerWait } from './peers.ts';
 
 /** The problem of a peer, as text; undefined: none. */
-export function peerWords({ state, heardAgoMs, why, keptThereAlone }: PeerStatus): string | undefined {
+export function describePeer({ state, heardAgoMs, why, keptThereAlone }: PeerStatus): string | undefined {
   if (state === 'stranger')
     return 'replicates registrations from here, and --peer-admin does not name it: name its admin address, or what registers there is lost with it.';
   if (state !== 'away') return undefined;
@@ -19,7 +19,7 @@ export function peerWords({ state, heardAgoMs, why, keptThereAlone }: PeerStatus
 /** The same as problems. */
 export function peerProblems(peers: readonly PeerStatus[]): readonly Finding[] {
   return peers.flatMap((peer) => {
-    const words = peerWords(peer);
+    const words = describePeer(peer);
     if (words === undefined) return [];
     const message = peer.state === 'away' ? `${words} Start it, or remove it from --peer-admin.` : words;
     const code = peer.state === 'away' ? 'PeerAway' : 'PeerNotNamed';
@@ -28,7 +28,7 @@ export function peerProblems(peers: readonly PeerStatus[]): readonly Finding[] {
 }
 
 /** What a start waits for at other control planes, for how long, and what to do. */
-export function waitWords(wait: PeerWait | undefined): string | undefined {
+export function describeWait(wait: PeerWait | undefined): string | undefined {
   if (wait === undefined) return undefined;
   const { isComplete, heard, silent, leftMs } = wait;
   const missing = silent.map(({ name, why }) => `${name} (${why})`).join(', ');

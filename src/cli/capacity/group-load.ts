@@ -1,6 +1,6 @@
 import { compareText } from '../../base/text/compare-text.ts';
 /** One Envoy's statistics of a Group's instances at one moment. */
-export interface LoadLook {
+export interface LoadReading {
   /** `HOST:PORT`. */
   readonly group: string;
   /** Requests that it has in flight to them. */
@@ -20,15 +20,15 @@ export interface AskedEnvoy {
 }
 
 /** An Envoy's statistics at one moment; absent: no answer. */
-export interface EnvoyLook extends AskedEnvoy {
-  readonly groups?: readonly LoadLook[];
+export interface EnvoyReading extends AskedEnvoy {
+  readonly groups?: readonly LoadReading[];
 }
 
 /** Why a figure is unreliable. */
 export type CapacityDoubt = 'idle' | 'few' | 'sick';
 
 /** The statistics of a Group in an IDC over some time, at all Envoys read. */
-export interface GroupSeen {
+export interface GroupLoad {
   readonly idc: string;
   readonly group: string;
   /** Instances, and the lowest number of healthy ones. */
@@ -53,7 +53,7 @@ export const capacityRequestsMin = 100;
 export const loadStats =
   '^cluster\\.instances/.*\\.(upstream_rq_active|upstream_rq_total|membership_total|membership_healthy)$';
 
-const fields: Readonly<Record<string, Exclude<keyof LoadLook, 'group'>>> = {
+const fields: Readonly<Record<string, Exclude<keyof LoadReading, 'group'>>> = {
   upstream_rq_active: 'active',
   upstream_rq_total: 'total',
   membership_total: 'instances',
@@ -61,8 +61,8 @@ const fields: Readonly<Record<string, Exclude<keyof LoadLook, 'group'>>> = {
 };
 
 /** Parses an Envoy's `/stats` (lines `NAME: VALUE`). Envoy writes a cluster's `:` as `_`. */
-export function readLoad(text: string): LoadLook[] {
-  const found = new Map<string, LoadLook>();
+export function readLoad(text: string): LoadReading[] {
+  const found = new Map<string, LoadReading>();
   for (const line of text.split('\n')) {
     const [, host, port, stat = '', value] =
       /^cluster\.instances\/(.+)_(\d+)\.(\w+): (\d+)$/.exec(line) ?? [];
@@ -76,17 +76,17 @@ export function readLoad(text: string): LoadLook[] {
 }
 
 /** Summarizes readings: each is of all Envoys at about one moment. */
-export function summarizeLoad(looks: readonly (readonly EnvoyLook[])[]): GroupSeen[] {
+export function summarizeLoad(readings: readonly (readonly EnvoyReading[])[]): GroupLoad[] {
   const keys = new Map<string, { readonly idc: string; readonly group: string }>();
-  for (const { idc, groups = [] } of looks.flat())
+  for (const { idc, groups = [] } of readings.flat())
     for (const { group } of groups) keys.set(JSON.stringify([idc, group]), { idc, group });
   const byName = [...keys].sort(([a], [b]) => compareText(a, b));
-  const all = byName.map(([, { idc, group }]) => seenOf(looks, idc, group));
+  const all = byName.map(([, { idc, group }]) => seenOf(readings, idc, group));
   // An IDC without instances of a Group has no capacity for it.
   return all.filter(({ instances }) => instances > 0);
 }
 
-function seenOf(looks: readonly (readonly EnvoyLook[])[], idc: string, group: string): GroupSeen {
+function seenOf(looks: readonly (readonly EnvoyReading[])[], idc: string, group: string): GroupLoad {
   const own = looks.map((look) =>
     look
       .filter((envoy) => envoy.idc === idc)

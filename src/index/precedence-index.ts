@@ -24,7 +24,7 @@ export function lowerBound<T>(
 }
 
 /** Objects in order of precedence under a key; empty keys are dropped. */
-interface Contest<T> {
+interface PrecedenceIndex<T> {
   add(key: string, contender: T): void;
   remove(key: string, contender: T): void;
   /** The contenders for `key`, the winner first; empty if there are none. */
@@ -34,7 +34,7 @@ interface Contest<T> {
 }
 
 /** Creates a contest ordered by `compare`. Contenders are identified by identity. */
-export function createContest<T>(compare: (a: T, b: T) => number): Contest<T> {
+export function createPrecedenceIndex<T>(compare: (a: T, b: T) => number): PrecedenceIndex<T> {
   const lists = new Map<string, T[]>();
   const none: readonly T[] = [];
   return {

@@ -1,6 +1,6 @@
 /** The holder of a slot. */
-export interface Holder {
-  /** The peer that it counts for; see `peerOf`. */
+export interface SlotHolder {
+  /** The peer that it counts for; see `peerOfAddress`. */
   readonly peer: string;
   /** Whether it uses its slot: such holders are ended last. */
   isSettled(): boolean;
@@ -12,7 +12,7 @@ export interface Holder {
  * Slots shared fairly by peers. When all are in use and a peer asks that has fewer than another, the peer
  * with most loses one: its newest holder, unsettled ones first.
  */
-export class Slots<H extends Holder> {
+export class FairSlots<H extends SlotHolder> {
   readonly max: number;
   readonly #byPeer = new Map<string, Set<H>>();
   // Peers by number of slots, to find the one with most.
@@ -35,7 +35,7 @@ export class Slots<H extends Holder> {
   }
 
   /** Slots of a peer. */
-  of(peer: string): number {
+  takenBy(peer: string): number {
     return this.#byPeer.get(peer)?.size ?? 0;
   }
 
@@ -44,7 +44,7 @@ export class Slots<H extends Holder> {
     if (this.#taken >= this.max) {
       const loser = this.#loserTo(holder.peer);
       if (loser === undefined) return false;
-      this.free(loser);
+      this.release(loser);
       loser.end();
     }
     const own = this.#byPeer.get(holder.peer) ?? new Set();
@@ -56,7 +56,7 @@ export class Slots<H extends Holder> {
   }
 
   /** Returns a slot; idempotent. */
-  free(holder: H): void {
+  release(holder: H): void {
     const own = this.#byPeer.get(holder.peer);
     if (own?.delete(holder) !== true) return;
     this.#taken -= 1;
@@ -65,7 +65,7 @@ export class Slots<H extends Holder> {
   }
 
   #loserTo(peer: string): H | undefined {
-    const would = this.of(peer) + 1;
+    const would = this.takenBy(peer) + 1;
     if (this.#most <= would) return undefined;
     const [most = ''] = this.#byCount.get(this.#most) ?? [];
     const holders = [...(this.#byPeer.get(most) ?? [])].reverse();
@@ -88,7 +88,7 @@ export class Slots<H extends Holder> {
  * The peer of an address: itself; for IPv6 its first 64 bits, as a host has all addresses of a prefix (RFC
  * 4291, 2.5.4).
  */
-export function peerOf(address: string): string {
+export function peerOfAddress(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   if (!address.includes(':')) return address;
@@ -101,6 +101,6 @@ export function peerOf(address: string): string {
 }
 
 /** The peer of a `host:port`. */
-export function peerOfEnd(end: string): string {
-  return peerOf(end.slice(0, Math.max(0, end.lastIndexOf(':'))));
+export function peerOfHostPort(end: string): string {
+  return peerOfAddress(end.slice(0, Math.max(0, end.lastIndexOf(':'))));
 }

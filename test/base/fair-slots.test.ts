@@ -1,11 +1,11 @@
 import t from 'tap';
-import { type Holder, peerOf, Slots } from '../../src/base/slots.ts';
+import { FairSlots, peerOfAddress, type SlotHolder } from '../../src/base/fair-slots.ts';
 
 /** Places, and who lost one, in order. */
 function start(max: number) {
   const ended: string[] = [];
-  const slots = new Slots<Holder>(max);
-  const holder = (peer: string, name = peer, isSettled = false): Holder => ({
+  const slots = new FairSlots<SlotHolder>(max);
+  const holder = (peer: string, name = peer, isSettled = false): SlotHolder => ({
     ...{ peer, isSettled: () => isSettled },
     end: () => ended.push(name),
   });
@@ -16,7 +16,7 @@ t.test('one peer may have all places while nobody else wants one', async (t) => 
   const { slots, ended, take } = start(10);
   for (let i = 0; i < 10; i++) t.ok(take('a'));
   t.notOk(take('a'), 'there are no more');
-  t.equal(slots.of('a'), 10);
+  t.equal(slots.takenBy('a'), 10);
   t.same(ended, []);
 });
 
@@ -27,7 +27,7 @@ t.test('others get places, until all have equally many', async (t) => {
   t.notOk(take('b'), 'it has as many as the other');
   t.same(ended, ['a9', 'a8', 'a7', 'a6', 'a5'], 'who came last goes first');
   t.ok(take('c'));
-  t.same([slots.of('a') + slots.of('b'), slots.of('c'), slots.taken], [9, 1, 10]);
+  t.same([slots.takenBy('a') + slots.takenBy('b'), slots.takenBy('c'), slots.taken], [9, 1, 10]);
 });
 
 t.test('working connections are evicted last, and never between peers with about as many', async (t) => {
@@ -48,10 +48,10 @@ t.test('a place is released once', async (t) => {
   const { slots, holder } = start(2);
   const one = holder('a');
   slots.take(one);
-  slots.free(one);
-  slots.free(one);
+  slots.release(one);
+  slots.release(one);
   t.equal(slots.taken, 0);
-  t.equal(slots.of('a'), 0);
+  t.equal(slots.takenBy('a'), 0);
 });
 
 t.test('at the limit a peer of many costs no more than one of few', async (t) => {
@@ -64,11 +64,11 @@ t.test('at the limit a peer of many costs no more than one of few', async (t) =>
 });
 
 t.test('an address counts for itself, one of IPv6 for its first 64 bits', async (t) => {
-  t.equal(peerOf('10.0.0.1'), '10.0.0.1');
-  t.equal(peerOf('::ffff:10.0.0.1'), '10.0.0.1');
-  t.equal(peerOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
-  t.equal(peerOf('2001:db8:1:2::9'), '2001:db8:1:2::/64');
-  t.equal(peerOf('2001:db8::9'), '2001:db8:0:0::/64');
-  t.equal(peerOf('fe80::1%eth0'), 'fe80:0:0:0::/64');
-  t.equal(peerOf('::1'), '0:0:0:0::/64');
+  t.equal(peerOfAddress('10.0.0.1'), '10.0.0.1');
+  t.equal(peerOfAddress('::ffff:10.0.0.1'), '10.0.0.1');
+  t.equal(peerOfAddress('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
+  t.equal(peerOfAddress('2001:db8:1:2::9'), '2001:db8:1:2::/64');
+  t.equal(peerOfAddress('2001:db8::9'), '2001:db8:0:0::/64');
+  t.equal(peerOfAddress('fe80::1%eth0'), 'fe80:0:0:0::/64');
+  t.equal(peerOfAddress('::1'), '0:0:0:0::/64');
 });

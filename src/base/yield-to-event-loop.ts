@@ -1,4 +1,4 @@
 /** Yields to the event loop: pending messages and due timers run first. */
-export function breathe(): Promise<void> {
+export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { sameContent } from '../../src/index/equal.ts';
+import { sameContent } from '../../src/index/same-content.ts';
 
 t.test('content is compared, not identity or the order of keys', async (t) => {
   t.ok(sameContent({ a: 1, b: [{ c: 'x' }] }, { b: [{ c: 'x' }], a: 1 }));

@@ -13,7 +13,7 @@ export function versionBytes(name: string, version: string): number {
  * Estimated memory of a client's state besides its subscribed names: refusals, removals that it has not been
  * told of yet, and names unsubscribed beside a wildcard.
  */
-export function saidBytes(
+export function stateBytes(
   subs: readonly Pick<Subscription, 'rejected' | 'gone' | 'leftNames' | 'leftLength'>[],
 ): number {
   let bytes = 0;

@@ -1,9 +1,9 @@
-import type { GroupRoom } from '../../plan/evacuation/evacuation-room.ts';
+import type { GroupCapacity } from '../../plan/evacuation/evacuation-capacity.ts';
 
 /** The capacity of one IDC by its control planes. */
-export interface IdcRoom {
+export interface IdcCapacity {
   readonly idc: string;
-  readonly room: readonly GroupRoom[];
+  readonly room: readonly GroupCapacity[];
 }
 
 /**
@@ -19,11 +19,11 @@ interface RoomVerdict {
  * Compares the largest possible load of an IDC with the limits of the others. `hosts`: Groups that leave. An
  * upper bound: neither the load of the others' own users nor the IDC's actual load is known.
  */
-export function judgeLeaving(
+export function judgeCapacity(
   idc: string,
   hosts: readonly string[],
   percent: number,
-  idcs: readonly IdcRoom[],
+  idcs: readonly IdcCapacity[],
 ): RoomVerdict {
   const short: string[] = [];
   const unknown: string[] = [];
@@ -62,8 +62,8 @@ export interface ReturnVerdict {
  * upper bound, as in `judgeLeaving`: the IDC at full load. If its control planes differ, the least
  * pessimistic one that knows of failures is not believed.
  */
-export function judgeReturn(idc: string, percent: number, idcs: readonly IdcRoom[]): ReturnVerdict {
-  const home = new Map<string, GroupRoom>();
+export function judgeReturn(idc: string, percent: number, idcs: readonly IdcCapacity[]): ReturnVerdict {
+  const home = new Map<string, GroupCapacity>();
   for (const room of idcs.filter((one) => one.idc === idc).flatMap((one) => one.room))
     if (room.well <= (home.get(room.host)?.well ?? room.well)) home.set(room.host, room);
   const short: string[] = [];

@@ -17,7 +17,7 @@ const foundMs = 20_000;
  * One problem for each node id that several connected proxies use. Reported when the older stream has
  * answered since the newer one came, or when both are older than a dead one could be.
  */
-export function describeDoubles(nodes: readonly ConnectedNode[]): readonly Finding[] {
+export function describeDuplicateNodes(nodes: readonly ConnectedNode[]): readonly Finding[] {
   const byId = new Map<string, ConnectedNode[]>();
   for (const node of nodes) {
     const same = byId.get(node.id);

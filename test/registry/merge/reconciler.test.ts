@@ -8,7 +8,7 @@ import { createIndex } from '../../../src/index/store.ts';
 import { type MeshObject, refKey, refOf } from '../../../src/model/object.ts';
 import { startControlPlane } from '../../../src/plane/controlplane.ts';
 import { keepLastGood } from '../../../src/registry/lastgood/last-good-source.ts';
-import { createReconciler, slice } from '../../../src/registry/merge/audit.ts';
+import { comparisonSlice, createReconciler } from '../../../src/registry/merge/reconciler.ts';
 import { openSource } from '../../../src/registry/open.ts';
 import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
 import type { Source } from '../../../src/registry/source.ts';
@@ -31,9 +31,9 @@ function compared(...sources: RawSource[]) {
   const looks: number[] = [0];
   const reconciler = createReconciler({
     ...{ sources, clock, rankOf: () => 0, refs: () => index.refs() },
-    holds(object) {
+    indexHas(object) {
       looks.push((looks.pop() ?? 0) + 1);
-      return index.holds(object);
+      return index.hasExactly(object);
     },
     async breathe() {
       looks.push(0);
@@ -65,7 +65,9 @@ t.test('a lasting difference is repaired; one in progress is not', async (t) => 
   raw.removeUnseen([raw.stored.get('WorkloadEntry/shop/b') as MeshObject]);
   await compare();
   const during = compare();
-  reconciler.note([{ type: 'delete', ref: { kind: 'WorkloadEntry', namespace: 'shop', name: 'b' }, at: 0 }]);
+  reconciler.noteEvents([
+    { type: 'delete', ref: { kind: 'WorkloadEntry', namespace: 'shop', name: 'b' }, at: 0 },
+  ]);
   t.same(await during, [], 'an event came meanwhile');
   t.same(await compare(), [], 'so it is looked at anew');
   t.same(await compare(), [[0, 'delete']]);
@@ -134,7 +136,7 @@ t.test('60,000 objects: compared without keeping anything waiting', { timeout: 1
     60_000,
     'each was looked at',
   );
-  t.ok(Math.max(...looks) <= slice.objects, `${Math.max(...looks)} in one slice`);
+  t.ok(Math.max(...looks) <= comparisonSlice.objects, `${Math.max(...looks)} in one slice`);
   t.comment(`${looks.length} slices, the longest turn of the loop ${longestMs} ms of CPU`);
   t.ok(longestMs < 500, `${longestMs} ms, ten times the 50 that a push may wait`);
 });

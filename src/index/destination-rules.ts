@@ -1,10 +1,10 @@
 import { type Ref, refKey, refOf } from '../model/object.ts';
 import type { DestinationRule } from '../model/service.ts';
 import { isWildcard, meaningsOf, patternsOf } from '../model/values/hostname.ts';
-import { compareObjects, createContest } from './order.ts';
+import { compareObjects, createPrecedenceIndex } from './precedence-index.ts';
 
 /** DestinationRules by host. */
-interface Rules {
+interface DestinationRules {
   /** Adds or replaces a rule and returns the host patterns that may be affected. */
   set(rule: DestinationRule): readonly string[];
   delete(ref: Ref): readonly string[];
@@ -19,12 +19,12 @@ interface Rules {
 }
 
 /** Creates an empty set of rules. */
-export function createRules(): Rules {
+export function createDestinationRules(): DestinationRules {
   const byRef = new Map<string, DestinationRule>();
-  const byPattern = createContest<DestinationRule>(compareObjects);
+  const byPattern = createPrecedenceIndex<DestinationRule>(compareObjects);
   let wildcards = 0;
 
-  function note(rule: DestinationRule, present: boolean): void {
+  function updatePatterns(rule: DestinationRule, present: boolean): void {
     for (const pattern of patternsFor(rule)) {
       if (present) byPattern.add(pattern, rule);
       else byPattern.remove(pattern, rule);
@@ -36,7 +36,7 @@ export function createRules(): Rules {
     const old = byRef.get(refKey(ref));
     if (old === undefined) return [];
     byRef.delete(refKey(ref));
-    note(old, false);
+    updatePatterns(old, false);
     return patternsFor(old);
   }
 
@@ -44,7 +44,7 @@ export function createRules(): Rules {
     set(rule) {
       const patterns = remove(refOf(rule));
       byRef.set(refKey(refOf(rule)), rule);
-      note(rule, true);
+      updatePatterns(rule, true);
       return [...patterns, ...patternsFor(rule)];
     },
     delete: remove,

@@ -5,7 +5,7 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
  * Makes foreign text safe for a log, an error or a table: at most `bytesMax` bytes, followed by the number of
  * bytes cut, on one line (line breaks become spaces), with invisible characters as `\u{...}`.
  */
-export function shown(text: Buffer | string, bytesMax: number): string {
+export function safeExcerpt(text: Buffer | string, bytesMax: number): string {
   const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
   const cut = bytes.length - bytesMax;
   // Drops a character split by the cut.

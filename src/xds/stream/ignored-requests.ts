@@ -11,14 +11,14 @@ const keptBytesMax = 64 * 1024;
  * once the answer is overdue. This happens once until the client answers, so that a client which is only slow
  * is not sent more and more.
  */
-export class PassedOver {
+export class IgnoredRequests {
   /** By type URL; undefined: one has been taken, and none is kept until the client answers. */
-  readonly #kept = new Map<string, SotwRequest | undefined>();
+  readonly #lastByType = new Map<string, SotwRequest | undefined>();
 
   /** Memory of the kept requests, in bytes. */
   get bytes(): number {
     let bytes = 0;
-    for (const request of this.#kept.values())
+    for (const request of this.#lastByType.values())
       bytes += request === undefined ? 0 : request.names.length + 2 * (request.error?.length ?? 0);
     return bytes;
   }
@@ -29,18 +29,18 @@ export class PassedOver {
    */
   note(request: SotwRequest, as: 'ignored' | 'taken' | 'valid'): boolean {
     const { typeUrl, names } = request;
-    const before = this.#kept.get(typeUrl);
-    if (as === 'valid') this.#kept.delete(typeUrl);
-    else if (as === 'taken') this.#kept.set(typeUrl, undefined);
-    else if (before === undefined && this.#kept.has(typeUrl)) return false;
-    else if (names.length > keptBytesMax) this.#kept.delete(typeUrl);
-    else this.#kept.set(typeUrl, { ...request, node: undefined, names: ownBytes(names) });
-    return before !== this.#kept.get(typeUrl);
+    const before = this.#lastByType.get(typeUrl);
+    if (as === 'valid') this.#lastByType.delete(typeUrl);
+    else if (as === 'taken') this.#lastByType.set(typeUrl, undefined);
+    else if (before === undefined && this.#lastByType.has(typeUrl)) return false;
+    else if (names.length > keptBytesMax) this.#lastByType.delete(typeUrl);
+    else this.#lastByType.set(typeUrl, { ...request, node: undefined, names: ownBytes(names) });
+    return before !== this.#lastByType.get(typeUrl);
   }
 
   /** The next kept request whose type `isOverdue`; undefined: there is none. It is to be noted as 'taken'. */
   next(isOverdue: (typeUrl: string) => boolean): SotwRequest | undefined {
-    for (const [typeUrl, request] of this.#kept)
+    for (const [typeUrl, request] of this.#lastByType)
       if (request !== undefined && isOverdue(typeUrl)) return request;
     return undefined;
   }

@@ -3,7 +3,7 @@ import { type Change, type MeshObject, refKey, refOf } from '../../model/object.
 import { createLossGuard, type LossRule, losesAllInstances } from './loss-guard.ts';
 
 /** What a holding needs. */
-interface HoldingOptions {
+interface RetainedObjectsOptions {
   readonly clock: Clock;
   readonly rule: LossRule;
   /** Whether large deletions of the source are held; else only objects of a snapshot. */
@@ -13,7 +13,7 @@ interface HoldingOptions {
 }
 
 /** A source's objects, and those kept in force although the source no longer has them. */
-interface Holding {
+interface RetainedObjects {
   /** All objects in force, and those of them that the source does not have. */
   readonly inForce: ReadonlyMap<string, MeshObject>;
   readonly missing: ReadonlySet<string>;
@@ -22,7 +22,7 @@ interface Holding {
   /** Adds objects of a snapshot, in force until the source replaces them. */
   restore(objects: readonly MeshObject[]): void;
   /** Applies changes of the source. Returns those to pass on. */
-  take(batch: readonly Change[]): Change[];
+  apply(batch: readonly Change[]): Change[];
   /** Whether the source can be read: while it cannot, a missing object may still exist. */
   setReachable(reachable: boolean): void;
   /** The operator confirms that missing objects are meant to be deleted; returns how many. */
@@ -31,7 +31,7 @@ interface Holding {
 }
 
 /** Creates an empty holding. */
-export function createHolding(options: HoldingOptions): Holding {
+export function createRetainedObjects(options: RetainedObjectsOptions): RetainedObjects {
   const { clock, rule, guardsDeletes } = options;
   const guard = createLossGuard(rule);
   const upstream = new Set<string>();
@@ -51,8 +51,8 @@ export function createHolding(options: HoldingOptions): Holding {
     const verdict = guard.decide(state());
     heldSince = verdict.held ? (heldSince ?? clock.now()) : undefined;
     const gone = [...verdict.remove].flatMap((key) => remove(key, verdict.since));
-    if (missing.size > 0 && verdict.againMs !== undefined)
-      timer = clock.after(Math.max(1, verdict.againMs), () => release(decide()));
+    if (missing.size > 0 && verdict.checkAgainMs !== undefined)
+      timer = clock.after(Math.max(1, verdict.checkAgainMs), () => release(decide()));
     return gone;
   }
 
@@ -79,7 +79,7 @@ export function createHolding(options: HoldingOptions): Holding {
     return object === undefined ? [] : [{ type: 'delete', ref: refOf(object), at }];
   }
 
-  function takeOne(change: Change): Change[] {
+  function applyOne(change: Change): Change[] {
     if (change.type === 'synced') return [change];
     if (change.type === 'upsert') {
       const key = refKey(refOf(change.object));
@@ -113,8 +113,8 @@ export function createHolding(options: HoldingOptions): Holding {
       }
       decide();
     },
-    take(batch) {
-      const passed = batch.flatMap(takeOne);
+    apply(batch) {
+      const passed = batch.flatMap(applyOne);
       return [...passed, ...decide()];
     },
     setReachable(now) {

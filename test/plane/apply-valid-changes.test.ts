@@ -1,6 +1,6 @@
 import t from 'tap';
 import { MeshError } from '../../src/base/error.ts';
-import { applySalvaging } from '../../src/plane/apply-salvaging.ts';
+import { applyValidChanges } from '../../src/plane/apply-valid-changes.ts';
 
 /** Takes even numbers, all or none of a call. */
 function evens(): { taken: number[]; apply: (numbers: readonly number[]) => void } {
@@ -18,7 +18,7 @@ function evens(): { taken: number[]; apply: (numbers: readonly number[]) => void
 t.test('valid changes are applied in one call', async (t) => {
   const { taken, apply } = evens();
   let calls = 0;
-  applySalvaging(
+  applyValidChanges(
     [2, 4],
     (numbers) => {
       calls += 1;
@@ -33,14 +33,14 @@ t.test('valid changes are applied in one call', async (t) => {
 t.test('an invalid change blocks no other, and is reported', async (t) => {
   const { taken, apply } = evens();
   const refused: string[] = [];
-  applySalvaging([2, 3, 4], apply, (number, error) => refused.push(`${number}: ${error.message}`));
+  applyValidChanges([2, 3, 4], apply, (number, error) => refused.push(`${number}: ${error.message}`));
   t.strictSame(taken, [2, 4]);
   t.strictSame(refused, ['3: 3 is odd']);
 });
 
 t.test('an empty apply creates the class', async (t) => {
   const calls: number[] = [];
-  applySalvaging<string>(
+  applyValidChanges<string>(
     [],
     (changes) => calls.push(changes.length),
     () => t.fail('nothing is wrong'),

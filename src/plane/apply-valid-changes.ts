@@ -4,7 +4,7 @@ import { MeshError } from '../base/error.ts';
  * Applies changes together; if that fails, one by one, so that an invalid change does not block others.
  * `refused` is called for each rejected one, which stays as it was.
  */
-export function applySalvaging<C>(
+export function applyValidChanges<C>(
   changes: readonly C[],
   apply: (changes: readonly C[]) => void,
   refused: (change: C, error: MeshError) => void,
@@ -18,5 +18,5 @@ export function applySalvaging<C>(
       return;
     }
   }
-  for (const change of changes) applySalvaging([change], apply, refused);
+  for (const change of changes) applyValidChanges([change], apply, refused);
 }

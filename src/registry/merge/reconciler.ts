@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { breathe } from '../../base/breathe.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
+import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
 import type { Source } from '../source.ts';
 
@@ -9,7 +9,7 @@ interface ReconcileOptions {
   /** By rank: if two have an object of one name, the first one's applies. */
   readonly sources: readonly Pick<Source, 'objects'>[];
   /** Whether the index has exactly this object. */
-  holds(object: MeshObject): boolean;
+  indexHas(object: MeshObject): boolean;
   /** All objects of the index. */
   refs(): Iterable<Ref>;
   /** The rank of the source of an object; undefined if none has it. */
@@ -31,7 +31,7 @@ interface Reconciler {
    */
   compare(signal: AbortSignal): Promise<Repairs>;
   /** An event came: its objects are excluded from a comparison in progress. */
-  note(batch: readonly Change[]): void;
+  noteEvents(batch: readonly Change[]): void;
 }
 
 /** A difference: the source's object, or none if only the index has one. */
@@ -45,14 +45,14 @@ interface Difference {
 export const reconcileMs = 30_000;
 
 /** A slice ends after this many objects or milliseconds, so that pushes are not delayed longer. */
-export const slice = { objects: 500, ms: 10 } as const;
+export const comparisonSlice = { objects: 500, ms: 10 } as const;
 
 /** Creates a reconciler. */
 export function createReconciler(options: ReconcileOptions): Reconciler {
-  const { sources, clock, breathe: pause = breathe } = options;
+  const { sources, clock, breathe: pause = yieldToEventLoop } = options;
   let suspects = new Map<string, Difference>();
   /** Keys of events during a comparison; undefined between two. */
-  let noted: Set<string> | undefined;
+  let changedKeys: Set<string> | undefined;
 
   /** Yields differences, and a step for each object compared. */
   function* differences(): Generator<readonly [string, Difference] | undefined> {
@@ -63,7 +63,7 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
         const key = refKey(ref);
         const counts = !seen.has(key);
         seen.add(key);
-        yield counts && !options.holds(object) ? [key, { rank, ref, object }] : undefined;
+        yield counts && !options.indexHas(object) ? [key, { rank, ref, object }] : undefined;
       }
     for (const ref of options.refs()) {
       const key = refKey(ref);
@@ -73,14 +73,14 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
     }
   }
 
-  async function look(signal: AbortSignal): Promise<Map<string, Difference> | undefined> {
+  async function findDifferences(signal: AbortSignal): Promise<Map<string, Difference> | undefined> {
     const found = new Map<string, Difference>();
     let looked = 0;
     let since = clock.now();
     for (const difference of differences()) {
       if (difference !== undefined) found.set(...difference);
       looked += 1;
-      if (looked < slice.objects && clock.now() - since < slice.ms) continue;
+      if (looked < comparisonSlice.objects && clock.now() - since < comparisonSlice.ms) continue;
       await pause();
       if (signal.aborted) return undefined;
       looked = 0;
@@ -91,16 +91,16 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
 
   return {
     async compare(signal) {
-      noted = new Set();
-      const found = await look(signal);
-      const moved = noted;
-      noted = undefined;
+      changedKeys = new Set();
+      const found = await findDifferences(signal);
+      const changedMeanwhile = changedKeys;
+      changedKeys = undefined;
       const repairs = new Map<number, Change[]>();
       if (found === undefined) return repairs;
       const at = clock.now();
       for (const [key, { rank, ref, object }] of found) {
-        if (moved.has(key)) found.delete(key);
-        const before = moved.has(key) ? undefined : suspects.get(key);
+        if (changedMeanwhile.has(key)) found.delete(key);
+        const before = changedMeanwhile.has(key) ? undefined : suspects.get(key);
         if (before === undefined || !sameContent(before.object, object)) continue;
         const change: Change = object ? { type: 'upsert', object, at } : { type: 'delete', ref, at };
         repairs.set(rank, [...(repairs.get(rank) ?? []), change]);
@@ -109,9 +109,9 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
       suspects = found;
       return repairs;
     },
-    note(batch) {
-      if (noted === undefined) return;
-      for (const key of keysOf(batch)) noted.add(key);
+    noteEvents(batch) {
+      if (changedKeys === undefined) return;
+      for (const key of keysOf(batch)) changedKeys.add(key);
     },
   };
 }

@@ -1,13 +1,13 @@
 import { createConnection } from 'node:net';
-import { breathe } from '../../base/breathe.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Watched } from '../../model/reach.ts';
+import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
+import type { ProbeTarget } from '../../model/reach.ts';
 
 /** The result of a probe: connection `refused` or not opened in time, accepted but `silent`, or answered. */
-type Found = 'answers' | 'silent' | 'refused';
+type ProbeResult = 'answers' | 'silent' | 'refused';
 
 /** Connect timeout, and the answer's beyond the network's own time. Milliseconds. */
-interface WordTimes {
+interface ProbeTimes {
   readonly connectMs: number;
   readonly answerMs: number;
 }
@@ -25,35 +25,35 @@ const waysMax = 3;
  * Opens a connection, sends a request and waits for any reply. A kernel accepts connections and acknowledges
  * data without the process that they are for. Any octet is a reply, and so is a close.
  */
-export function askWord(
-  at: Watched,
-  { connectMs, answerMs }: WordTimes,
+export function probeTarget(
+  at: ProbeTarget,
+  { connectMs, answerMs }: ProbeTimes,
   clock: Pick<Clock, 'now'>,
-): Promise<Found> {
-  const { address: host, port, say } = at;
+): Promise<ProbeResult> {
+  const { address: host, port, request } = at;
   return new Promise((resolve) => {
     const began = clock.now();
     let isOpen = false;
     const socket = createConnection({ host, port, timeout: connectMs });
-    const end = (found: Found) => {
+    const end = (found: ProbeResult) => {
       socket.destroy();
       resolve(found);
     };
     socket.once('connect', () => {
       isOpen = true;
-      if (say === undefined) return end('answers');
+      if (request === undefined) return end('answers');
       socket.setTimeout(answerMs + waysMax * (clock.now() - began));
-      socket.write(say.kind === 'http2' ? preface : get(say));
+      socket.write(request.kind === 'http2' ? preface : get(request));
     });
     socket.once('data', () => end('answers'));
     socket.once('end', () => end('answers'));
     // A kernel resets connections of a dead process: not a sign of life.
     socket.once('error', () => end('refused'));
     // After pending events: in a stalled process timers run out before the reply is read.
-    socket.once('timeout', () => void breathe().then(() => end(isOpen ? 'silent' : 'refused')));
+    socket.once('timeout', () => void yieldToEventLoop().then(() => end(isOpen ? 'silent' : 'refused')));
   });
 }
 
-function get({ host, path }: Extract<Watched['say'], { kind: 'get' }>): string {
+function get({ host, path }: Extract<ProbeTarget['request'], { kind: 'get' }>): string {
   return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
 }

@@ -7,7 +7,7 @@ import { portOf } from '../group.ts';
 import { planNaming } from '../naming.ts';
 
 /** Declared capacity of one IDC for a Group. */
-export interface GroupRoom {
+export interface GroupCapacity {
   readonly host: string;
   /** Registered instances. */
   readonly instances: number;
@@ -37,22 +37,22 @@ export interface KnownHealth {
 }
 
 /** The local IDC's capacity for some Groups. */
-export function roomFor(
+export function groupCapacities(
   groups: readonly GroupView[],
   view: MeshView,
-  own: string,
+  localIdc: string,
   { unreached = new Set(), goodOf = () => undefined, slotsBeforeOf = () => undefined }: KnownHealth = {},
-): readonly GroupRoom[] {
-  const idc = view.idcs.get(own);
+): readonly GroupCapacity[] {
+  const idc = view.idcs.get(localIdc);
   const isReached = (instance: Instance, { entry }: GroupView) =>
     !entry.spec.ports.some((port) =>
       unreached.has(addressName({ address: instance.address, port: portOf(instance, port) })),
     );
-  const here = (group: GroupView) => planNaming(group, own)?.instances ?? [];
+  const here = (group: GroupView) => planNaming(group, localIdc)?.instances ?? [];
   const beside = [...view.groups.values()].some(
     (group) => spillOf(group)?.class === 'critical' && here(group).length > 0,
   );
-  return groups.map((group): GroupRoom => {
+  return groups.map((group): GroupCapacity => {
     const instances = here(group).length;
     const reached = here(group).filter((instance) => isReached(instance, group)).length;
     const well = Math.min(reached, goodOf(group.host) ?? instances);

@@ -1,7 +1,7 @@
 import type { AnyTypes, envoy } from '../../protos/gen/envoy.d.ts';
 
-/** Packs a message: `any('envoy.….Router', {…})` is the '@type' form of Envoy's YAML. */
-export function any<N extends string & keyof Named>(name: N, message: Named[N]): Packed<N> {
+/** Packs a message: `packAny('envoy.….Router', {…})` is the '@type' form of Envoy's YAML. */
+export function packAny<N extends string & keyof Named>(name: N, message: Named[N]): Packed<N> {
   return { '@type': `type.googleapis.com/${name}`, ...message } as Packed<N>;
 }
 

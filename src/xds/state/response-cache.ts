@@ -28,7 +28,7 @@ interface Kept<A extends object> {
  * Cached answers to the members of a group, by a member's state. Clients can produce any number of states:
  * the last ones of each group are kept, within a total of bytes.
  */
-export class Answers<A extends Answered> {
+export class ResponseCache<A extends Answered> {
   readonly #kept = new Map<string, Kept<A>>();
   readonly #all: AnswerBytes;
 
