@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { component, described } from './components.ts';
+import type { Json } from './json.ts';
 import type { Operation } from './operation.ts';
 import { durationQuery } from './query.ts';
 
@@ -110,6 +111,21 @@ const who = component(
     ),
   }),
 );
+
+/** Who serves a host, as one control plane's proxies see it. */
+export type WhoReport = Json<z.output<typeof who>>;
+
+/** One port of a Group in it, as an IDC sees it. */
+export type GroupReport = WhoReport['groups'][number];
+
+/** Another IDC that may serve the Group. */
+export type NextIdc = GroupReport['next'][number];
+
+/** A host of a cluster as all proxies that were read have it. */
+export type HostReport = GroupReport['instances'][number];
+
+/** Why a proxy does not send requests to a host of a cluster, or only as a last resort. */
+export type HostReason = HostReport['why'][number]['reason'];
 
 /** The longest interval between two readings, and the default. */
 const interval = { mostMs: 30_000, default: '2s' } as const;

@@ -1,5 +1,6 @@
 import { MeshError } from '../base/error.ts';
-import type { HostReason, SeenClusters, SeenHost } from './types.ts';
+import type { HostReason } from '../contract/who.ts';
+import type { SeenClusters, SeenHost } from './types.ts';
 
 /** A host in Envoy's `/clusters?format=json` (envoy.admin.v3.HostStatus). Zero values are left out. */
 interface HostStatus {

@@ -1,10 +1,11 @@
+import type { GroupReport, HostReport, NextIdc } from '../contract/who.ts';
 import type { GroupView } from '../index/view.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import { evacuates } from '../model/evacuation.ts';
 import type { CrossingIdc, GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
 import { type HostTotals, judgeHosts, totalHosts } from './hosts.ts';
-import type { GroupReport, HostReport, NextIdc, ProxyReading, ServedBy } from './types.ts';
+import type { ProxyReading } from './types.ts';
 
 /** What is known of a Group besides the readings. */
 interface GroupFacts {
@@ -85,7 +86,7 @@ function servedBy(
   isFirst: boolean,
   canOthers: boolean,
   isDoubtful: boolean,
-): ServedBy {
+): GroupReport['served'] {
   if (isFirst) return 'here';
   if (here === 'unknown') return 'unknown';
   if (canOthers) return 'away';

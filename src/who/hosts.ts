@@ -1,7 +1,8 @@
 import { compareText } from '../base/text/compare-text.ts';
+import type { HostReason, HostReport, NextIdc } from '../contract/who.ts';
 import { addressKind } from '../model/values/address.ts';
 import { showAddress } from '../model/values/listen-address.ts';
-import type { HostReason, HostReport, NextIdc, ProxyReading, SeenHost } from './types.ts';
+import type { ProxyReading, SeenHost } from './types.ts';
 
 /** The hosts of one cluster at several proxies. */
 export interface HostTotals {

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/text/suggest.ts';
+import type { WhoReport } from '../contract/who.ts';
 import type { GroupView, MeshView } from '../index/view.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import { canonicalHost, patternsOf } from '../model/values/hostname.ts';
@@ -10,7 +11,7 @@ import { egressCluster, idcsCluster, instancesCluster } from '../translate/names
 import { seesGroup } from '../translate/scopes.ts';
 import { describeGroup } from './describe.ts';
 import type { ReadClusters } from './read-clusters.ts';
-import type { AskedProxy, ProxyReading, SeenClusters, WhoReport } from './types.ts';
+import type { AskedProxy, ProxyReading, SeenClusters } from './types.ts';
 import { type Way, wayTo } from './way.ts';
 
 /** What the question needs to know. */

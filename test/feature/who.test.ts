@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { sleep, systemClock } from '../../src/base/clock.ts';
+import type { GroupReport, HostReason, HostReport } from '../../src/contract/who.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import type { GroupReport, HostReason, HostReport } from '../../src/who/types.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 

@@ -57,7 +57,8 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   probe: { folders: ['base', 'model'], node: true },
   failback: { folders: ['base', 'model', 'plan', 'probe'], node: true },
   // Reads proxies when somebody asks who serves a host.
-  who: { folders: ['base', 'model', 'index', 'plan', 'translate'], node: true },
+  // Of the contract what it answers with.
+  who: { folders: ['base', 'model', 'index', 'plan', 'translate'], types: ['contract'], node: true },
   // The control plane: the only room that sees all of them.
   plane: {
     folders: [
