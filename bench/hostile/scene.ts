@@ -63,7 +63,7 @@ export interface Memory {
 }
 
 /** Responses are numbered from zero, so that random messages hit true nonces and count as answers. */
-const fromZero: Replacement = { file: '/respond/respond.ts', from: 'random() * 2 ** 48', to: '0' };
+const fromZero: Replacement = { file: '/respond/respond.ts', from: 'random() * 2 ** 30', to: '0' };
 
 /**
  * Starts it; resolves when all clients have all. `profile`: a folder for a profile of the processor time, of
