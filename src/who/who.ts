@@ -89,7 +89,8 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
   const group = view.groups.get(host);
   return {
     ...{ host, idc, at, intervalMs },
-    groups: plans.flatMap((plan) => {
+    // The plans of now: those from before the readings may be older than what proxies have meanwhile.
+    groups: plansFor(options, text).plans.flatMap((plan) => {
       const own = [group, ...(group?.others ?? [])].find((one) => isOf(one, plan));
       if (own === undefined) return [];
       const facts = { plan, view: own, idc, evacuations: options.evacuations() };
