@@ -125,16 +125,36 @@ t.test(
     leave('last');
     const comeBack = (id: string) => {
       const envoy = s.connect('delta', 'k', id);
+      const clusters = envoy.versions('CDS');
+      envoy.send('CDS', { resource_names_subscribe: ['*'], initial_resource_versions: clusters });
       envoy.send('EDS', { resource_names_subscribe: ['a'], initial_resource_versions: had });
       return envoy.got();
     };
-    t.same(comeBack('last'), ['EDS +a']);
-    t.same(comeBack('n0'), ['EDS +a']);
-    t.same(comeBack('last'), ['EDS'], 'it was told');
+    t.same(comeBack('last'), ['CDS', 'EDS +a']);
+    t.same(comeBack('n0'), ['CDS', 'EDS +a']);
+    t.same(comeBack('last'), ['CDS'], 'it was told');
     s.pass(3_700_000);
-    t.same(comeBack('n1'), ['EDS'], 'too long ago');
+    t.same(comeBack('n1'), ['CDS'], 'too long ago');
   },
 );
+
+t.test('a client that asks for endpoints before clusters gets all of them again', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), eds('a'), eds('b'), rds('r')]);
+  const [envoy, other] = [s.connect('delta'), s.connect('delta')];
+  const ask = (client: typeof envoy, type: string, ...names: string[]) =>
+    client.send(type, {
+      resource_names_subscribe: names,
+      initial_resource_versions: client.versions(type),
+    });
+  ask(envoy, 'EDS', 'a', 'b', 'none');
+  t.same(envoy.got(), ['EDS +a +b -none'], 'one of its clusters waits for them');
+  envoy.ack('EDS');
+  ask(envoy, 'CDS', '*');
+  t.same(envoy.got(), []);
+  ask(other, 'RDS', 'r');
+  t.same(other.got(), ['RDS'], 'nothing waits for routes so');
+});
 
 t.test('a client that reconnects before the state is complete gets nothing that it has', async (t) => {
   const s = story({}, false);

@@ -1,14 +1,28 @@
+import type { StreamInfo } from '../events.ts';
+import { clusterType, endpointType } from '../resource-types.ts';
 import { each, type Slices } from '../slices.ts';
 import type { Unsettled } from '../state/unsettled.ts';
 import { versionBytes } from './client-state-bytes.ts';
 import type { Subscribed } from './subscribed.ts';
 import { addToSend, isPending, resumeDelta, type Subscription } from './subscription.ts';
 
+/** A stream, and whether it has requested a type. */
+interface Requester {
+  readonly info: Pick<StreamInfo, 'only'>;
+  knows(typeUrl: string): boolean;
+}
+
+/** What a client reports of a type; `isWarming`: it may wait for resources although it reports them. */
+interface Reported {
+  readonly versions: ReadonlyMap<string, string>;
+  readonly isWarming: boolean;
+}
+
 /**
  * The `initial_resource_versions` of each type, until they are compared: once the class has its resources.
  */
 export class InitialVersions<M extends Subscribed<M>> {
-  readonly #versions = new Map<M, ReadonlyMap<string, string>>();
+  readonly #reported = new Map<M, Reported>();
   #bytes = 0;
 
   /** Estimated memory. */
@@ -17,11 +31,12 @@ export class InitialVersions<M extends Subscribed<M>> {
   }
 
   isDue(): boolean {
-    return this.#versions.size > 0;
+    return this.#reported.size > 0;
   }
 
-  *add(member: M, versions: ReadonlyMap<string, string>): Slices {
-    this.#versions.set(member, versions);
+  /** Takes what a stream reports with its first request of a type. */
+  *add(member: M, versions: ReadonlyMap<string, string>, stream: Requester): Slices {
+    this.#reported.set(member, { versions, isWarming: mayWarm(member.sub.rule.url, stream) });
     yield* each(versions, ([name, version]) => {
       this.#bytes += versionBytes(name, version);
     });
@@ -29,24 +44,33 @@ export class InitialVersions<M extends Subscribed<M>> {
 
   /** Compares all of them, for the node with this id; `resumed` is called for each type. */
   *run(unsettled: Unsettled, node: string, resumed: (sub: Subscription) => void): Slices {
-    for (const [member, versions] of this.#versions) {
-      yield* compareVersions(member, versions, unsettled, node);
+    for (const [member, reported] of this.#reported) {
+      const { url } = member.sub.rule;
+      const isUnsettled = unsettled.take(node, url) || reported.isWarming;
+      yield* compareVersions(member, reported.versions, isUnsettled);
       resumed(member.sub);
     }
-    this.#versions.clear();
+    this.#reported.clear();
     this.#bytes = 0;
   }
 }
 
 /**
+ * Whether a client that reports endpoints may have a cluster that waits for them. Envoy requests no clusters
+ * while one is warming, not even on a new stream; otherwise it requests them first.
+ */
+function mayWarm(typeUrl: string, stream: Requester): boolean {
+  return typeUrl === endpointType && stream.info.only === undefined && !stream.knows(clusterType);
+}
+
+/**
  * Diffs initial_resource_versions against the snapshot: what the client lacks, and what it has that was
- * removed.
+ * removed. If it is unsettled, it lacks everything.
  */
 function* compareVersions<M>(
   { sub, snapshot, group }: Subscribed<M>,
   initialVersions: ReadonlyMap<string, string>,
-  unsettled: Unsettled,
-  node: string,
+  isUnsettled: boolean,
 ): Slices {
   // Changes from here on are sent as changes.
   const { changedAt } = group;
@@ -55,7 +79,7 @@ function* compareVersions<M>(
   const again = new Map([...sub.toSend].filter(([, why]) => why === 'again'));
   yield* resumeDelta(sub, initialVersions, names(), current);
   for (const [name, why] of again) addToSend(sub, name, why);
-  if (unsettled.take(node, sub.rule.url))
+  if (isUnsettled)
     yield* each(names(), (name) => {
       if (current(name) !== undefined) addToSend(sub, name, 'again');
     });

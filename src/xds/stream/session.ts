@@ -188,7 +188,7 @@ export class Session {
     const member = this.#regroup(known, sub);
     // Compared only once the class has its resources: a missing one may still come.
     if (first && initialVersions.size > 0) {
-      yield* this.#initial.add(member, initialVersions);
+      yield* this.#initial.add(member, initialVersions, this);
       this.#countStateBytes();
     }
     if (first) this.#referencedNames.moveTo(sub);
