@@ -77,12 +77,64 @@ t.test('an answer makes ignored requests void, and names that are kept count', a
   const { saidBytes } = s.hub.budget.levels();
   client.send('EDS', { resource_names: ['a', 'b', 'x'.repeat(10_000)], response_nonce: before });
   t.ok(s.hub.budget.levels().saidBytes >= saidBytes + 10_000);
-  client.send('EDS', { resource_names: ['x'.repeat(100_000)], response_nonce: before });
+  client.send('EDS', { resource_names: ['a', 'x'.repeat(100_000)], response_nonce: before });
   t.equal(s.hub.budget.levels().saidBytes, saidBytes, 'too long a list is not kept');
   client.send('EDS', { resource_names: ['a', 'b'], response_nonce: before });
   client.ack('EDS');
   t.equal(s.hub.budget.levels().saidBytes, saidBytes);
   s.pass(6_000);
+  t.same(client.got(), []);
+});
+
+t.test('a name that is left and asked for again while an answer is under way (grpc-go 8125)', async (t) => {
+  for (const isAtOnce of [true, false]) {
+    const s = story();
+    await s.apply([eds('a'), eds('b'), eds('c')]);
+    const client = s.connect('sotw', 'k', 'n', !isAtOnce);
+    const work = () => {
+      while (client.step());
+    };
+    client.ask('EDS', 'a', 'b');
+    work();
+    t.same(client.got(), ['EDS a b']);
+    client.ack('EDS');
+    const before = client.nonce('EDS') as string;
+    await s.apply([eds('a', 'v2')]);
+    // It has not read this response yet. What it no longer wants it forgets.
+    const request = (names: string[]) =>
+      client.send('EDS', { resource_names: names, response_nonce: before });
+    request(['a', 'c']);
+    request(['a', 'b', 'c']);
+    work();
+    t.same(client.got(), ['EDS a'], 'stale requests get nothing');
+    client.ask('EDS', 'a', 'b', 'c');
+    work();
+    t.same(client.got(), ['EDS b c']);
+    client.ack('EDS');
+    t.equal(client.state('EDS')?.state, 'SYNCED');
+    await s.apply([eds('b', 'v2')]);
+    t.same(client.got(), ['EDS b'], 'all goes on');
+  }
+});
+
+t.test('a name that is left while an answer is under way is sent no more', async (t) => {
+  const s = story();
+  await s.apply([eds('a'), eds('b'), cds('a')]);
+  const client = s.connect('sotw');
+  client.ask('EDS', 'a', 'b');
+  client.ask('CDS', 'a');
+  t.same(client.got(), ['EDS a b', 'CDS a']);
+  const [endpoints, clusters] = [client.nonce('EDS'), client.nonce('CDS')];
+  for (const type of ['EDS', 'CDS']) client.ack(type);
+  await s.apply([eds('a', 'v2'), cds('a', 'v2')]);
+  t.same(client.got().sort(), ['CDS a', 'EDS a']);
+  client.send('EDS', { resource_names: ['a'], response_nonce: endpoints });
+  client.ask('EDS', 'a');
+  await s.apply([eds('b', 'v2')]);
+  t.same(client.got(), []);
+  // Responses of clusters are complete: the one under way has what the client wants again.
+  client.send('CDS', { resource_names: ['b'], response_nonce: clusters });
+  client.ask('CDS', 'a');
   t.same(client.got(), []);
 });
 

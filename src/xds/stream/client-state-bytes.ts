@@ -11,13 +11,16 @@ export function versionBytes(name: string, version: string): number {
 
 /**
  * Estimated memory of a client's state besides its subscribed names: refusals, removals that it has not been
- * told of yet, and names unsubscribed beside a wildcard.
+ * told of yet, names unsubscribed beside a wildcard, and what is counted elsewhere.
  */
 export function stateBytes(
-  subs: readonly Pick<Subscription, 'rejected' | 'gone' | 'leftNames' | 'leftLength'>[],
+  members: readonly { readonly sub: Subscription }[],
+  ...elsewhere: readonly { readonly bytes: number }[]
 ): number {
   let bytes = 0;
-  for (const { rejected, gone, leftNames, leftLength } of subs)
-    bytes += refusalBytes(rejected.size) + noteBytes * (gone.size + leftNames) + 2 * leftLength;
+  for (const part of elsewhere) bytes += part.bytes;
+  for (const { sub } of members)
+    bytes +=
+      refusalBytes(sub.rejected.size) + noteBytes * (sub.gone.size + sub.leftNames) + 2 * sub.leftLength;
   return bytes;
 }

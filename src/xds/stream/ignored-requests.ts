@@ -1,5 +1,8 @@
 import { ownBytes } from '../codec/own-bytes.ts';
+import { each, type Slices } from '../slices.ts';
+import type { NameSets } from '../state/name-sets.ts';
 import type { SotwRequest } from '../wire/discovery-messages.ts';
+import { dropUnsubscribed, type Subscription } from './subscription.ts';
 
 // Some thousand names. A client with more is served when it repeats its request.
 const keptBytesMax = 64 * 1024;
@@ -44,4 +47,27 @@ export class IgnoredRequests {
       if (request !== undefined && isOverdue(typeUrl)) return request;
     return undefined;
   }
+}
+
+// Equals the names of no request: those begin with a tag.
+const namesOfNone = Buffer.of(0);
+
+/**
+ * Unsubscribes from what a request that was ignored no longer names, and calls `left` if there is any of it.
+ * The client forgets these resources. If its answer to the response under way names them again, they are new
+ * to it, and are sent again. What the request adds is not needed: the answer has it too.
+ */
+export function* leaveNames(names: Buffer, sub: Subscription, sets: NameSets, left: () => void): Slices {
+  // Their responses are complete: the one under way has what the client names again.
+  if (sub.wildcard || sub.rule.fullState) return;
+  const { set } = yield* sets.read(names);
+  const unnamed: string[] = [];
+  yield* each(sub.set.names, (name) => {
+    if (!set.names.has(name)) unnamed.push(name);
+  });
+  if (unnamed.length === 0) return;
+  sub.set = yield* sets.change(sub.set, sets.empty, unnamed);
+  sub.lastNames = namesOfNone;
+  yield* dropUnsubscribed(sub);
+  left();
 }

@@ -10,7 +10,7 @@ import type { DeltaRequest, SotwRequest } from '../wire/discovery-messages.ts';
 import { ackOf } from './ack.ts';
 import { stateBytes } from './client-state-bytes.ts';
 import { differencesOf } from './differences.ts';
-import { IgnoredRequests } from './ignored-requests.ts';
+import { IgnoredRequests, leaveNames } from './ignored-requests.ts';
 import { InitialVersions } from './initial-versions.ts';
 import { mustHold, nextTurn, stateOf, turnsOf } from './push-order.ts';
 import { ReadGate } from './read-gate.ts';
@@ -106,7 +106,9 @@ export class Session {
     const judged = this.#judgeNonce(sub, request);
     const noted = judged !== 'stale' ? 'valid' : this.#giveUp(sub) ? 'taken' : 'ignored';
     if (this.#ignored.note(request, noted)) this.#countStateBytes();
-    // "the server should not respond to requests with a stale nonce": the client repeats what matters.
+    // "the server should not respond to requests with a stale nonce": the client repeats what it wants.
+    if (noted === 'ignored' && known !== undefined && request.names !== sub.lastNames)
+      this.#inSlices(leaveNames(request.names, sub, this.#host.sets, () => this.#regroup(known, sub)));
     if (noted === 'ignored') return;
     const isAnew = noted === 'taken';
     const verdict = isAnew ? 'none' : judged;
@@ -227,8 +229,7 @@ export class Session {
 
   /** Updates the memory account of everything but subscribed names: node, refusals, versions. */
   #countStateBytes(): void {
-    const subs = this.#members.map(({ sub }) => sub);
-    this.#account?.setBytes(this.#nodeBytes + stateBytes(subs) + this.#initial.bytes + this.#ignored.bytes);
+    this.#account?.setBytes(this.#nodeBytes + stateBytes(this.#members, this.#initial, this.#ignored));
   }
 
   /** Moves the subscription to the group of its names. */
@@ -365,8 +366,7 @@ export class Session {
 
   /** Whether this stream has ACKed everything that a concern names, as far as it subscribes to it. */
   hasConfirmed(concern: Concern): boolean {
-    const { types, subscribed } = concern;
-    if (subscribed && types?.some((type) => !this.#byType.has(type))) return false;
+    if (concern.subscribed && concern.types?.some((type) => !this.#byType.has(type))) return false;
     return this.#members.every(({ sub, group }) => hasAcked(sub, group, concern));
   }
 

@@ -351,7 +351,7 @@ function* dropNames(sub: Subscription, names: readonly string[]): Slices {
 }
 
 /** Forgets what is due for names that are no longer subscribed. */
-function* dropUnsubscribed(sub: Subscription): Slices {
+export function* dropUnsubscribed(sub: Subscription): Slices {
   if (sub.wildcard) return;
   const { names } = sub.set;
   // A non-empty map belongs to this subscription alone.
