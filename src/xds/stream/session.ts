@@ -40,7 +40,7 @@ export interface Member extends Subscribed<Member> {
   group: Group<Member>;
 }
 
-// Grace period after a Delta reconnect: removed clusters are kept until the client's RDS request has come.
+// After a Delta client's versions are compared: removed clusters are kept until its RDS request has come.
 const graceMs = 1_000;
 
 /** A stream whose node is known: takes requests, and writes what is due, in push order. */
@@ -310,7 +310,7 @@ export class Session {
       if (!this.#hasResponded) sub.answer = true;
       this.#hasResponded = true;
       this.#hasNewConfirmation = true;
-      if (sub.gone.size > 0) this.#graceEndsAt = this.openedAtMs + graceMs;
+      if (sub.gone.size > 0) this.#graceEndsAt = this.#host.now() + graceMs;
     });
     this.#countStateBytes();
   }
