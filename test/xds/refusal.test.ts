@@ -111,6 +111,30 @@ t.test('a refused resource is offered again, at growing intervals, until it is a
   );
 });
 
+for (const protocol of ['sotw', 'delta'] as const)
+  t.test(
+    `${protocol}: the pauses of several refused resources grow too (go-control-plane 962)`,
+    async (t) => {
+      const s = story();
+      await s.apply([cds('a'), cds('b'), cds('c')]);
+      const envoy = s.connect(protocol);
+      envoy.send('CDS', {});
+      const offers: number[] = [];
+      for (let second = 0; second <= 240; second += 1) {
+        // Which one it refuses it does not say: on Delta each is offered alone, without a pause.
+        for (let some = envoy.got(); some.length > 0; some = envoy.got()) {
+          if (offers.at(-1) !== second) offers.push(second);
+          envoy.nack('CDS', 'no');
+        }
+        s.pass(1_000);
+      }
+      t.same(offers, [0, 1, 3, 7, 15, 31, 63, 123, 183]);
+      t.match(envoy.state('CDS'), { state: 'NACKED' });
+      await s.apply([cds('b', 'v2')]);
+      t.not(envoy.got().length, 0, 'new content goes at once');
+    },
+  );
+
 t.test('new content is offered at once, and starts with the first pause', async (t) => {
   const s = await connected('l');
   const { envoy } = s;

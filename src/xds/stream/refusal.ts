@@ -90,8 +90,7 @@ export function* refuse(
     const now = gone.has(name) ? undefined : context.versionOf(name);
     const same = earlier !== undefined && earlier.version === now;
     news ||= !same || (known && !earlier.isCertain);
-    const pauseMs =
-      same && earlier.isCertain ? Math.min(2 * earlier.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
+    const pauseMs = same ? nextPause(earlier, context.divisible) : offerLimits.pauseMs;
     const leastMs = (bytes.length / offerLimits.bytesPerSecond) * 1000;
     const at = context.now + Math.max(pauseMs * (0.75 + context.random() / 2), leastMs);
     const confirmed = earlier?.confirmed ?? sub.confirmed;
@@ -111,6 +110,14 @@ export function* refuse(
     sub.suspects = [suspects.slice(0, middle), suspects.slice(middle), ...sub.suspects];
   }
   return { isNews: news, refused: known ? suspects : [] };
+}
+
+/**
+ * The pause after the same content was refused again. It doubles, except while the refused resources of a
+ * response are still being found: the parts of it are offered without a pause.
+ */
+function nextPause({ isCertain, pauseMs }: ResourceRefusal, divisible: boolean): number {
+  return isCertain || !divisible ? Math.min(2 * pauseMs, offerLimits.pauseMsMax) : pauseMs;
 }
 
 // So many are offered within a millisecond.
