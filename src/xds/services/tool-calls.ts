@@ -46,11 +46,6 @@ export class Answering {
   #handler(stream: Stream, answer: (request: Buffer) => Buffer, then: () => void): StreamHandler {
     stream.dear();
     return answering(stream, (request) => {
-      if (request.length > requestBytesMax)
-        throw new MeshError(
-          'invalid',
-          `a request has ${request.length} bytes: at most ${requestBytesMax} are read here`,
-        );
       this.#judge(stream);
       stream.write(answer(request));
       this.#unread.add(stream);
@@ -89,11 +84,16 @@ export function once(stream: Stream, handler: StreamHandler): StreamHandler {
   };
 }
 
-/** Adapts a handler of requests; an exception of `take` ends the stream. */
+/** Adapts a handler of short requests; an exception of `take`, or a long request, ends the stream. */
 export function answering(stream: Stream, take: (request: Buffer) => void): StreamHandler {
   return {
     receive(bytes) {
       try {
+        if (bytes.length > requestBytesMax)
+          throw new MeshError(
+            'invalid',
+            `a request has ${bytes.length} bytes: at most ${requestBytesMax} are read here`,
+          );
         take(bytes);
       } catch (reason) {
         stream.refuse(refusal(reason));

@@ -7,6 +7,7 @@ import { lengthOf, messageInSlices, messageOf } from './frame.ts';
 import {
   ChunkWalk,
   type Cursor,
+  eachShortField,
   field,
   fieldHead,
   fieldsInSlices,
@@ -285,26 +286,25 @@ export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
 
 /** A `google.rpc.Status` as one line: its message, cut, or its code if it has none. */
 function statusMessage(bytes: Buffer): string {
-  let message = '';
+  let message: Buffer = none;
   let code = 0;
-  for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
-    const tag = readVarint(cursor);
+  eachShortField(bytes, (tag, cursor) => {
     if (tag === 8) code = readVarint(cursor);
-    else if (tag === 18) message = safeExcerpt(readChunk(cursor), errorBytesMax);
-    else skip(cursor, tag & 7);
-  }
-  return message === '' ? `status ${code}` : message;
+    else if (tag === 18) message = readChunk(cursor);
+    return tag === 8 || tag === 18;
+  });
+  const text = safeExcerpt(message, errorBytesMax);
+  return text === '' ? `status ${code}` : text;
 }
 
 function mapEntry(bytes: Buffer): [key: string, value: string] {
   let key = '';
   let value = '';
-  for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
-    const tag = readVarint(cursor);
+  eachShortField(bytes, (tag, cursor) => {
     if (tag === 10) key = readText(cursor);
     else if (tag === 18) value = readText(cursor);
-    else skip(cursor, tag & 7);
-  }
+    return tag === 10 || tag === 18;
+  });
   return [key, value];
 }
 

@@ -106,6 +106,23 @@ export abstract class ChunkWalk {
   }
 }
 
+// A status has a few details, a map's entry two fields. 32 MiB can hold 16 million, read in one piece.
+const shortFieldsMax = 1_000;
+
+/**
+ * Calls `take` with the tag of each field of a message of few fields; those that it does not take are
+ * skipped. Throws RangeError.
+ */
+export function eachShortField(bytes: Buffer, take: (tag: number, cursor: Cursor) => boolean): void {
+  let fields = 0;
+  for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; fields += 1) {
+    if (fields >= shortFieldsMax)
+      throw new RangeError(`a nested message has more than ${shortFieldsMax} fields`);
+    const tag = readVarint(cursor);
+    if (!take(tag, cursor)) skip(cursor, tag & 7);
+  }
+}
+
 type Take = (id: number, cursor: Cursor, start: number) => boolean;
 
 class Walk extends ChunkWalk {
