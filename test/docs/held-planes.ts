@@ -356,6 +356,12 @@ const processes: readonly Held[] = [
   ['a request of client status', '16 KiB', 'src/xds/services/tool-calls.ts', 'requestBytesMax = 16 * 1024;'],
   ['a request of client status', '100', 'src/xds/services/node-match.ts', 'conditionsMax = 100;'],
   ['processor time of expensive xDS requests', '5 ms', 'src/xds/admission/pace.ts', 'loopMs: 5 }'],
+  [
+    'the length of a compressed xDS request',
+    '256 KiB',
+    'src/xds/transport/intake.ts',
+    'compressedBytesMax: 256 * 2 ** 10,',
+  ],
   ['a compressed xDS request', '8 MiB', 'src/xds/transport/intake.ts', 'inflatedBytesMax: 8 * 2 ** 20,'],
   ['nested messages', '100 levels', 'src/xds/codec/wellknown.ts', 'depthMax = 100;'],
   ['client status and reflection', 'served', 'src/xds/xds.ts', 'tools = true,'],

@@ -150,7 +150,7 @@ class MessagesOfCall implements Messages {
     };
     const runTaken = () => pace.run(receiveTaken);
     this.#reader = new FrameReader({
-      bytesMax: () => intake.bytesMax(),
+      bytesMax: (isCompressed) => intake.bytesMax(isCompressed),
       mayTake: (bytes, isCompressed) => {
         if (this.#isStopped || this.#work.isLeft()) return false;
         this.#waits = this.#mustWait(isCompressed ? inflatedMax(bytes, intake.inflatedBytesMax) : bytes);

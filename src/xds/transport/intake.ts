@@ -6,7 +6,11 @@ export interface IntakeLimits {
   /** Bytes of one message before the stream's node is known, and after. */
   readonly unknownBytesMax: number;
   readonly messageBytesMax: number;
-  /** Bytes of a compressed message once inflated: it costs its sender a thousandth of that. */
+  /**
+   * Bytes of a compressed message, and of it once inflated, which costs its sender a thousandth of that. It
+   * is inflated in one piece, and its blocks take time even if they are empty: 20 ms for 256 KiB.
+   */
+  readonly compressedBytesMax: number;
   readonly inflatedBytesMax: number;
   /** Bytes of messages that are unfinished or wait for processing, on one connection, and on all. */
   readonly connectionBytesMax: number;
@@ -23,6 +27,7 @@ export const intakeLimits: IntakeLimits = {
   // Admits a request of 100,000 names of 200 bytes.
   messageBytesMax: 32 * 2 ** 20,
   // Neither Envoy nor gRPC clients compress requests by default.
+  compressedBytesMax: 256 * 2 ** 10,
   inflatedBytesMax: 8 * 2 ** 20,
   connectionBytesMax: 64 * 2 ** 20,
   allBytesMax: 256 * 2 ** 20,
@@ -32,7 +37,7 @@ export const intakeLimits: IntakeLimits = {
 /** The account of one stream's input. */
 export interface Intake {
   /** Limit on the next message, in bytes. */
-  bytesMax(): number;
+  bytesMax(isCompressed: boolean): number;
   /** The same for a compressed one, once inflated. */
   readonly inflatedBytesMax: number;
   /** The node is known. */
@@ -84,7 +89,8 @@ export class Intakes {
     const entry: Entry = { connection, refuse, bytes: 0, since: this.#clock.now() };
     this.#entries.add(entry);
     this.#timer ??= this.#clock.after(lookMs, this.#look);
-    let bytesMax = this.#limits.unknownBytesMax;
+    const { compressedBytesMax, unknownBytesMax } = this.#limits;
+    let bytesMax = unknownBytesMax;
     const keep = (bytes: number, since: number | undefined) => {
       if (!this.#entries.has(entry)) return;
       entry.since = since;
@@ -92,7 +98,7 @@ export class Intakes {
       this.#hold(entry);
     };
     return {
-      bytesMax: () => bytesMax,
+      bytesMax: (isCompressed) => (isCompressed ? Math.min(compressedBytesMax, bytesMax) : bytesMax),
       inflatedBytesMax: this.#limits.inflatedBytesMax,
       known: () => {
         bytesMax = this.#limits.messageBytesMax;

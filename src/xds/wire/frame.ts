@@ -64,7 +64,7 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
 /** Consumer of a frame reader. */
 interface FrameTaker {
   /** Limit on the next message, in bytes. */
-  bytesMax(): number;
+  bytesMax(isCompressed: boolean): number;
   /** Called before each message of so many bytes: whether it may be taken now. If not, call `goOn` later. */
   mayTake(bytes: number, isCompressed: boolean): boolean;
   /** Takes each message; the view is valid until this returns. */
@@ -144,9 +144,13 @@ export class FrameReader {
   #check(flag: number | undefined, length: number): void {
     if (flag !== 0 && flag !== 1)
       throw new MeshError('invalid', `a gRPC frame begins with ${flag}: must be 0 or 1`);
-    const most = this.#taker.bytesMax();
+    const isCompressed = flag === 1;
+    const most = this.#taker.bytesMax(isCompressed);
     if (length > most)
-      throw new MeshError('exhausted', `a request has ${length} bytes: at most ${most} are read`);
+      throw new MeshError(
+        'exhausted',
+        `a request has ${length} bytes${isCompressed ? ', compressed' : ''}: at most ${most} are read`,
+      );
   }
 
   #keep(bytes: Buffer, wantedBytes: number): void {

@@ -1,10 +1,28 @@
 import { field } from '../../../src/xds/wire/varint.ts';
 import type { Attack } from './attack.ts';
+import { framed } from './call.ts';
 import { onCall } from './once.ts';
 import { firstRequest } from './sizes.ts';
 
+const mib = 2 ** 20;
 const repeat = (bytes: Buffer, times: number) => Buffer.alloc(bytes.length * times, bytes);
 const notARequest = /status 3: not a discovery request: a nested message has more than \d+ fields/;
+
+// Eight blocks of deflate with Huffman codes of their own and no content (RFC 1951, 3.2.7), none of them the
+// last: the lengths of the codes are 256 times 0, then 1 for the end of a block and 1 for a distance.
+const eightBlocks = Buffer.from(
+  'BMCBAAAAAACQ/2sQAAcCAAAAAED+r0EAHAgAAAAAAPm/BgFwIAAAAAAA5P8aBMCBAAAAAACQ/2sQAAcCAAAA' +
+    'AED+r0EAHAgAAAAAAPm/BgFwIAAAAAAA5P8a',
+  'base64',
+);
+
+/** Such blocks in the form of zlib: the tables of each are built, and nothing comes out. */
+function emptyBlocks(bytes: number): Buffer {
+  return Buffer.concat([
+    Buffer.from([0x78, 0x9c]),
+    repeat(eightBlocks, Math.floor(bytes / eightBlocks.length)),
+  ]);
+}
 
 /** Bytes that take more time to read than their number and what they say. */
 export const dearAttacks: readonly Attack[] = [
@@ -36,5 +54,11 @@ export const dearAttacks: readonly Attack[] = [
     method: '/grpc.health.v1.Health/Check',
     endsWith: /status 3: a request has \d+ bytes: at most \d+ are read here/,
     send: (call) => call.send(repeat(field(1, ''), 4_000_000)),
+  }),
+  onCall({
+    name: '8 MB of compressed blocks of nothing',
+    endsWith: /status 8: a request has \d+ bytes, compressed: at most \d+ are read/,
+    headers: { 'grpc-encoding': 'deflate' },
+    send: (call) => void call.bytes(framed(emptyBlocks(8 * mib - 64), 'gzip')),
   }),
 ];

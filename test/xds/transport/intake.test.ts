@@ -6,6 +6,7 @@ import { manualClock } from '../../support/manual-clock.ts';
 const limits: IntakeLimits = {
   unknownBytesMax: 10,
   messageBytesMax: 100,
+  compressedBytesMax: 20,
   inflatedBytesMax: 100,
   connectionBytesMax: 120,
   allBytesMax: 200,
@@ -26,9 +27,10 @@ function start() {
 
 t.test('an unidentified client may send less', async (t) => {
   const intake = start().open('a');
-  t.equal(intake.bytesMax(), 10);
+  t.equal(intake.bytesMax(false), 10);
   intake.known();
-  t.equal(intake.bytesMax(), 100);
+  t.equal(intake.bytesMax(false), 100);
+  t.equal(intake.bytesMax(true), 20, 'what has to be inflated first is shorter');
 });
 
 t.test('of one connection the largest stream is ended; others are not', async (t) => {

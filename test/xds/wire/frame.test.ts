@@ -248,8 +248,11 @@ for (const known of [false, true])
     },
   );
 
+// A thirtieth to a hundredth of its length, deflated.
+const similar = Array.from({ length: 8_300 }, () => [randomBytes(12), Buffer.alloc(1_020, 'x')]);
+
 for (const [what, message, most] of [
-  ['more than may be sent', Buffer.from(randomBytes(4 * 2 ** 20 + 8).toString('hex')), 8 * 2 ** 20],
+  ['more than may be sent', Buffer.concat(similar.flat()), 8 * 2 ** 20],
   ['a hundred times its length', Buffer.alloc(2 * 2 ** 20), 256 * 1024],
 ] as const)
   t.test(`what inflates to ${what} is refused, and nothing of it kept`, async (t) => {
@@ -262,6 +265,17 @@ for (const [what, message, most] of [
     t.equal(details, `a request has more than ${most} bytes when it is inflated`);
     t.same(received, []);
   });
+
+t.test('a compressed message is shorter than others, whatever it inflates to', async (t) => {
+  const { received, call } = await receiving(t, { 'grpc.max_send_message_length': -1, ...gzip });
+  call.on('error', () => {});
+  const ended = new Promise<StatusObject>((resolve) => call.once('status', resolve).resume());
+  call.write(randomBytes(300 * 1024));
+  const { code, details } = await ended;
+  t.equal(code, status.RESOURCE_EXHAUSTED);
+  t.match(details, /^a request has \d+ bytes, compressed: at most 262144 are read$/);
+  t.same(received, []);
+});
 
 t.test('a message that comes byte by byte is kept in little more than its length', async (t) => {
   const message = Buffer.alloc(40_000, 'm');
