@@ -6,6 +6,7 @@ import {
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.ts';
+import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
 import type { Frame } from '../wire/frame.ts';
 
 /** The gRPC status codes in use (grpc/doc/statuscodes.md). */
@@ -13,6 +14,9 @@ export const grpcStatus = {
   ...{ ok: 0, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8 },
   ...{ failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 },
 } as const;
+
+// Eight digits and a unit; what is longer is quoted in part.
+const timeoutBytesMax = 64;
 
 /** Of all responses. */
 export const grpcContentType = 'application/grpc+proto';
@@ -63,7 +67,11 @@ export class GrpcCall {
     const given = headers['grpc-timeout'];
     if (given === undefined) return;
     const ms = timeoutMs(String(given));
-    if (ms === undefined) this.end(grpcStatus.internal, `grpc-timeout '${given}' is not valid`);
+    if (ms === undefined)
+      this.end(
+        grpcStatus.internal,
+        `grpc-timeout '${safeExcerpt(String(given), timeoutBytesMax)}' is not valid`,
+      );
     else
       this.#deadline = clock.after(ms, () =>
         this.end(grpcStatus.deadlineExceeded, 'the deadline of the call has passed'),

@@ -191,23 +191,32 @@ class ServedCall {
   readonly #call: GrpcCall;
   readonly #clock: Clock;
   #ended = false;
+  #isFinishing = false;
   readonly #end = () => {
     if (this.#ended) return;
     this.#ended = true;
     this.#intake.close();
     this.#messages.stop();
     this.#handler.closed();
+    if (!this.#http.destroyed) closeUnread(this.#http, this.#clock);
   };
   readonly #refuse = (error: MeshError) => {
     if (this.#ended) return;
     this.#handler.refused?.(error);
     this.#end();
-    closeUnread(this.#http, this.#clock);
     this.#call.end(statusByCode[error.code], error.message);
   };
+  // What the client has not read counts against its limits until it has.
   readonly #finish = () => {
-    this.#end();
-    this.#call.end(grpcStatus.ok, 'OK');
+    if (this.#ended) return;
+    this.#isFinishing = true;
+    this.#intake.close();
+    this.#messages.stop();
+    if (this.#http.writableNeedDrain) this.#messages.whenRead(this.#finish);
+    else {
+      this.#end();
+      this.#call.end(grpcStatus.ok, 'OK');
+    }
   };
   #isDear = false;
   readonly #http: ServerHttp2Stream;
@@ -215,6 +224,7 @@ class ServedCall {
   readonly #messages: Messages;
   readonly #handler: StreamHandler;
   readonly #halfClosed = () => {
+    if (this.#isFinishing) return;
     if (!this.#ended && this.#handler.halfClosed !== undefined) this.#handler.halfClosed();
     else this.#finish();
   };
@@ -249,12 +259,12 @@ class ServedCall {
       unreadBytes: () => this.#messages.unreadBytes(),
       whenRead: (fn) => this.#messages.whenRead(fn),
       write: (bytes) => {
-        if (!this.#ended) this.#messages.write(bytes);
+        if (!this.#ended && !this.#isFinishing) this.#messages.write(bytes);
       },
       end: this.#finish,
       refuse: this.#refuse,
       inSlices: (work) => {
-        if (!this.#ended) this.#messages.inSlices(work);
+        if (!this.#ended && !this.#isFinishing) this.#messages.inSlices(work);
       },
       known: () => {
         this.#intake.known();
@@ -269,15 +279,14 @@ class ServedCall {
   }
 }
 
-// For a client that does not read its status.
-const refusalMsMax = 10_000;
+// For a client that does not read its last bytes, or its status.
+const partingMsMax = 10_000;
 
 /**
- * Closes a refused stream whose client does not read its status: else it would stay as long as its
- * connection.
+ * Closes an ended stream whose client does not read the rest: else it would stay as long as its connection.
  */
 function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
-  const timer = clock.after(refusalMsMax, () => http.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+  const timer = clock.after(partingMsMax, () => http.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
   http.once('close', () => timer.cancel());
 }
 

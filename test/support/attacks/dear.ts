@@ -1,7 +1,9 @@
 import { field } from '../../../src/xds/wire/varint.ts';
-import type { Attack } from './attack.ts';
-import { framed } from './call.ts';
+import { type Attack, stillOpen } from './attack.ts';
+import { deltaRequest, framed, methods, nodeOf, sotwRequest } from './call.ts';
+import { pause } from './ends.ts';
 import { onCall } from './once.ts';
+import { connectRaw, endHeaders, frameTypes, headerBlock, headerField } from './raw.ts';
 import { firstRequest } from './sizes.ts';
 
 const mib = 2 ** 20;
@@ -22,6 +24,29 @@ function emptyBlocks(bytes: number): Buffer {
     Buffer.from([0x78, 0x9c]),
     repeat(eightBlocks, Math.floor(bytes / eightBlocks.length)),
   ]);
+}
+
+/** A call whose response is never read: how it ended, after half a minute at most. */
+function unread(name: string, path: string, ends: boolean, more: Buffer): Attack {
+  return {
+    name,
+    // Whatever it ends with cannot be read either.
+    endsWith: /^RST_STREAM 11$/,
+    isSlow: true,
+    async run({ at, scope }) {
+      const raw = await connectRaw(at);
+      // SETTINGS_INITIAL_WINDOW_SIZE: 0.
+      raw.frame(frameTypes.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
+      raw.frame(frameTypes.headers, endHeaders, 1, Buffer.concat([headerBlock(path), more]));
+      const request = framed(sotwRequest({ node: nodeOf('unread', scope) }));
+      raw.frame(frameTypes.data, ends ? 1 : 0, 1, request);
+      for (let i = 0; i < 300 && raw.answer() === undefined && !raw.socket.destroyed; i += 1)
+        await pause(100);
+      const end = raw.answer() ?? (raw.socket.destroyed ? 'closed' : stillOpen);
+      raw.socket.destroy();
+      return [end];
+    },
+  };
 }
 
 /** Bytes that take more time to read than their number and what they say. */
@@ -61,4 +86,22 @@ export const dearAttacks: readonly Attack[] = [
     headers: { 'grpc-encoding': 'deflate' },
     send: (call) => void call.bytes(framed(emptyBlocks(8 * mib - 64), 'gzip')),
   }),
+  onCall({
+    name: 'a deadline of 10,000 characters',
+    endsWith: /status 13: grpc-timeout '.{64}… \(\d+ bytes more\)' is not valid$/,
+    headers: { 'grpc-timeout': `1${'x'.repeat(10_000)}` },
+    send: (call) => call.send(deltaRequest({})),
+  }),
+  unread(
+    'a Fetch of what is never read',
+    '/envoy.service.cluster.v3.ClusterDiscoveryService/FetchClusters',
+    true,
+    Buffer.alloc(0),
+  ),
+  unread(
+    'a deadline that passes while nothing is read',
+    methods.sotw,
+    false,
+    headerField('grpc-timeout', '2S'),
+  ),
 ];
