@@ -357,6 +357,8 @@ const processes: readonly Held[] = [
     'src/xds/transport/intake.ts',
     'compressedBytesMax: 256 * 2 ** 10,',
   ],
+  ['client status responses', '64 MiB', 'src/xds/services/tool-calls.ts', 'madeBytesMax = 64 * 2 ** 20;'],
+  ['unknown fields of an xDS request', '1,000; 1,000', 'src/xds/wire/varint.ts', 'shortFieldsMax = 1_000;'],
   ['a compressed xDS request', '8 MiB', 'src/xds/transport/intake.ts', 'inflatedBytesMax: 8 * 2 ** 20,'],
   ['nested messages', '100 levels', 'src/xds/codec/wellknown.ts', 'depthMax = 100;'],
   ['client status and reflection', 'served', 'src/xds/xds.ts', 'tools = true,'],

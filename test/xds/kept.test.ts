@@ -141,7 +141,26 @@ t.test('unread responses of a client are bounded', async (t) => {
   t.match(ends.at(-1), /^exhausted: all clients have more than 134217728 unread bytes/);
   t.ok(calls.unreadBytes() <= 129 * 2 ** 20);
   t.equal(dear, 210, 'each waits in line with what is dear, however short its request');
+  const begun: (() => void)[] = [];
+  const large = calls.unary(function* (_, made) {
+    made(40 * 2 ** 20);
+    yield;
+    return Buffer.alloc(1);
+  });
+  const begin = (address: string) => {
+    const handler = large({ ...open(address), inSlices: (work) => void work.next() });
+    handler.receive(Buffer.alloc(1));
+    begun.push(() => handler.closed());
+  };
   isRead = true;
+  const beforeMade = ends.length;
+  begin('10.0.1.1:1');
+  t.equal(ends.length, beforeMade);
+  begin('10.0.1.2:1');
+  t.match(ends.slice(beforeMade), [/^exhausted: answers of more than 67108864 bytes are being made/]);
+  for (const end of begun) end();
+  begin('10.0.1.3:1');
+  t.equal(ends.length, beforeMade + 1, 'answers whose clients have gone do not count');
   const before = ends.length;
   const reads = answer(open('10.0.0.1:1'));
   for (let i = 0; i < 50; i++) reads.receive(Buffer.alloc(1));

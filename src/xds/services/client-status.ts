@@ -3,6 +3,7 @@ import { MeshError } from '../../base/error.ts';
 import { decodeJson, type EncodedResource, encodeJson } from '../codec/codec.ts';
 import type { Hub } from '../hub.ts';
 import { ruleOf } from '../resource-types.ts';
+import { each, type Slices } from '../slices.ts';
 import type { Session } from '../stream/session.ts';
 import type { Services } from '../transport/grpc-server.ts';
 import { field, numberField } from '../wire/varint.ts';
@@ -31,39 +32,45 @@ const client = { requested: 1, doesNotExist: 2, acked: 3, nacked: 4 } as const;
  * a NACK. Streams of one node on one connection are one client. Secrets are reported without content.
  */
 export function clientStatus(hub: Hub, calls: Answering): Services {
-  const answer = (request: Buffer) =>
-    respond(hub, decodeJson('envoy.service.status.v3.ClientStatusRequest', request) as ClientStatusRequest);
+  const answer = (request: Buffer, made: (bytes: number) => void) =>
+    respond(
+      hub,
+      decodeJson('envoy.service.status.v3.ClientStatusRequest', request) as ClientStatusRequest,
+      made,
+    );
   return new Map([
     [`/${clientStatusService}/StreamClientStatus`, calls.conversation(answer)],
     [`/${clientStatusService}/FetchClientStatus`, calls.unary(answer)],
   ]);
 }
 
-function respond(hub: Hub, request: ClientStatusRequest): Buffer {
+function* respond(hub: Hub, request: ClientStatusRequest, made: (bytes: number) => void): Slices<Buffer> {
   const { node_matchers = [], exclude_resource_contents = false } = request;
   checkMatchers(node_matchers);
   const clients = new Map<string, Session[]>();
   let resources = 0;
-  for (const session of hub.sessions()) {
+  yield* each([...hub.sessions()], (session) => {
     const { node, peer } = session.info;
-    if (!matchesNode(node, node_matchers)) continue;
+    if (!matchesNode(node, node_matchers)) return;
     const key = `${peer.address} ${node.id}`;
     clients.set(key, [...(clients.get(key) ?? []), session]);
     for (const member of session.subscriptions) resources += inventorySize(member);
     if (resources > clientStatusLimits.resourcesMax)
       throw tooMuch(`${clientStatusLimits.resourcesMax} resources: match fewer nodes by node_matchers`);
-  }
+  });
   const parts: Buffer[] = [];
   let bytes = 0;
-  for (const sessions of clients.values()) {
-    const part = field(1, clientConfig(hub, sessions, !exclude_resource_contents));
+  const add = (part: Buffer): Buffer => {
     bytes += part.length;
     if (bytes > clientStatusLimits.bytesMax)
       throw tooMuch(
         `${clientStatusLimits.bytesMax} bytes: match fewer nodes by node_matchers, or set exclude_resource_contents`,
       );
-    parts.push(part);
-  }
+    made(bytes);
+    return part;
+  };
+  for (const sessions of clients.values())
+    parts.push(field(1, yield* clientConfig(hub, sessions, !exclude_resource_contents, add)));
   return Buffer.concat(parts);
 }
 
@@ -71,12 +78,22 @@ function tooMuch(what: string): MeshError {
   return new MeshError('exhausted', `the answer would have more than ${what}`);
 }
 
-/** A ClientConfig. */
-function clientConfig(hub: Hub, sessions: readonly Session[], contents: boolean): Buffer {
+/** A ClientConfig; `add` counts its parts. */
+function* clientConfig(
+  hub: Hub,
+  sessions: readonly Session[],
+  contents: boolean,
+  add: (part: Buffer) => Buffer,
+): Slices<Buffer> {
   const [first] = sessions;
-  const node = field(1, encodeJson('envoy.config.core.v3.Node', first?.info.node ?? {}));
-  const all = sessions.flatMap((session) => session.subscriptions.flatMap(inventoryOf));
-  return Buffer.concat([node, ...all.map((one) => field(3, genericXdsConfig(hub, one, contents)))]);
+  const parts = [add(field(1, encodeJson('envoy.config.core.v3.Node', first?.info.node ?? {})))];
+  yield;
+  for (const { subscriptions } of sessions)
+    for (const member of subscriptions)
+      yield* each(inventoryOf(member), (one) => {
+        parts.push(add(field(3, genericXdsConfig(hub, one, contents))));
+      });
+  return Buffer.concat(parts);
 }
 
 /** A ClientConfig.GenericXdsConfig. */

@@ -1,5 +1,6 @@
 import { MeshError } from '../../base/error.ts';
 import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
+import type { Slices } from '../slices.ts';
 import type { Stream, StreamHandler } from '../transport/grpc-server.ts';
 
 const refusalBytesMax = 1_024;
@@ -16,6 +17,12 @@ const requestBytesMax = 16 * 1024;
 /** Unread bytes of answers to tools, on a connection and in all. */
 const unreadLimits = { connectionBytesMax: 8 * 2 ** 20, allBytesMax: 128 * 2 ** 20 } as const;
 
+/** Bytes of all answers that are being made. */
+const madeBytesMax = 64 * 2 ** 20;
+
+/** An answer: at once, or in slices, which call `made` with the bytes that they have made so far. */
+type Answer = (request: Buffer, made: (bytes: number) => void) => Buffer | Slices<Buffer>;
+
 /**
  * Answers calls of tools. A request is cheap, and its answer may have megabytes: a client that does not read
  * its answers gets no more, on any of its streams.
@@ -23,9 +30,10 @@ const unreadLimits = { connectionBytesMax: 8 * 2 ** 20, allBytesMax: 128 * 2 ** 
 export class Answering {
   /** Streams that may have unread answers. */
   readonly #unread = new Set<Stream>();
+  #madeBytes = 0;
 
   /** Handler of unary calls. An exception of `answer` ends the call. */
-  unary(answer: (request: Buffer) => Buffer): (stream: Stream) => StreamHandler {
+  unary(answer: Answer): (stream: Stream) => StreamHandler {
     return (stream) =>
       once(
         stream,
@@ -34,7 +42,7 @@ export class Answering {
   }
 
   /** Handler of streams that answers each request in order. An exception of `answer` ends the stream. */
-  conversation(answer: (request: Buffer) => Buffer): (stream: Stream) => StreamHandler {
+  conversation(answer: Answer): (stream: Stream) => StreamHandler {
     return (stream) => this.#handler(stream, answer, () => {});
   }
 
@@ -43,14 +51,31 @@ export class Answering {
     return this.#sum(() => true);
   }
 
-  #handler(stream: Stream, answer: (request: Buffer) => Buffer, then: () => void): StreamHandler {
+  #handler(stream: Stream, answer: Answer, then: () => void): StreamHandler {
     stream.dear();
-    return answering(stream, (request) => {
-      this.#judge(stream);
-      stream.write(answer(request));
+    let madeBytes = 0;
+    const made = (bytes: number) => {
+      this.#madeBytes += bytes - madeBytes;
+      madeBytes = bytes;
+      if (bytes > 0 && this.#madeBytes > madeBytesMax)
+        throw new MeshError(
+          'exhausted',
+          `answers of more than ${madeBytesMax} bytes are being made: ask again later`,
+        );
+    };
+    const give = (bytes: Buffer) => {
+      made(0);
+      stream.write(bytes);
       this.#unread.add(stream);
       then();
+    };
+    const { receive } = answering(stream, (request) => {
+      this.#judge(stream);
+      const bytes = answer(request, made);
+      if (Buffer.isBuffer(bytes)) give(bytes);
+      else stream.inSlices(givenOrRefused(stream, bytes, give));
     });
+    return { receive, closed: () => made(0) };
   }
 
   #judge({ peer }: Stream): void {
@@ -72,6 +97,14 @@ export class Answering {
       else if (isMeant(stream)) sum += bytes;
     }
     return sum;
+  }
+}
+
+function* givenOrRefused(stream: Stream, answer: Slices<Buffer>, give: (bytes: Buffer) => void): Slices {
+  try {
+    give(yield* answer);
+  } catch (reason) {
+    stream.refuse(refusal(reason));
   }
 }
 
