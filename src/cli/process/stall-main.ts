@@ -2,7 +2,7 @@
 import { Session } from 'node:inspector/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock as clock, sleep } from '../../base/clock.ts';
-import type { Stall, StallJob } from './stall.ts';
+import { beatCount, beatGapMs, type Stall, type StallJob } from './stall.ts';
 
 const { beats, stallMs, lookMs } = workerData as StallJob;
 const framesMax = 20;
@@ -34,22 +34,24 @@ async function stackOfMain(): Promise<string[]> {
   }
 }
 
-let seen = Atomics.load(beats, 0);
+let seen = Atomics.load(beats, beatCount);
 let since = clock.now();
 let stack: Promise<string[]> | undefined;
 
 async function look(): Promise<void> {
   const now = clock.now();
-  const current = Atomics.load(beats, 0);
+  const current = Atomics.load(beats, beatCount);
   if (current === seen) {
     if (now - since >= stallMs) stack ??= stackOfMain().catch(() => []);
     return;
   }
-  const [ms, where] = [now - since, stack];
+  // The main thread's own measure: this thread may have been stopped with it, and then has seen nothing.
+  const ms = Atomics.exchange(beats, beatGapMs, 0);
+  const where = stack ?? [];
   seen = current;
   since = now;
   stack = undefined;
-  if (where !== undefined) parentPort?.postMessage({ ms, stack: await where } satisfies Stall);
+  if (ms >= stallMs) parentPort?.postMessage({ ms, stack: await where } satisfies Stall);
 }
 
 // Keeps the thread alive: timers do not.

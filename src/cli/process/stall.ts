@@ -6,17 +6,25 @@ import { siblingUrl } from '../../base/files/sibling.ts';
 export interface Stall {
   /** Duration in milliseconds, to the precision of a check. */
   readonly ms: number;
-  /** The main thread's stack when it was noticed, innermost first; empty if unknown. */
+  /**
+   * The main thread's stack when it was noticed, innermost first; empty if unknown, as when the whole process
+   * was stopped, its watchdog included.
+   */
   readonly stack: readonly string[];
 }
 
 /** Input of the watchdog's thread. */
 export interface StallJob {
-  /** A counter that the main thread increments while its event loop turns. */
+  /** Of the main thread's beats, which come while its event loop turns: see `beatCount`, `beatGapMs`. */
   readonly beats: Int32Array;
   readonly stallMs: number;
   readonly lookMs: number;
 }
+
+/** Place of the number of beats. */
+export const beatCount = 0;
+/** Place of the longest time between two beats in milliseconds; the reader sets it to 0. */
+export const beatGapMs = 1;
 
 // Well above the longest intended turn (30 ms), and below any timeout of a proxy or a probe.
 const defaultStallMs = 500;
@@ -36,7 +44,7 @@ export function watchEventLoop(
   report: (stall: Stall) => void,
   stallMs = defaultStallMs,
 ): Watchdog {
-  const beats = new Int32Array(new SharedArrayBuffer(4));
+  const beats = new Int32Array(new SharedArrayBuffer(8));
   const workerData: StallJob = { beats, stallMs, lookMs };
   const worker = new Worker(siblingUrl(import.meta.url, './stall-main'), {
     workerData,
@@ -48,8 +56,13 @@ export function watchEventLoop(
   // Without its watchdog the process continues as before.
   worker.on('error', (error) => report({ ms: 0, stack: [`the watchdog ended: ${error.message}`] }));
   let timer: Timer;
+  let beatAt = clock.now();
   const beat = () => {
-    Atomics.add(beats, 0, 1);
+    const now = clock.now();
+    const gapMs = Math.round(now - beatAt);
+    beatAt = now;
+    if (gapMs > Atomics.load(beats, beatGapMs)) Atomics.store(beats, beatGapMs, gapMs);
+    Atomics.add(beats, beatCount, 1);
     timer = clock.after(lookMs, beat);
   };
   beat();
