@@ -125,21 +125,23 @@ t.test('Fetch: the current resources, once', async (t) => {
 });
 
 for (const protocol of ['sotw', 'delta'] as const)
-  t.test(`${protocol}: messages that are no resources end the stream, by name`, async (t) => {
+  t.test(`${protocol}: type URLs that are none of resources end the stream, by name`, async (t) => {
     const { connect } = await serve(t);
     const ads =
       discoveryMethods.find((one) => one.protocol === protocol && one.only === undefined)?.path ?? '';
-    for (const name of [
-      'envoy.config.cluster.v3.Cluster.CommonLbConfig',
-      'envoy.config.core.v3.Node',
-      'google.protobuf.Any',
-      'envoy.service.discovery.v3.DiscoveryRequest',
+    for (const url of [
+      'type.googleapis.com/envoy.config.cluster.v3.Cluster.CommonLbConfig',
+      'type.googleapis.com/envoy.config.core.v3.Node',
+      'type.googleapis.com/google.protobuf.Any',
+      'type.googleapis.com/envoy.service.discovery.v3.DiscoveryRequest',
+      'envoy.config.cluster.v3.Cluster',
+      'type.example.com/envoy.config.cluster.v3.Cluster',
     ]) {
       const client = connect(ads, protocol);
-      client.send(`type.googleapis.com/${name}`);
+      client.send(url);
       const { code, details } = await client.ended;
       t.equal(code, 3);
-      t.match(details, `'type.googleapis.com/${name}' is not served: it is not a resource type`);
+      t.match(details, `'${url}' is not served: it is not a resource type`);
     }
   });
 
