@@ -109,6 +109,16 @@ t.test('alerts are on metrics and labels that control planes export', async (t) 
   );
 });
 
+t.test('each metric that control planes export is in the documentation', async (t) => {
+  const pages = ['status', 'registration', 'lastgood', 'trail'].map((page) => read(`docs/${page}.md`)).join();
+  const names = [...(await exportedMetrics()).keys()].filter((name) => name.startsWith('isthmus_'));
+  t.ok(names.length > 20, `${names.length}`);
+  const missingIn = (text: string) =>
+    names.filter((name) => !new RegExp(`\\b${name.replace(/_(?:bucket|sum|count)$/, '')}\\b`).test(text));
+  t.strictSame(missingIn(pages), []);
+  t.strictSame(missingIn(pages.replaceAll('isthmus_acks_total', '')), ['isthmus_acks_total']);
+});
+
 t.test('the page says what to do about each alert, and about no other', async (t) => {
   const named = [...read('docs/production.md').matchAll(/^\| `(Isthmus\w+)` \| \S/gm)].map(
     ([, name]) => name,
