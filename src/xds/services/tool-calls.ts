@@ -69,13 +69,13 @@ export class Answering {
       this.#unread.add(stream);
       then();
     };
-    const { receive } = answering(stream, (request) => {
+    const answers = answering(stream, (request) => {
       this.#judge(stream);
       const bytes = answer(request, made);
       if (Buffer.isBuffer(bytes)) give(bytes);
       else stream.inSlices(givenOrRefused(stream, bytes, give));
     });
-    return { receive, closed: () => made(0) };
+    return { receive: (message) => answers.receive(message), closed: () => made(0) };
   }
 
   #judge({ peer }: Stream): void {
