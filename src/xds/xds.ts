@@ -5,6 +5,7 @@ import { type Random, seededRandom } from '../base/random.ts';
 import { shed } from './admission/shed.ts';
 import type { Cause } from './cause.ts';
 import type { ResourceChange } from './change.ts';
+import { checkLimits } from './check-limits.ts';
 import type { ResourceJson } from './codec/codec.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
 import { type Applied, Hub } from './hub.ts';
@@ -158,8 +159,9 @@ export interface XdsServer {
   close(graceMs?: number): Promise<void>;
 }
 
-/** Makes an xDS server; see docs/xds.md. */
+/** Makes an xDS server; see docs/xds.md. Throws MeshError 'invalid' for unknown or wrong `limits`. */
 export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
+  checkLimits(options.limits ?? {});
   const clock = options.clock ?? systemClock;
   const hub = createHub(options, clock);
   const { services, tellHealth, calls } = serve(hub, options);

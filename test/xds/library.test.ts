@@ -91,3 +91,19 @@ t.test('an address without a host or a port is refused, and not listened on nowh
   for (const address of ['127.0.0.1:0', '[::1]:0', 'localhost:0'])
     t.ok((await server.listen(address)) > 0, address);
 });
+
+t.test('limits that are misspelled, or no numbers, are refused', async (t) => {
+  const made = (limits: object) => () => createXdsServer({ limits } as never);
+  t.throws(made({ intake: { messageByteMax: 5 } }), {
+    code: 'invalid',
+    message: /^limits\.intake\.messageByteMax: not known/,
+  });
+  t.throws(made({ intakes: {} }), {
+    message: /^limits\.intakes: not known; there are admission, budget, intake, pace$/,
+  });
+  for (const streamsMax of [Number.NaN, -1, '7', undefined])
+    t.throws(made({ admission: { streamsMax } }), {
+      message: /^limits\.admission\.streamsMax: must be a number/,
+    });
+  await made({ admission: { streamsMax: Number.POSITIVE_INFINITY }, pace: { share: 0.5 } })().close();
+});
