@@ -10,7 +10,7 @@ import { sendMessages } from './send-messages.ts';
 import { attacks } from './table.ts';
 
 // What is paced may wait for long before it has gone out.
-const lateMs = 30_000;
+const lateMs = 70_000;
 
 setPriority(19);
 const running = new Map<number, AbortController>();

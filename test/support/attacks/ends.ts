@@ -10,7 +10,7 @@ export function endOf(one: { readonly ended: Promise<string> }): Promise<string>
 
 /** Waits for the end of one of several that wait their turns among the dear: on a busy machine for long. */
 export async function told(...calls: readonly RawCall[]): Promise<void> {
-  await Promise.race([...calls.map(({ ended }) => ended), pause(25_000)]);
+  await Promise.race([...calls.map(({ ended }) => ended), pause(60_000)]);
 }
 
 /** How a call may end that asks for too much: it waited for too long, or is turned away in words. */
