@@ -7,6 +7,7 @@ import type { SidecarScope } from '../../src/model/node.ts';
 import { toYaml } from '../registry/objects.ts';
 import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';
+import { runCli } from '../support/planes/run-cli.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const { NODE_OPTIONS: _, ...env } = process.env;
@@ -59,14 +60,7 @@ async function world(t: Test) {
       return client;
     },
     async status(...args: string[]) {
-      const command = [main, 'status', '--admin', `127.0.0.1:${admin.port}`, ...args];
-      const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-      let out = '';
-      let err = '';
-      child.stdout.on('data', (chunk) => (out += chunk));
-      child.stderr.on('data', (chunk) => (err += chunk));
-      const [code] = await once(child, 'close');
-      return { code, out, err };
+      return runCli('status', '--admin', `127.0.0.1:${admin.port}`, ...args);
     },
     page: (path: string) => get({ address: '127.0.0.1', port: admin.port }, path),
   };

@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { sleep, systemClock } from '../../src/base/clock.ts';
@@ -9,6 +6,7 @@ import type { GroupReport, HostReason, HostReport } from '../../src/contract/who
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { runCli } from '../support/planes/run-cli.ts';
 
 // Who serves a host, while its instances die: what is said is what each Envoy's own /clusters says.
 
@@ -55,20 +53,10 @@ for (const [i, mesh] of [a, b].entries()) {
   t.teardown(() => server.close());
 }
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const { NODE_OPTIONS: _, ...env } = process.env;
-
 /** `isthmus who`, at the control plane of sh-a. */
 async function who(...args: string[]) {
   const admin = `127.0.0.1:${admins[0].port}`;
-  const command = [main, 'who', ...(args.includes('--admin') ? [] : ['--admin', admin]), ...args];
-  const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk) => (out += chunk));
-  child.stderr.on('data', (chunk) => (err += chunk));
-  const [code] = await once(child, 'close');
-  return { code, out, err };
+  return runCli('who', ...(args.includes('--admin') ? [] : ['--admin', admin]), ...args);
 }
 
 /** The Group's only port, as the IDC of a mesh sees it. */
