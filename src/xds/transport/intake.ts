@@ -103,7 +103,11 @@ export class Intakes {
       known: () => {
         bytesMax = this.#limits.messageBytesMax;
       },
-      waiting: (bytes) => keep(bytes, bytes === 0 ? undefined : (entry.since ?? this.#clock.now())),
+      waiting: (bytes) => {
+        // Most reads are one whole message: nothing was counted, and nothing is.
+        if (bytes === 0 && entry.bytes === 0) entry.since = undefined;
+        else keep(bytes, bytes === 0 ? undefined : (entry.since ?? this.#clock.now()));
+      },
       held: (bytes) => keep(bytes, undefined),
       close: () => this.#forget(entry),
     };

@@ -119,14 +119,13 @@ export class FrameReader {
   #cut(chunk: Buffer): void {
     const bytes = this.#joined(chunk);
     if (bytes === undefined) return;
-    const own = (part: Buffer) => (bytes === chunk ? part : Buffer.from(part));
     let at = 0;
     while (bytes.length - at >= headBytes) {
       const length = bytes.readUInt32BE(at + 1);
       this.#check(bytes[at], length);
       const end = at + headBytes + length;
       if (end > bytes.length) {
-        this.#keep(own(bytes.subarray(at)), end - at);
+        this.#keep(restOf(chunk, bytes, at), end - at);
         return;
       }
       if (!this.#taker.mayTake(length, bytes[at] === 1)) {
@@ -138,7 +137,7 @@ export class FrameReader {
       this.#taker.take(bytes.subarray(at + headBytes, end), bytes[at] === 1);
       at = end;
     }
-    if (at < bytes.length) this.#keep(own(bytes.subarray(at)), headBytes);
+    if (at < bytes.length) this.#keep(restOf(chunk, bytes, at), headBytes);
   }
 
   #check(flag: number | undefined, length: number): void {
@@ -226,6 +225,12 @@ const scratchBytesMax = 2 ** 20;
 /** Keeps the last message that a reader gave valid beyond the next one. */
 export function keepMessage(message: Buffer): void {
   if (message.buffer === scratch.buffer) scratch = Buffer.allocUnsafeSlow(64 * 1024);
+}
+
+/** The rest of `bytes`, a copy unless they are the chunk itself: the scratch buffer is reused. */
+function restOf(chunk: Buffer, bytes: Buffer, at: number): Buffer {
+  const rest = bytes.subarray(at);
+  return bytes === chunk ? rest : Buffer.from(rest);
 }
 
 /** The parts in one buffer, valid until the next call. */
