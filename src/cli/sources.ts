@@ -25,11 +25,12 @@ export function openSources(
   token: string | undefined,
   run: { readonly clock: Clock; readonly logger: Logger },
 ): ConfiguredSources {
-  const { idc, registry, state } = config;
+  const { idc, registry, state, deletions } = config;
   const { links, evacuations } = peersOf(config, token);
   const times = { startWait: config.peers.startLimit, keepAlone: config.peers.keepLimit };
   const objects = keepLastGood({
-    open: () => openSource(registry.folder, run),
+    open: () => openSource(registry.folder, { ...run, soleMs: deletions.grace }),
+    soleMs: deletions.grace,
     ...(state.folder === undefined ? {} : { folder: state.folder }),
     ...{ idc, ...run },
   });

@@ -103,7 +103,14 @@ export const controlPlaneOptions = {
       why: 'a loop takes all IDCs down ([decision 026](decisions/026-loop-prevention-off.md))',
     }),
   }),
-  deletions: group('How long a deleted instance waits for proxies.', {
+  deletions: group('When what is deleted goes.', {
+    grace: option(durationKind({ minMs: 0, maxMs: 3_600_000 }), {
+      flag: '--deletion-grace',
+      byDefault: '10s',
+      words:
+        'how long an object without which requests fail, such as the last instance of a host, stays in force after it has gone from the folder; 0: it goes at once',
+      why: 'a file that was moved by mistake can be put back; a deletion that is meant is confirmed ([files-source.md](files-source.md#when-objects-are-deleted))',
+    }),
     ackLimit: option(durationKind(aSecondToAnHour), {
       flag: '--deletion-ack-limit',
       byDefault: '30s',

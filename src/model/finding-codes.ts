@@ -22,6 +22,7 @@ export const findingCodes = {
   FileUnreadable: 'A file or folder cannot be read; what was read before stays.',
   ObjectsKept: 'Objects stay in force, because they may be in a file or document that cannot be read.',
   DeletionsHeld: 'Very many objects disappeared at once: their deletion is held.',
+  DeletionDelayed: 'An object disappeared without which requests fail: it is deleted some seconds later.',
   SourceNotCurrent: 'The objects in force are, in whole or in part, the last good state of a source.',
   SnapshotRefused: 'A last good state on disk that cannot be used, and was set aside.',
   RegistrationUnreadable: 'The record of a registration on disk that cannot be read.',

@@ -10,6 +10,8 @@ import type { Source } from './source.ts';
 interface SourceOptions {
   readonly clock: Clock;
   readonly logger?: Logger;
+  /** How long a source delays the deletion of a sole object, in milliseconds; absent: its default. */
+  readonly soleMs?: number;
 }
 
 /** Scheme → constructor of a source from the rest of the address: a new source is a new row. */

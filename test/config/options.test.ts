@@ -10,6 +10,7 @@ import { optionList } from '../../src/config/options.ts';
 import { schemaOf } from '../../src/config/schema.ts';
 import { madeFromOptions } from '../../src/config/write-docs.ts';
 import { guardLimits } from '../../src/delivery/deletion/guard.ts';
+import { lossRule } from '../../src/registry/lastgood/loss-guard.ts';
 import { peerTimes } from '../../src/registry/registrations/peers.ts';
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
@@ -51,6 +52,7 @@ t.test('the defaults of the parts of a control plane are the same', async (t) =>
     return row?.kind.fromText(row.byDefault ?? '');
   };
   t.equal(byDefault('deletions.ackLimit'), guardLimits.ackMsMax);
+  t.equal(byDefault('deletions.grace'), lossRule.soleMs);
   t.equal(byDefault('deletions.reconnectLimit'), guardLimits.reconnectMsMax);
   t.equal(byDefault('peers.startLimit'), peerTimes.startWait);
   t.equal(byDefault('peers.keepLimit'), peerTimes.keepAlone);

@@ -48,6 +48,7 @@ const objects: readonly Held[] = [
     'src/registry/lastgood/loss-guard.ts',
     'settleMs: 50,\n  settleMsMax: 1000,',
   ],
+  ['a deletion of what', 'after 10 s more', 'src/registry/lastgood/loss-guard.ts', 'soleMs: 10_000,'],
   [
     'deletions that are held',
     '10 objects or more, and more than half, within 10 s; for 1 h',

@@ -60,7 +60,7 @@ export class TestFolder {
 export const testTiming: FilesTiming = {
   ...filesTiming,
   rescanMs: 60_000,
-  loss: { ...lossRule, windowMs: 300 },
+  loss: { ...lossRule, windowMs: 300, soleMs: 0 },
 };
 
 /** A files source that has synced, and what it tells. It stops after the test. */

@@ -30,6 +30,8 @@ export interface Mesh {
   restart(options: MeshOptions): Promise<void>;
   /** Saves a registry file as editors do: written aside, then renamed. */
   save(file: string, text: string): void;
+  /** Removes a registry file. */
+  remove(file: string): void;
   /** Starts an Envoy; resolves when it is ready. */
   envoy(
     id: string,
@@ -66,7 +68,10 @@ export type MeshOptions = Partial<
     'clock' | 'failbackStore' | 'hopLimit' | 'sources' | 'filterStore' | 'logger' | 'loopPrevention'
   >
 > &
-  Pick<ControlPlaneSeams, 'compiler'>;
+  Pick<ControlPlaneSeams, 'compiler'> & {
+    /** How long a deletion after which requests fail is delayed; not at all by default: tests mean it. */
+    readonly deletionGraceMs?: number;
+  };
 
 /** A free port on loopback, as an address. */
 export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress> {
@@ -89,11 +94,11 @@ export async function startMesh(
   const save = (file: string, text: string) => replaceFileSync(join(dir, file), text);
   for (const [file, text] of Object.entries(files)) save(file, text);
   const clock = systemClock;
-  const start = ({ sources = [], compiler, ...rest }: MeshOptions, xds: ListenAddress) =>
+  const start = ({ sources = [], compiler, deletionGraceMs = 0, ...rest }: MeshOptions, xds: ListenAddress) =>
     startControlPlane(
       {
         idc,
-        sources: [openSource(dir, { clock }), ...sources],
+        sources: [openSource(dir, { clock, soleMs: deletionGraceMs }), ...sources],
         xds,
         hopLimit: 1,
         clock,
@@ -112,6 +117,7 @@ export async function startMesh(
       plane = await start(next, plane.xds);
     },
     save,
+    remove: (file) => rmSync(join(dir, file)),
     async envoy(id, scope, more = {}) {
       const admin = await freeAddress();
       const { accessLogs } = more;

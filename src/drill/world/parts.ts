@@ -241,6 +241,8 @@ function controlPart(idc: IdcPlan, topology: Topology, paths: DrillPaths): Part 
         ['--xds', `${xds.address}:${xds.port}`],
         ['--admin', `${admin.address}:${admin.port}`],
         ['--filters', compiledFilters],
+        // Drills delete on purpose.
+        ['--deletion-grace', '0s'],
         hopLimit === undefined ? [] : ['--hop-limit', String(hopLimit)],
         keeping(idc, topology, paths),
         control,

@@ -11,6 +11,7 @@ import {
   losesAllInstances,
   lossRule,
 } from '../lastgood/loss-guard.ts';
+import { findSoleObjects } from '../lastgood/sole-objects.ts';
 import { type DeletionGuard, noFacets, type Sink, type Source, type SourceFacets } from '../source.ts';
 import type { HalfWrittenRule } from './file-reader.ts';
 import { createFolder } from './folder.ts';
@@ -50,6 +51,8 @@ interface FilesOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly logger?: Logger;
+  /** How long the deletion of a sole object is delayed, in milliseconds; absent: as `lossRule` has it. */
+  readonly soleMs?: number;
 }
 
 /**
@@ -59,7 +62,8 @@ interface FilesOptions {
  */
 export function createFilesSource(options: FilesOptions, seam: Partial<FilesTiming> = {}): FilesSource {
   const { clock, logger = silentLogger } = options;
-  const timing = { ...filesTiming, ...seam };
+  const { loss, ...times } = { ...filesTiming, ...seam };
+  const timing = { ...times, loss: { ...loss, soleMs: options.soleMs ?? loss.soleMs } };
   const folder = createFolder(options.folder, timing);
   const { catalog } = folder;
   const guard = createLossGuard(timing.loss);
@@ -143,6 +147,8 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       inForce: catalog.size,
       found: catalog.foundCount,
       isFound: catalog.isFound,
+      isReplaced: catalog.isReplaced,
+      sole: () => findSoleObjects(catalog.missingObjects(), catalog.objects()),
       allInstances: losesAllInstances(catalog.missing, catalog.objects()),
       replaced: root !== rootIdentity,
       readable: folder.unreachable === undefined,
@@ -168,7 +174,15 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   function reportProblems(sink: Sink, verdict: LossVerdict, changed: boolean): void {
     const held = verdict.held ? catalog.missing.size : 0;
     const unreadable = [...folder.scan.unreadable].join();
-    const state = [held, catalog.missing.size, folder.unreachable, watchers.problem, unreadable].join();
+    const delayed = [...verdict.delayed.keys()].join();
+    const state = [
+      held,
+      delayed,
+      catalog.missing.size,
+      folder.unreachable,
+      watchers.problem,
+      unreadable,
+    ].join();
     if (!changed && state === reportedState) return;
     reportedState = state;
     const input = {
@@ -181,6 +195,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       withFindings: folder.withFindings,
       faults: catalog.faults(verdict.held ? undefined : catalog.missing),
       held,
+      delayed: { objects: verdict.delayed, forMs: timing.loss.soleMs },
       inForce: catalog.size,
     };
     const problems = reportFindings(input);

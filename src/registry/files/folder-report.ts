@@ -6,6 +6,7 @@ import type { Finding, Severity } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind, MeshObject } from '../../model/object.ts';
 import { renderPath } from '../../model/values/field-path.ts';
+import { type DelayedDeletions, describeDelay } from '../lastgood/describe-delay.ts';
 import { findingOf } from '../parse/fault.ts';
 import type { Draft } from '../parse/object.ts';
 import { kindNames } from '../parse/object.ts';
@@ -31,6 +32,8 @@ interface ReportInput {
   /** Objects whose deletion is held, and all in force. */
   readonly held: number;
   readonly inForce: number;
+  /** Absent: none is. */
+  readonly delayed?: DelayedDeletions;
 }
 
 /** Errors between objects with a column: each takes a slow parse of its document. */
@@ -60,6 +63,8 @@ export function reportFindings(input: ReportInput): Finding[] {
       'the folder holds no .yaml, .yml or .json file: is it the right one?',
     );
   if (input.held > 0) add('DeletionsHeld', 'error', folder, heldMessage(input.held, input.inForce));
+  if (input.delayed !== undefined && input.delayed.objects.size > 0)
+    add('DeletionDelayed', 'warning', folder, describeDelay(input.delayed, 'in no file any more'));
   if (input.unwatched !== undefined) {
     const why =
       input.unwatched === 'ENOSPC' ? 'the limit fs.inotify.max_user_watches is reached' : input.unwatched;

@@ -32,12 +32,16 @@ export interface ObjectsInForce {
   setFile(file: string, entries: readonly ObjectEntry[]): void;
   /** Keys of objects in force that no file has any more. */
   readonly missing: ReadonlySet<string>;
+  /** The same with the objects. */
+  missingObjects(): ReadonlyMap<string, MeshObject>;
   /** The number of objects in force. */
   readonly size: number;
   /** The number of objects in files, including invalid ones. */
   readonly foundCount: number;
   /** Whether a file holds the object of a key. */
   isFound(key: string): boolean;
+  /** Whether an object in a file waits for a host of this one, which is missing. */
+  isReplaced(key: string): boolean;
   /** Deletes `deleted`, a part of `missing`, and brings accepted versions into force. */
   applyClaims(deleted: Iterable<string>): AppliedClaims;
   /**
@@ -115,6 +119,8 @@ export function createObjectsInForce(): ObjectsInForce {
 
   return {
     missing,
+    missingObjects: () =>
+      new Map([...missing].map((key) => [key, (inForce.get(key) as ObjectInForce).object])),
     get size() {
       return inForce.size;
     },
@@ -122,6 +128,8 @@ export function createObjectsInForce(): ObjectsInForce {
       return claims.count;
     },
     isFound: (key) => claims.has(key),
+    isReplaced: (key) =>
+      [...rejected.values()].some((one) => 'taken' in one && [...one.taken.values()].includes(key)),
     setFile(file, entries) {
       for (const key of claims.setFile(file, entries)) {
         if (claims.has(key)) missing.delete(key);

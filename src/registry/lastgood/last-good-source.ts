@@ -13,6 +13,7 @@ import {
   type Source,
   type SourceFacets,
 } from '../source.ts';
+import { describeDelay } from './describe-delay.ts';
 import { type LossRule, lossRule } from './loss-guard.ts';
 import { createRetainedObjects } from './retained-objects.ts';
 import {
@@ -42,6 +43,12 @@ interface LastGoodOptions {
   readonly idc: string;
   readonly clock: Clock;
   readonly logger?: Logger;
+  /**
+   * How long an object that is missing since the last start, and that nothing serves in place of, stays in
+   * force, in milliseconds; absent: as `lossRule` has it. Not for deletions that a source tells: they are
+   * meant.
+   */
+  readonly soleMs?: number;
 }
 
 /** Milliseconds. */
@@ -71,9 +78,12 @@ export const lastGoodTiming: LastGoodTiming = {
  */
 export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTiming> = {}): LastGoodSource {
   const { clock, idc, logger = silentLogger } = options;
-  const timing = { ...lastGoodTiming, ...seam };
+  const { loss, ...times } = { ...lastGoodTiming, ...seam };
   let inner = options.open();
   const { name } = inner;
+  const guardsDeletes = inner.facets.deletionGuard === 'none';
+  const soleMs = guardsDeletes ? 0 : (options.soleMs ?? loss.soleMs);
+  const timing = { ...times, loss: { ...loss, soleMs } };
   const file = options.folder === undefined ? undefined : snapshotPath(options.folder, name);
   let outer: Sink | undefined;
   let snapshot: SavedSnapshot | undefined;
@@ -91,7 +101,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   const retained = createRetainedObjects({
     clock,
     rule: timing.loss,
-    guardsDeletes: inner.facets.deletionGuard === 'none',
+    guardsDeletes,
     onRelease: (batch) => emit(batch),
   });
 
@@ -108,6 +118,14 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       why === undefined
         ? []
         : [{ code: 'SourceNotCurrent', severity: 'error', where: `source ${name}`, path: '', message: why }];
+    const delayed = retained.delayed;
+    if (delayed.size > 0) {
+      const message = describeDelay(
+        { objects: delayed, forMs: soleMs },
+        'missing in it since the last start',
+      );
+      own.push({ code: 'DeletionDelayed', severity: 'warning', where: `source ${name}`, path: '', message });
+    }
     outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubt);
   }
 
@@ -136,7 +154,10 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   }
 
   async function save(to: string): Promise<void> {
-    if (retained.missing.size > 0 || unreachable !== undefined) return schedule();
+    if (retained.missing.size > 0 || unreachable !== undefined) {
+      writtenAt = clock.now();
+      return schedule();
+    }
     writing = true;
     const wallMs = clock.wall();
     try {
@@ -210,9 +231,9 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     });
   }
 
-  async function contentsOf(): Promise<readonly MeshObject[]> {
+  async function contentsOf(onIdcs?: (idcs: readonly MeshObject[]) => void): Promise<readonly MeshObject[]> {
     if (file === undefined || snapshot === undefined) return [];
-    const read = await refusing(file, () => readSnapshot(file, (idcs) => outer?.changes(upserts(idcs))));
+    const read = await refusing(file, () => readSnapshot(file, onIdcs));
     if (read === undefined) snapshot = undefined;
     return read?.contents ?? [];
   }
@@ -239,6 +260,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     const { objectsMin, shareMax } = timing.loss;
     const lost = header.objects - found;
     return (
+      (soleMs > 0 && lost > 0) ||
       (found === 0 && lost > 0) ||
       (instances === 0 && header.instances > 1) ||
       (lost >= objectsMin && lost > header.objects * shareMax)
@@ -290,7 +312,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
         emit([...upserts(kept), ...first, synced()]);
         return;
       }
-      const contents = await contentsOf();
+      const contents = await contentsOf((idcs) => outer?.changes(upserts(idcs)));
       if (contents.length === 0) {
         // No state to start from: a first start is reported too.
         const words = refusal === undefined ? '' : ` (${refusal.where}: ${refusal.message})`;

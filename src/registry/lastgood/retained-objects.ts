@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../../model/object.ts';
 import { createLossGuard, type LossRule, losesAllInstances } from './loss-guard.ts';
+import { findSoleObjects, type SoleObjects } from './sole-objects.ts';
 
 /** What a holding needs. */
 interface RetainedObjectsOptions {
@@ -19,6 +20,8 @@ interface RetainedObjects {
   readonly missing: ReadonlySet<string>;
   /** Since when missing objects are held (the clock's `now`), if they are. */
   readonly heldSince: number | undefined;
+  /** Those of the missing objects that are deleted in some seconds, each with what is lost with it. */
+  readonly delayed: SoleObjects;
   /** Adds objects of a snapshot, in force until the source replaces them. */
   restore(objects: readonly MeshObject[]): void;
   /** Applies changes of the source. Returns those to pass on. */
@@ -39,17 +42,19 @@ export function createRetainedObjects(options: RetainedObjectsOptions): Retained
   const missing = new Set<string>();
   let reachable = true;
   let heldSince: number | undefined;
+  let delayed: SoleObjects = new Map();
   let timer: Timer | undefined;
 
   function decide(): Change[] {
     timer?.cancel();
     if (missing.size === 0) {
       heldSince = undefined;
-      guard.decide(state());
+      delayed = guard.decide(state()).delayed;
       return [];
     }
     const verdict = guard.decide(state());
     heldSince = verdict.held ? (heldSince ?? clock.now()) : undefined;
+    delayed = verdict.delayed;
     const gone = [...verdict.remove].flatMap((key) => remove(key, verdict.since));
     if (missing.size > 0 && verdict.checkAgainMs !== undefined)
       timer = clock.after(Math.max(1, verdict.checkAgainMs), () => release(decide()));
@@ -65,7 +70,13 @@ export function createRetainedObjects(options: RetainedObjectsOptions): Retained
       ...{ now: clock.now(), missing, inForce: inForce.size, found: upstream.size, replaced: false },
       ...{ readable: reachable, isFound: isUpstream },
       allInstances: losesAllInstances(missing, inForce.values()),
+      isReplaced: () => false,
+      sole: () => findSoleObjects(missingObjects(), inForce.values()),
     };
+  }
+
+  function missingObjects(): Map<string, MeshObject> {
+    return new Map([...missing].map((key) => [key, inForce.get(key) as MeshObject]));
   }
 
   function isUpstream(key: string): boolean {
@@ -104,6 +115,9 @@ export function createRetainedObjects(options: RetainedObjectsOptions): Retained
     missing,
     get heldSince() {
       return heldSince;
+    },
+    get delayed() {
+      return delayed;
     },
     restore(objects) {
       for (const object of objects) {

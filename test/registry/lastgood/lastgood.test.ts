@@ -30,13 +30,13 @@ function world(t: Test) {
   t.teardown(() => rmSync(state, { recursive: true, force: true }));
   const file = join(state, 'registry-files.jsonl');
   /** Starts a source over them. */
-  async function start(name = 'sh-a') {
+  async function start(name = 'sh-a', soleMs = 0) {
     const stop = new AbortController();
     t.teardown(() => stop.abort());
     const source = keepLastGood(
       {
         open: () => createFilesSource({ folder: config.path, clock }, { ...testTiming, retryMs: 20 }),
-        ...{ folder: state, idc: name, clock },
+        ...{ folder: state, idc: name, clock, soleMs },
       },
       quick,
     );
@@ -103,6 +103,56 @@ t.test('objects deleted while the control plane was down go; new ones appear', a
   t.equal(source.facets.lastGood.status().from, 'source');
   t.notOk(seen.state().has('WorkloadEntry/shop/w-0'));
   t.ok(seen.state().has('WorkloadEntry/shop/new'));
+});
+
+t.test('what a host needs, moved away while the control plane was down, stays for a time', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  w.config.write('all.yaml', toYaml(idc('sh-a'), ...instances.slice(1)));
+  const { seen, source, stop } = await w.start('sh-a', 3_600_000);
+  t.ok(seen.state().has('ServiceEntry/shop/s'));
+  t.notOk(seen.state().has('WorkloadEntry/shop/w-0'), 'one instance of many goes');
+  t.match(seen.current(), [
+    {
+      ...{ code: 'DeletionDelayed', severity: 'warning', where: 'source files' },
+      message: /^missing in it since the last start: ServiceEntry shop\/s \(host a\.example\)\. .*for 60 min/,
+    },
+  ]);
+  t.equal(source.facets.deletionGuard.confirm(), 1);
+  t.notOk(seen.state().has('ServiceEntry/shop/s'));
+  t.strictSame(seen.current(), []);
+  stop();
+});
+
+t.test(
+  'negative control: without a delay a host whose file went meanwhile is gone at the start',
+  async (t) => {
+    const w = world(t);
+    await w.leaveState();
+    w.config.write('all.yaml', toYaml(idc('sh-a'), ...instances.slice(1)));
+    const { seen } = await w.start('sh-a', 0);
+    t.notOk(seen.state().has('ServiceEntry/shop/s'));
+  },
+);
+
+t.test('a delay of the start ends by itself, and when the object is back', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  const { start, config } = w;
+  config.write('all.yaml', toYaml(idc('sh-a'), ...instances));
+  const short = await start('sh-a', 300);
+  t.ok(short.seen.state().has('ServiceEntry/shop/s'));
+  await short.seen.until('the deletion', () => short.seen.count('-ServiceEntry/shop/s') === 1);
+  await until(
+    'the shorter state is on disk',
+    async () => (await readSnapshot(w.file)).contents.length === count - 1,
+  );
+  short.stop();
+  config.write('all.yaml', toYaml(idc('sh-a')));
+  const back = await start('sh-a', 3_600_000);
+  t.equal(back.source.facets.lastGood.status().from, 'both', 'all instances are held, not delayed');
+  config.write('all.yaml', toYaml(idc('sh-a'), ...instances));
+  await until('all is back', () => back.source.facets.lastGood.status().from === 'source');
 });
 
 t.test('far fewer objects than it held: held, until the operator confirms', async (t) => {

@@ -1,5 +1,10 @@
 import t from 'tap';
-import { createLossGuard, type LossState, lossRule } from '../../../src/registry/lastgood/loss-guard.ts';
+import {
+  createLossGuard,
+  type LossState,
+  type LossVerdict,
+  lossRule,
+} from '../../../src/registry/lastgood/loss-guard.ts';
 
 const keys = (count: number) => new Set(Array.from({ length: count }, (_, n) => `k${n}`));
 
@@ -10,6 +15,8 @@ function state(now: number, missing: number, inForce: number, rest: Partial<Loss
     inForce,
     found: inForce - missing,
     isFound: () => false,
+    isReplaced: () => false,
+    sole: () => new Map(),
     allInstances: false,
     replaced: false,
     readable: true,
@@ -115,4 +122,79 @@ t.test('an object that comes back in time was never deleted', async (t) => {
   guard.decide(state(0, 1, 20));
   t.match(guard.decide(state(49, 0, 20)), { held: false });
   t.equal(guard.decide(state(50, 1, 20)).remove.size, 0, 'and the next time counts anew');
+});
+
+const lost = (...names: string[]) => ({
+  sole: () => new Map(names.map((name) => [name, `host of ${name}`])),
+});
+const missing = (...names: string[]) => ({ missing: new Set(names) });
+
+/** A verdict in numbers. */
+const counts = ({ remove, delayed, held, checkAgainMs }: LossVerdict) => ({
+  ...{ removed: remove.size, delayed: delayed.size, held },
+  ...(checkAgainMs === undefined ? {} : { checkAgainMs }),
+});
+
+t.test('a sole object is delayed, what goes with it is not', async (t) => {
+  const guard = createLossGuard(lossRule);
+  const at = (now: number) => guard.decide(state(now, 0, 20, { ...missing('s', 'k'), ...lost('s') }));
+  t.equal(at(0).remove.size, 0, 'it settles first');
+  const settled = at(lossRule.settleMs);
+  t.strictSame([...settled.remove], ['k']);
+  t.strictSame([...settled.delayed], [['s', 'host of s']]);
+  t.match(settled, { held: false, checkAgainMs: lossRule.soleMs });
+  const end = lossRule.settleMs + lossRule.soleMs;
+  const only = (now: number) => guard.decide(state(now, 0, 19, { ...missing('s'), ...lost('s') }));
+  t.match(counts(only(end - 1)), { removed: 0, checkAgainMs: 1 });
+  const over = only(end);
+  t.strictSame([...over.remove], ['s']);
+  t.equal(over.delayed.size, 0);
+  t.equal(over.since, end, 'the delay is not part of the time that proxies take');
+});
+
+t.test('negative control: without a delay a sole object goes as any other', async (t) => {
+  const guard = createLossGuard({ ...lossRule, soleMs: 0 });
+  guard.decide(state(0, 0, 20, { ...missing('s'), ...lost('s') }));
+  const { remove } = guard.decide(state(lossRule.settleMs, 0, 20, { ...missing('s'), ...lost('s') }));
+  t.strictSame([...remove], ['s']);
+});
+
+t.test('a delay ends when the object is back, when it is confirmed, and when it is replaced', async (t) => {
+  const begin = () => {
+    const guard = createLossGuard(lossRule);
+    const at = (now: number, rest: Partial<LossState> = {}) =>
+      guard.decide(state(now, 0, 20, { ...missing('s'), ...lost('s'), ...rest }));
+    at(0);
+    t.equal(at(lossRule.settleMs).delayed.size, 1);
+    return { guard, at };
+  };
+  const back = begin();
+  t.match(counts(back.at(1000, missing())), { removed: 0, delayed: 0 });
+  t.equal(back.at(1100).remove.size, 0, 'the next time it settles anew');
+  t.equal(back.at(1150).delayed.size, 1, 'and is delayed anew');
+  t.equal(back.at(lossRule.settleMs + lossRule.soleMs).remove.size, 0);
+
+  const confirmed = begin();
+  confirmed.guard.confirm();
+  t.match(counts(confirmed.at(1000)), { removed: 1, delayed: 0 });
+
+  const replaced = begin();
+  t.match(counts(replaced.at(1000, { isReplaced: (key) => key === 's' })), {
+    removed: 1,
+    delayed: 0,
+  });
+});
+
+t.test('others settle and go while a deletion is delayed, and all together may be a loss', async (t) => {
+  const guard = createLossGuard(lossRule);
+  const at = (now: number, inForce: number, ...names: string[]) =>
+    guard.decide(state(now, 0, inForce, { ...missing(...names), ...lost('s') }));
+  at(0, 20, 's');
+  at(50, 20, 's');
+  t.match(counts(at(5000, 20, 's', 'k')), { removed: 0, checkAgainMs: lossRule.settleMs }, 'k settles');
+  t.strictSame([...at(5050, 20, 's', 'k').remove], ['k']);
+  const many = ['s', ...Array.from({ length: 9 }, (_, n) => `m${n}`)];
+  at(5100, 19, ...many);
+  t.match(counts(at(5150, 19, ...many)), { held: true, removed: 0, delayed: 0 });
+  t.equal(at(60_000, 19, ...many).remove.size, 0, 'held, not delayed');
 });

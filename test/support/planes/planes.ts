@@ -66,7 +66,7 @@ export async function createPlanes(count: number, options: PlanesOptions) {
     const others = isAlone ? [] : seenAt.filter((_, other) => other !== index);
     const flags = [
       ...['--idc', 'sh-a', '--config', config, '--registrations', registrations],
-      ...['--filters', filters, '--admin-token-file', join(dir, 'token')],
+      ...['--filters', filters, '--admin-token-file', join(dir, 'token'), '--deletion-grace', '0s'],
       ...['--xds', at(xds), '--admin', at(admin), ...others.flatMap((one) => ['--peer-admin', at(one)])],
       ...(options.flags ?? []),
     ];
