@@ -20,7 +20,7 @@ export const steadyMs = 4;
  * healing.
  */
 export function goodMeasurement(): Measurement {
-  const blow = { claim: 'kill -9', moment: { from: 5000, to: 5010 }, struck: ['sh-a/checkout-1'] };
+  const injected = { claim: 'kill -9', moment: { from: 5000, to: 5010 }, struck: ['sh-a/checkout-1'] };
   const phases = layPhases({ steady: 5, outage: 5, recovery: 5, 'steady again': 5 }, 0);
   const stories = Array.from({ length: 20 * perSecond }, (_, number) => tellStory(number));
   const entries = new Map<string, UpstreamEntry[]>([
@@ -36,8 +36,8 @@ export function goodMeasurement(): Measurement {
     hedging: [],
     idcs: ['sh-a', 'sh-b'],
     phases,
-    steps: [blow, { claim: 'healing begins', moment: { from: 10_000, to: 10_001 }, struck: [] }],
-    faults: [blow],
+    steps: [injected, { claim: 'healing begins', moment: { from: 10_000, to: 10_001 }, struck: [] }],
+    faults: [injected],
     healed: { from: 10_000, to: 10_001 },
     healthyAt: 10_800,
     streams: [
@@ -68,8 +68,8 @@ export function goodMeasurement(): Measurement {
     losses: [
       {
         kind: 'kill',
-        blow: blow.moment,
-        struck: blow.struck,
+        injected: injected.moment,
+        struck: injected.struck,
         healed: { from: 10_000, to: 10_001 },
         healthyAt: 10_800,
       },

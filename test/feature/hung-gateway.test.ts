@@ -54,7 +54,7 @@ async function load(ms: number) {
 }
 
 /** Stops a gateway, and what became of requests that were begun before that could be known, and later. */
-async function strike(t: Test, gateway: string, ms: number) {
+async function stopForAWhile(t: Test, gateway: string, ms: number) {
   const pid = world.pids.get(gateway) as number;
   process.kill(pid, 'SIGSTOP');
   const from = clock.now();
@@ -82,7 +82,7 @@ const hung = () => plane.status().problems.filter(({ message }) => /never answer
 for (const gateway of gateways) {
   t.test(`${gateway} hangs`, { timeout: 120_000 }, async (t) => {
     await until('all are served', isServed);
-    const { late, lost } = await strike(t, gateway, 14_000);
+    const { late, lost } = await stopForAWhile(t, gateway, 14_000);
     t.ok(late.length >= 30);
     t.strictSame(lost, [], 'nothing that began once it was known');
     for (const { id } of late) t.equal(apps.of(id).length, 1, `${id} was executed once`);
@@ -98,7 +98,7 @@ t.test('negative control: without probes', { timeout: 120_000 }, async (t) => {
   for (const { plane: each } of world.meshes.values()) await each.close();
   await until('all are served', isServed);
   for (const gateway of gateways) {
-    const { lost } = await strike(t, gateway, 8_000);
+    const { lost } = await stopForAWhile(t, gateway, 8_000);
     t.ok(lost.length > 0, `${lost.length} were lost through ${gateway} that began after ${knownMs} ms`);
     t.ok(
       lost.every(({ status }) => status === 503),

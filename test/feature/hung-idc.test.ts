@@ -41,7 +41,7 @@ const isFirst = (name: string) =>
   });
 
 /** Three POSTs a second for so long, while it is stopped: those that began once it could be known. */
-async function strike(ms: number) {
+async function stopForAWhile(ms: number) {
   process.kill(pid, 'SIGSTOP');
   const struck = clock.now();
   const asked: ReturnType<typeof ask>[] = [];
@@ -56,7 +56,7 @@ async function strike(ms: number) {
 
 t.test('an IDC of which the only gateway hangs', { timeout: 120_000 }, async (t) => {
   await isFirst('b');
-  const late = await strike(9_000);
+  const late = await stopForAWhile(9_000);
   t.ok(late.length >= 12, `${late.length}`);
   t.strictSame(
     late,
@@ -68,6 +68,6 @@ t.test('an IDC of which the only gateway hangs', { timeout: 120_000 }, async (t)
 t.test('negative control: without probes', { timeout: 120_000 }, async (t) => {
   await (world.meshes.get('sh-a') as Mesh).plane.close();
   await isFirst('b');
-  const lost = (await strike(7_000)).filter(([status]) => status !== 200);
+  const lost = (await stopForAWhile(7_000)).filter(([status]) => status !== 200);
   t.ok(lost.length > 0, `${lost.length} were lost`);
 });

@@ -73,7 +73,7 @@ async function ask(group: string, method: string) {
 const knownMs = 3_000;
 
 /** Stops an instance for 10 s; what was lost of what began once that could be known. */
-async function strike(group: string): Promise<{ late: number; lost: readonly string[] }> {
+async function stopForAWhile(group: string): Promise<{ late: number; lost: readonly string[] }> {
   const pid = pids.get(group) as number;
   const all = async () => {
     const answers = await Promise.all(['GET', 'POST', 'PUT', 'GET'].map((method) => ask(group, method)));
@@ -102,12 +102,12 @@ for (const [group, what] of [
   ['known', 'the sidecar of an instance'],
 ] as const)
   t.test(`${what} that is checked hangs`, { timeout: 120_000 }, async (t) => {
-    const { late, lost } = await strike(group);
+    const { late, lost } = await stopForAWhile(group);
     t.ok(late >= 15, `${late} began once it was known`);
     t.strictSame(lost, []);
   });
 
 t.test('negative control: without checks', { timeout: 120_000 }, async (t) => {
-  const { late, lost } = await strike('unchecked');
+  const { late, lost } = await stopForAWhile('unchecked');
   t.ok(lost.length > 0, `${lost.length} of ${late} were lost: ${lost.join(', ')}`);
 });

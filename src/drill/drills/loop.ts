@@ -83,7 +83,7 @@ async function play(scene: Scene): Promise<LoopFacts> {
   await scene.begin('steady');
   const { from } = await scene.begin('nobody left');
   await scene.withdraw('legacy leaves the registry, in both IDCs', gone);
-  const blow = await scene.kill('all instances of checkout and legacy are killed, in both IDCs', victims);
+  const injected = await scene.kill('all instances of checkout and legacy are killed, in both IDCs', victims);
   const recovery = await scene.begin('recovery');
   const healed = await scene.restart('all of them start again', victims);
   const healthy = scene.healthy(victims, recovery.to - machineClock.now());
@@ -94,13 +94,13 @@ async function play(scene: Scene): Promise<LoopFacts> {
   if (!Number.isNaN(healthyAt)) scene.note('all of them answer again', healthyAt);
   await scene.ended();
   return {
-    downs: [{ instances: partNames(victims), from: blow.moment.to, to: healed.moment.from }],
+    downs: [{ instances: partNames(victims), from: injected.moment.to, to: healed.moment.from }],
     refusing: {
       hosts: topology.groups.filter(({ name }) => name !== catalog).map((group) => hostOf(topology, group)),
       from,
       to: recovery.to,
     },
-    hopeless: { from: blow.moment.to, to: healed.moment.from },
+    hopeless: { from: injected.moment.to, to: healed.moment.from },
     healthyAt,
     counted: countedBetween(before, await readTrailCounters(topology)),
   };

@@ -1,7 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
 import { type FaultKind, faultKinds, type InjectedFault } from '../faults/loss.ts';
-import { planStrike, strikeWords } from '../faults/strike.ts';
+import { faultWords, planFault } from '../faults/planned-fault.ts';
 import { ejectedBetween, readEjections } from '../measure/ejections.ts';
 import type { PhaseSeconds } from '../measure/phases.ts';
 import type { Scene } from '../scene.ts';
@@ -96,14 +96,14 @@ async function play(scene: Scene, kinds: readonly FaultKind[]): Promise<RealFact
   const { topology } = scene.stage;
   const before = await readEjections(topology);
   const steady = await scene.begin('steady');
-  // While nothing is broken yet: the blow falls when the phase after this one begins.
+  // While nothing is broken yet: the fault is injected when the phase after this one begins.
   await scene.until(steady.to - 250);
   const ejections = ejectedBetween(before, await readEjections(topology));
   const faults: InjectedFault[] = [];
-  for (const kind of kinds) faults.push(await strike(scene, kind));
+  for (const kind of kinds) faults.push(await inject(scene, kind));
   await scene.ended();
   return {
-    healthyTo: faults[0]?.blow.from ?? Number.POSITIVE_INFINITY,
+    healthyTo: faults[0]?.injected.from ?? Number.POSITIVE_INFINITY,
     ejections,
     askedProxies: proxiesOf(topology).length,
     faults,
@@ -112,15 +112,15 @@ async function play(scene: Scene, kinds: readonly FaultKind[]): Promise<RealFact
 }
 
 /** A loss and its healing. */
-async function strike(scene: Scene, kind: FaultKind): Promise<InjectedFault> {
+async function inject(scene: Scene, kind: FaultKind): Promise<InjectedFault> {
   const { world, network } = scene.stage;
-  const lost = planStrike(kind, workloadsOf(world.parts, lostIdc), world, { network });
+  const lost = planFault(kind, workloadsOf(world.parts, lostIdc), world, { network });
   await scene.begin(kind);
-  const claim = strikeWords[kind](`all instances of ${lostIdc} with their sidecars`);
-  const { moment: blow, struck } = await scene.step(claim, lost.strike, lost.parts);
+  const claim = faultWords[kind](`all instances of ${lostIdc} with their sidecars`);
+  const { moment: injected, struck } = await scene.step(claim, lost.inject, lost.parts);
   const { to } = await scene.begin(`recovery: ${kind}`);
   const { moment: healed } = await scene.step(`healing begins after ${kind}`, lost.heal);
   const healthyAt = await scene.healthy(lost.parts, to - healed.to);
   if (!Number.isNaN(healthyAt)) scene.note(`everything that was struck by ${kind} answers again`, healthyAt);
-  return { kind, blow, struck, healed, healthyAt };
+  return { kind, injected, struck, healed, healthyAt };
 }

@@ -8,7 +8,7 @@ export type FaultKind = (typeof faultKinds)[number];
 /** One loss of instances or gateways, and its healing. */
 export interface InjectedFault {
   readonly kind: FaultKind;
-  readonly blow: Moment;
+  readonly injected: Moment;
   /** Instances and gateways, such as `sh-a/checkout-1`. */
   readonly struck: readonly string[];
   /** IDCs of which it struck the control plane; absent: none. */

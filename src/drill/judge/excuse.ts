@@ -18,7 +18,7 @@ export type Excuse =
 const keptBytes = 4 * 1024 * 1024;
 
 /**
- * For so long after a blow a proxy may take what was struck for alive and send to it, in milliseconds:
+ * For so long after a fault a proxy may take what was struck for alive and send to it, in milliseconds:
  * connections of a killed process are reset at once; a stopped one is found out by a failed health check (0.5
  * s between two, 3 in a row, each up to 0.5 s late).
  */
@@ -51,7 +51,7 @@ export function excuseOf(
 ): { readonly fault: InjectedFault; readonly excuse: Excuse } | undefined {
   for (const fault of m.faults) {
     // Healing is no excuse, nor what ended before.
-    if (sample.end < fault.blow.from || sample.sent > fault.healed.to) continue;
+    if (sample.end < fault.injected.from || sample.sent > fault.healed.to) continue;
     const excuse = excuseBy(sample, fault, m, evidence);
     if (excuse) return { fault, excuse };
   }
@@ -73,7 +73,7 @@ function excuseBy(
   // Only its client knew of it, which sends nothing twice.
   if (addresses.includes(sample.target) && sample.connectedAt > 0)
     return 'the gateway that it had entered died';
-  const until = fault.blow.to + foundOutMs[fault.kind];
+  const until = fault.injected.to + foundOutMs[fault.kind];
   const there = (lines.get(sample.id) ?? []).filter(
     ({ upstream = '', at }) => addresses.includes(upstream) && at <= until,
   );
@@ -90,9 +90,9 @@ function tcpExcuse(sample: Sample, fault: InjectedFault, m: LossMeasurement): Ex
   const home = m.streams.find(({ stream }) => stream === sample.stream)?.idc ?? '';
   const isOnItsWay = (name: string) =>
     name.startsWith(`${home}/egress-`) || (name.includes('/ingress-') && !name.startsWith(`${home}/`));
-  if (fault.struck.some(isOnItsWay) && sample.sent <= fault.blow.to + foundOutMs[fault.kind])
+  if (fault.struck.some(isOnItsWay) && sample.sent <= fault.injected.to + foundOutMs[fault.kind])
     return 'a gateway on its possible path died';
   if (!fault.struck.some((name) => name.split('/')[1]?.startsWith(`${group}-`))) return undefined;
-  if (sample.sent <= fault.blow.to + underWayMs) return 'was sent to what died';
+  if (sample.sent <= fault.injected.to + underWayMs) return 'was sent to what died';
   return fault.kind === 'stop' ? 'TCP to a stopped process, whose kernel accepts connections' : undefined;
 }

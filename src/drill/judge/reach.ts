@@ -37,10 +37,10 @@ export function outagesOf(
   ways: readonly ClosedWay[] = [],
 ): Outages {
   const all = [
-    ...faults.flatMap(({ struck, blow, healed, healthyAt }) => {
+    ...faults.flatMap(({ struck, injected, healed, healthyAt }) => {
       const to =
         (Number.isNaN(healthyAt) ? Number.POSITIVE_INFINITY : Math.max(healthyAt, healed.to)) + learnedMs;
-      return struck.map((name) => ({ name, span: { from: blow.from, to } }));
+      return struck.map((name) => ({ name, span: { from: injected.from, to } }));
     }),
     ...away.map(({ instance, from, to }) => ({ name: instance, span: { from, to: to + learnedMs } })),
   ];

@@ -13,7 +13,8 @@ export interface Execution {
 }
 
 /**
- * What was under way when a blow fell may have been taken, or answered, so long around it, in milliseconds.
+ * What was under way when a fault was injected may have been taken, or answered, so long around it, in
+ * milliseconds.
  */
 export const underWayMs = 500;
 
@@ -24,9 +25,10 @@ export function executionsOf(
   const all = [...m.entries].flatMap(([instance, list]) =>
     list.map((entry): Execution => {
       const killed = m.faults.find(
-        ({ kind, struck, blow }) => kind === 'kill' && struck.includes(instance) && entry.at <= blow.to,
+        ({ kind, struck, injected }) =>
+          kind === 'kill' && struck.includes(instance) && entry.at <= injected.to,
       );
-      const to = entry.ended?.at ?? killed?.blow.from ?? Number.POSITIVE_INFINITY;
+      const to = entry.ended?.at ?? killed?.injected.from ?? Number.POSITIVE_INFINITY;
       return { instance, entry, from: entry.at, to };
     }),
   );
@@ -36,9 +38,9 @@ export function executionsOf(
   );
 }
 
-/** Whether an execution was under way, at what was struck, when a blow fell. */
-export function wasStruck({ instance, from, to }: Execution, { struck, blow }: InjectedFault): boolean {
-  return struck.includes(instance) && from <= blow.to + underWayMs && to >= blow.from - underWayMs;
+/** Whether an execution was under way, at what was struck, when a fault was injected. */
+export function wasStruck({ instance, from, to }: Execution, { struck, injected }: InjectedFault): boolean {
+  return struck.includes(instance) && from <= injected.to + underWayMs && to >= injected.from - underWayMs;
 }
 
 /**
@@ -55,10 +57,10 @@ export function isIdempotent({ call }: Sample): boolean {
 }
 
 /**
- * Executions of one request that overlap. A try at what was struck counts as over when the blow fell, for
- * what may be replayed: a health check has shown by then that it is dead, and that a stopped one, or one
- * behind a broken network, goes on in the end cannot be known. PUT and DELETE have no such excuse: only a
- * process that was killed has surely ended.
+ * Executions of one request that overlap. A try at what was struck counts as over when the fault was
+ * injected, for what may be replayed: a health check has shown by then that it is dead, and that a stopped
+ * one, or one behind a broken network, goes on in the end cannot be known. PUT and DELETE have no such
+ * excuse: only a process that was killed has surely ended.
  */
 export function overlapsOf(
   sample: Sample,
@@ -68,7 +70,7 @@ export function overlapsOf(
   const living = executions.flatMap((execution) => {
     if (!isReplayable(sample)) return [execution];
     const fault = faults.find((each) => wasStruck(execution, each) || wokeWith(execution, each));
-    return fault ? [{ ...execution, to: Math.min(execution.to, fault.blow.from) }] : [execution];
+    return fault ? [{ ...execution, to: Math.min(execution.to, fault.injected.from) }] : [execution];
   });
   return living.filter((each, i) =>
     living.some((other, j) => j < i && other.to > each.from && each.to > other.from),

@@ -20,19 +20,19 @@ const inFlightSlackMs = 100;
 
 /**
  * Whether a failed request was in flight inside a site that died: it was written to a
- * connection into that site that was established before the blow, and it was sent before the site was gone.
+ * connection into that site that was established before the fault, and it was sent before the site was gone.
  * The slack is for the client's event loop, which learns of the end of a connection a moment later. Or its
- * client died with the site: what that still tried while the blow fell, part after part, was inside from its
- * beginning.
+ * client died with the site: what that still tried while the fault was injected, part after part, was inside
+ * from its beginning.
  */
 function wasInFlight(sample: Sample, m: Measurement): boolean {
   if (!m.lostSite || succeeded(sample)) return false;
-  const { died: blow, prefix } = m.lostSite;
+  const { died: injected, prefix } = m.lostSite;
   const client = m.streams.find((facts) => facts.stream === sample.stream)?.killed;
-  if (client !== undefined && sample.end >= blow.from && sample.end <= client.to) return true;
+  if (client !== undefined && sample.end >= injected.from && sample.end <= client.to) return true;
   if (!sample.target.startsWith(prefix)) return false;
-  const before = sample.connectedAt > 0 && sample.connectedAt <= blow.to;
-  return before && sample.sent <= blow.to + inFlightSlackMs && sample.end >= blow.from;
+  const before = sample.connectedAt > 0 && sample.connectedAt <= injected.to;
+  return before && sample.sent <= injected.to + inFlightSlackMs && sample.end >= injected.from;
 }
 
 /** What became of a sample. */

@@ -3,11 +3,11 @@ import { clockAction } from './actions/clock.ts';
 import { coldStartAction } from './actions/cold.ts';
 import { fillAction, freeAction } from './actions/disk.ts';
 import { evacuateAction } from './actions/evacuate.ts';
+import { dropAction, healAction, killAction, stopAction } from './actions/faults.ts';
 import { grayAction } from './actions/gray.ts';
 import { lookAction } from './actions/look.ts';
 import { overloadAction } from './actions/overload.ts';
 import { announceAction, editAction, withdrawAction } from './actions/registry.ts';
-import { dropAction, healAction, killAction, stopAction } from './actions/strikes.ts';
 import { wanAction } from './actions/wan.ts';
 
 /**

@@ -7,20 +7,20 @@ import { parseShare } from './document/fields.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 
 /**
- * Share of requests that must succeed before the blow: on a machine that is busy with other things a few may
+ * Share of requests that must succeed before the fault: on a machine that is busy with other things a few may
  * fail.
  */
 const earlyShareMin = 0.99;
 
 /**
  * Whether a scenario without its protection failed for the right reason: the rows that must be missed are,
- * those that must hold do, hardly anything failed before the blow unless it may, and what else the control
+ * those that must hold do, hardly anything failed before the fault unless it may, and what else the control
  * states. Returns what speaks against it; [] when the negative control did its work.
  */
 export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: Control): string[] {
   const against: string[] = [];
-  const blow = m.faults[0]?.moment;
-  if (!blow && !control.unbroken) return ['nothing was broken'];
+  const injected = m.faults[0]?.moment;
+  if (!injected && !control.unbroken) return ['nothing was broken'];
   const tell = (id: string) => {
     const row = verdict.rows.find((each) => each.id === id);
     return { ok: row?.ok, text: `${row?.claim ?? id}: ${row ? row.measured : 'not measured'}` };
@@ -30,9 +30,9 @@ export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: 
     if (rows.every(({ ok }) => ok !== false)) against.push(...rows.map(({ text }) => text));
   }
   for (const { ok, text } of (control.holds ?? []).map(tell)) if (!ok) against.push(text);
-  if (blow && !control.fromTheStart) against.push(...earlyFaults(m, blow.from));
-  if (blow && control.unserved !== undefined)
-    against.push(...servedFaults(m, blow.to, parseShare(control.unserved)));
+  if (injected && !control.fromTheStart) against.push(...earlyFaults(m, injected.from));
+  if (injected && control.unserved !== undefined)
+    against.push(...servedFaults(m, injected.to, parseShare(control.unserved)));
   if (control.alone) against.push(...helpFaults(m));
   return against;
 }
@@ -41,7 +41,7 @@ const failedOf = (list: readonly Sample[], m: ScenarioMeasurement) =>
   list.filter((s) => fateOf(s, m) === 'failed').length;
 
 /**
- * Of what was due between the blow and healing, so much must not be served: one failed request proves
+ * Of what was due between the fault and healing, so much must not be served: one failed request proves
  * nothing.
  */
 function servedFaults(m: ScenarioMeasurement, from: number, least: number): string[] {
@@ -57,8 +57,8 @@ function servedFaults(m: ScenarioMeasurement, from: number, least: number): stri
     : [`only ${failed} of ${out.length} requests failed in the outage, or waited until healing`];
 }
 
-function earlyFaults(m: ScenarioMeasurement, blowMs: number): string[] {
-  const before = m.samples.filter((s) => s.end < blowMs);
+function earlyFaults(m: ScenarioMeasurement, injectedMs: number): string[] {
+  const before = m.samples.filter((s) => s.end < injectedMs);
   const early = before.length - failedOf(before, m);
   if (early >= earlyShareMin * before.length && before.length > 0) return [];
   const share = percent(before.length === 0 ? 0 : early / before.length);

@@ -17,7 +17,7 @@ export interface Leave {
 export interface Cut {
   readonly from: string;
   readonly to: string;
-  readonly blow: Moment;
+  readonly injected: Moment;
   /** Infinite when it was not whole again. */
   readonly healed: Moment;
 }
@@ -52,7 +52,7 @@ export interface ScenarioFacts {
   readonly lostIdc: string;
   /** Hosts whose Groups ask for hedging; of the others' latency nothing is declared. */
   readonly hedging: readonly string[];
-  /** The blows, as they fell. */
+  /** The faults, as they were injected. */
   readonly faults: readonly StepFacts[];
   /** The first healing; infinite when there was none. */
   readonly healed: Moment;
@@ -65,7 +65,7 @@ export interface ScenarioFacts {
   readonly acks: readonly AckFacts[];
   readonly losses: LossFacts['faults'];
   readonly addresses: LossFacts['addresses'];
-  /** From the beginning of the load until the first blow, zeroes left out. */
+  /** From the beginning of the load until the first fault, zeroes left out. */
   readonly ejections: readonly Ejections[];
   /**
    * Lookups of names that failed at callers and ingress gateways, from the beginning to the end of the load.

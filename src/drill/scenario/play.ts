@@ -48,7 +48,7 @@ export async function playScenario(
     for (const { at, step } of stepsOf(spec.steps, phase)) {
       await scene.until(at);
       // While nothing is broken yet.
-      if (counts && !ejections && strikesOf(step).length > 0)
+      if (counts && !ejections && faultsOf(step).length > 0)
         ejections = ejectedBetween(counts, await readEjections(topology));
       await take(step, run);
     }
@@ -93,21 +93,21 @@ function valuesOf(step: Step): { action: Action<unknown>; value: unknown }[] {
   });
 }
 
-function strikesOf(step: Step): { action: Action<unknown>; value: unknown }[] {
-  return valuesOf(step).filter(({ action }) => action.strike !== undefined);
+function faultsOf(step: Step): { action: Action<unknown>; value: unknown }[] {
+  return valuesOf(step).filter(({ action }) => action.inject !== undefined);
 }
 
 async function take(step: Step, run: Run): Promise<void> {
-  const strikes = strikesOf(step);
-  if (strikes.length > 0) {
-    const words = strikes.map(({ action, value }) => action.words(value)).join(', and ');
-    await run.strike(
+  const faults = faultsOf(step);
+  if (faults.length > 0) {
+    const words = faults.map(({ action, value }) => action.words(value)).join(', and ');
+    await run.inject(
       step.claim ?? words,
-      strikes.flatMap(({ action, value }) => action.strike?.(value, run) ?? []),
+      faults.flatMap(({ action, value }) => action.inject?.(value, run) ?? []),
     );
   }
   for (const { action, value } of valuesOf(step)) {
-    const claim = strikes.length === 0 ? (step.claim ?? action.words(value)) : action.words(value);
+    const claim = faults.length === 0 ? (step.claim ?? action.words(value)) : action.words(value);
     await action.act?.(value, run, claim);
   }
 }

@@ -1,6 +1,6 @@
 import type { Moment } from '../faults/fault.ts';
 import { faultKinds, type InjectedFault } from '../faults/loss.ts';
-import type { Strike } from '../faults/strike.ts';
+import type { PlannedFault } from '../faults/planned-fault.ts';
 import type { LinkConditions } from '../faults/wan.ts';
 import type { Load, LoadShape } from '../load/loads.ts';
 import type { EjectionLook } from '../measure/ejected.ts';
@@ -12,9 +12,9 @@ import { instancesOf, type Part, partNames } from '../world/parts.ts';
 import type { Stage } from '../world/stage.ts';
 import type { Cut, Evacuated, Leave, Sickness } from './measurement.ts';
 
-/** A strike in force, with what was noted of it. */
+/** A fault in force, with what was noted of it. */
 interface InForce {
-  readonly strike: Strike;
+  readonly planned: PlannedFault;
   readonly fault: { -readonly [K in keyof InjectedFault]: InjectedFault[K] };
 }
 
@@ -25,9 +25,9 @@ export interface Run {
   readonly phase: Phase;
   /** The load shapes by stream, to begin those again whose clients died with a site. */
   readonly shapes: readonly LoadShape[];
-  /** Does strikes at once, as one step. */
-  strike(claim: string, strikes: readonly Strike[]): Promise<void>;
-  /** Undoes the strikes in force whose parts are all among these; all of them when none are given. */
+  /** Injects faults at once, as one step. */
+  inject(claim: string, planned: readonly PlannedFault[]): Promise<void>;
+  /** Heals the faults in force whose parts are all among these; all of them when none are given. */
   heal(claim: string, parts?: readonly Part[]): Promise<void>;
   /** Takes instances out of their registries, or puts them back. */
   leave(claim: string, parts: readonly Part[]): Promise<void>;
@@ -126,56 +126,56 @@ class RunOfScenario implements NotedRun {
     return this.#options.phase();
   }
 
-  async strike(claim: string, strikes: readonly Strike[]): Promise<void> {
+  async inject(claim: string, planned: readonly PlannedFault[]): Promise<void> {
     const moments: Moment[] = [];
-    const parts = [...new Set(strikes.flatMap((each) => each.parts))];
+    const parts = [...new Set(planned.flatMap((each) => each.parts))];
     const facts = await this.scene.step(
       claim,
       async () => {
-        for (const each of strikes) moments.push(await each.strike());
+        for (const each of planned) moments.push(await each.inject());
         return { from: moments[0]?.from ?? Number.NaN, to: moments.at(-1)?.to ?? Number.NaN };
       },
       parts,
     );
     this.#faults.push(facts);
-    strikes.forEach((strike, i) => {
-      const { kind } = strike;
-      const blow = moments[i] as Moment;
-      const planes = strike.parts.flatMap((part) => (part.kind === 'control' ? (part.idc ?? []) : []));
-      const struck = partNames(strike.parts);
-      const fault = { kind, blow, struck, planes, healed: never, healthyAt: Number.NaN };
+    planned.forEach((each, i) => {
+      const { kind } = each;
+      const injected = moments[i] as Moment;
+      const planes = each.parts.flatMap((part) => (part.kind === 'control' ? (part.idc ?? []) : []));
+      const struck = partNames(each.parts);
+      const fault = { kind, injected, struck, planes, healed: never, healthyAt: Number.NaN };
       this.#losses.push(fault);
-      this.#inForce.push({ strike, fault });
-      const site = siteOf(strike.parts, this.#stage.world.parts);
+      this.#inForce.push({ planned: each, fault });
+      const site = siteOf(each.parts, this.#stage.world.parts);
       if (site === undefined) return;
-      this.#died = { idc: site, moment: blow };
+      this.#died = { idc: site, moment: injected };
       this.#dead = this.scene.loads.filter(({ idc, running }) => idc === site && !running.alive());
-      for (const load of this.#dead) this.scene.lose(load, blow);
+      for (const load of this.#dead) this.scene.lose(load, injected);
     });
   }
 
   async heal(claim: string, parts: readonly Part[] | undefined): Promise<void> {
-    const own = this.#inForce.filter(
-      ({ strike }) => parts === undefined || strike.parts.every((part) => parts.includes(part)),
+    const toHeal = this.#inForce.filter(
+      ({ planned }) => parts === undefined || planned.parts.every((part) => parts.includes(part)),
     );
-    if (own.length === 0) return;
-    this.#inForce = this.#inForce.filter((each) => !own.includes(each));
+    if (toHeal.length === 0) return;
+    this.#inForce = this.#inForce.filter((each) => !toHeal.includes(each));
     // Stopped ones first: they need no time.
-    own.sort((a, b) => faultKinds.indexOf(b.strike.kind) - faultKinds.indexOf(a.strike.kind));
+    toHeal.sort((a, b) => faultKinds.indexOf(b.planned.kind) - faultKinds.indexOf(a.planned.kind));
     const { moment } = await this.scene.step(claim, async () => {
       const moments: Moment[] = [];
-      for (const { strike } of own) moments.push(await strike.heal());
+      for (const { planned } of toHeal) moments.push(await planned.heal());
       this.scene.prioritize();
       return { from: moments[0]?.from ?? Number.NaN, to: moments.at(-1)?.to ?? Number.NaN };
     });
     this.#healed ??= moment;
-    for (const { fault } of own) fault.healed = moment;
-    const all = own.flatMap(({ strike }) => strike.parts);
+    for (const { fault } of toHeal) fault.healed = moment;
+    const all = toHeal.flatMap(({ planned }) => planned.parts);
     const again = this.#dead;
     this.#dead = [];
     this.#healths.push(
       this.scene.healthy(all, this.#options.endMs - machineClock.now()).then((at) => {
-        for (const { fault } of own) fault.healthyAt = at;
+        for (const { fault } of toHeal) fault.healthyAt = at;
         if (Number.isNaN(at)) return at;
         this.scene.note('everything that was struck answers again', at);
         for (const load of again) this.#beginAgain(load);
@@ -206,7 +206,7 @@ class RunOfScenario implements NotedRun {
   linked(from: string, to: string, { cut }: LinkConditions, moment: Moment): void {
     const last = this.#cuts.findLast((each) => each.from === from && each.to === to);
     const isCut = last?.healed === never;
-    if (cut && !isCut) this.#cuts.push({ from, to, blow: moment, healed: never });
+    if (cut && !isCut) this.#cuts.push({ from, to, injected: moment, healed: never });
     if (!cut && isCut) last.healed = moment;
   }
 

@@ -29,7 +29,7 @@ const target = z
 
 /** One part of the world, or several. */
 export const targets = z.union([target, z.array(target).min(1)]);
-export type StrikeTarget = z.infer<typeof target>;
+export type FaultTarget = z.infer<typeof target>;
 export type Targets = z.infer<typeof targets>;
 
 /** The processes of targets, each once. */
@@ -38,7 +38,7 @@ export function partsOf(value: Targets, parts: readonly Part[]): Part[] {
 }
 
 function partsOfOne(
-  { idc, what = 'instances', group, count, only }: StrikeTarget,
+  { idc, what = 'instances', group, count, only }: FaultTarget,
   parts: readonly Part[],
 ): Part[] {
   if (what === 'site') return parts.filter((part) => part.idc === idc);
@@ -58,7 +58,7 @@ export function targetWords(value: Targets): string {
   return [value].flat().map(oneWords).join(' and ');
 }
 
-function oneWords({ idc, what = 'instances', group, count, only }: StrikeTarget): string {
+function oneWords({ idc, what = 'instances', group, count, only }: FaultTarget): string {
   if (only) return only.map((name) => `${idc}/${name}`).join(', ');
   if (what === 'site') return `everything in ${idc}: control plane, gateways, instances, callers`;
   if (what === 'control') return `the control plane of ${idc}`;

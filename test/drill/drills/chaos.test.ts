@@ -103,7 +103,7 @@ t.test(
     t.strictSame(violated(own), [], 'its own users may be as many as they are');
     const [first] = good.losses;
     if (!first) throw new Error('no loss');
-    const gateway = { ...first, struck: ['sh-b/ingress-1'], blow: { from: 6000, to: 6001 } };
+    const gateway = { ...first, struck: ['sh-b/ingress-1'], injected: { from: 6000, to: 6001 } };
     const struck = { ...declared, losses: [...good.losses, gateway] };
     t.match(
       violated({ ...struck, entries: longer }),
@@ -131,7 +131,7 @@ t.test('a request that nobody could serve is no violation, only for that time', 
     {
       ...first,
       struck: ['sh-b/checkout-1'],
-      blow: { from: 6500, to: 6510 },
+      injected: { from: 6500, to: 6510 },
       healed: { from: 8000, to: 8001 },
       healthyAt: 8500,
     },
@@ -151,7 +151,7 @@ t.test(
     const stopped = {
       ...first,
       kind: 'stop' as const,
-      blow: { from: 6000, to: 6001 },
+      injected: { from: 6000, to: 6001 },
       struck: ['sh-b/ingress-1'],
       healed: { from: 8000, to: 8001 },
       healthyAt: 8001,
@@ -180,7 +180,7 @@ t.test('a cut link serves nobody, and excuses requests sent over it', async (t) 
   const nothing = { workMs: 0, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 };
   const call = { shape: 'POST', kind: 'http', method: 'POST', ...nothing } as const;
   const cuts = [
-    { from: 'sh-b', to: 'sh-a', blow: { from: 7000, to: 7001 }, healed: { from: 8000, to: 8001 } },
+    { from: 'sh-b', to: 'sh-a', injected: { from: 7000, to: 7001 }, healed: { from: 8000, to: 8001 } },
   ];
   const fails = (due: number, more = {}) => ({
     ...withSamples(good, (s) => (s.due === due ? { ...failure, ...more } : undefined)),
@@ -213,7 +213,7 @@ t.test('a TCP connection may fail that left an evacuated IDC for one that has no
     {
       ...first,
       struck: ['sh-b/checkout-1'],
-      blow: { from: 6000, to: 6001 },
+      injected: { from: 6000, to: 6001 },
       healed: { from: 8000, to: 8001 },
       healthyAt: 8001,
     },
@@ -228,8 +228,15 @@ t.test('a TCP connection may fail that left an evacuated IDC for one that has no
   const without = { ...fails(5500), losses: [], evacuations, addresses };
   t.strictSame(violated(without), [], 'it never had anybody');
   t.match(violated({ ...without, evacuations: [] }), [/failed although/], 'nobody was sent there');
-  const blow = { from: 8900, to: 8901 };
-  const stopped = { ...first, kind: 'stop' as const, struck: [], planes: ['sh-a'], blow, healthyAt: 9801 };
+  const injected = { from: 8900, to: 8901 };
+  const stopped = {
+    ...first,
+    kind: 'stop' as const,
+    struck: [],
+    planes: ['sh-a'],
+    injected,
+    healthyAt: 9801,
+  };
   const unknown = (due: number, to: number) => ({
     ...{ ...without, ...fails(due), addresses },
     losses: [{ ...stopped, healed: { from: to, to } }],
@@ -249,7 +256,7 @@ t.test('a TCP connection may fail with a gateway that it may have gone through',
   if (!first) throw new Error('no loss');
   const lost = (name: string) => ({
     addresses: { ...good.addresses, [name]: ['127.9.0.1:1'] },
-    losses: [{ ...first, struck: [name], blow: { from: 7001, to: 7002 } }],
+    losses: [{ ...first, struck: [name], injected: { from: 7001, to: 7002 } }],
   });
   for (const name of ['sh-a/egress-2', 'sh-b/ingress-2'])
     t.strictSame(violated({ ...fails(7000), ...lost(name) }), [], name);

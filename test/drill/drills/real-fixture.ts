@@ -38,7 +38,7 @@ const struck = Object.values(streams).map(({ instance }) => `sh-a/${instance}`);
 function fault(kind: FaultKind, at: number): InjectedFault {
   return {
     kind,
-    blow: { from: at, to: at + 10 },
+    injected: { from: at, to: at + 10 },
     struck,
     healed: { from: at + 10_000, to: at + 10_010 },
     healthyAt: at + 11_000,
@@ -61,13 +61,13 @@ function tell(stream: string, number: number): Story {
   const call = calls[number % calls.length] as Call;
   const [id, due] = [`${stream}:${number}`, number * everyMs];
   const length = 5 + call.workMs + Math.max(0, call.pieces - 1) * call.everyMs;
-  const away = faults.some(({ blow, healed }) => due >= blow.from && due < healed.to);
-  const hit = faults.find(({ blow }) => due < blow.from && due + length > blow.from);
+  const away = faults.some(({ injected, healed }) => due >= injected.from && due < healed.to);
+  const hit = faults.find(({ injected }) => due < injected.from && due + length > injected.from);
   const saved = hit && call.method === 'GET' && call.kind === 'http' && !call.events;
   const failed = hit !== undefined && !saved;
   const idc = away || saved ? 'sh-b' : 'sh-a';
   const instance = `${idc}/${name}`;
-  const end = failed ? hit.blow.to + 5 : due + length + (saved ? hit.blow.to - due : 0);
+  const end = failed ? hit.injected.to + 5 : due + length + (saved ? hit.injected.to - due : 0);
   const entry = { id, method: call.kind === 'tcp' ? 'TCP' : call.method, path: '/', leaked: [] };
   const begun = (at: number, ended?: number): UpstreamEntry => ({
     ...entry,
@@ -111,7 +111,7 @@ function tell(stream: string, number: number): Story {
     },
     entries: [
       ...(hit ? [[`sh-a/${name}`, begun(due + 1, late)] as const] : []),
-      ...(failed ? [] : [[instance, begun(saved ? hit.blow.to + 1 : due + 1, end - 2)] as const]),
+      ...(failed ? [] : [[instance, begun(saved ? hit.injected.to + 1 : due + 1, end - 2)] as const]),
     ],
     access:
       host === 'ledger.shop'

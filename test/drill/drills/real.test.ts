@@ -104,28 +104,33 @@ t.test('a fault that strikes nothing fails', async (t) => {
 });
 
 t.test('requests that may be retried must be served, in each fault', async (t) => {
-  for (const { kind, blow } of good.faults) {
+  for (const { kind, injected } of good.faults) {
     const slow = good.samples.find(
-      (s) => s.call?.shape === 'GET, slow' && s.due < blow.from && s.end > blow.to,
+      (s) => s.call?.shape === 'GET, slow' && s.due < injected.from && s.end > injected.to,
     );
     if (!slow) throw new Error(`no slow GET in ${kind}`);
     t.strictSame(missed(changed(slow, failure)), [`${kind}-failed`], `${kind}: a GET that was executed`);
-    const get = first('GET', blow.to);
+    const get = first('GET', injected.to);
     t.strictSame(missed(changed(get, failure)), [`${kind}-failed`], `${kind}: a GET that came after it`);
-    const begun = changed(slow, { ...failure, status: 200, error: 'the answer was cut', end: blow.to + 100 });
+    const begun = changed(slow, {
+      ...failure,
+      status: 200,
+      error: 'the answer was cut',
+      end: injected.to + 100,
+    });
     t.strictSame(missed(begun), [], `${kind}: but one whose answer had begun`);
   }
 });
 
 t.test('a POST may fail where it was sent to what died, and nowhere else', async (t) => {
-  for (const { kind, blow } of good.faults) {
+  for (const { kind, injected } of good.faults) {
     const row = `${kind}-failed`;
-    const post = first('POST', blow.to);
-    const there = { upstream: 'sh-a/checkout-1:8080', flags: 'UC', status: 503, at: blow.to + 100 };
+    const post = first('POST', injected.to);
+    const there = { upstream: 'sh-a/checkout-1:8080', flags: 'UC', status: 503, at: injected.to + 100 };
     const failed = changed(post, { ...failure, call: { ...(post.call as object), bodyBytes: 10 } as never });
     t.strictSame(missed(neverThere(failed, post, there)), [], `${kind}: sent there`);
-    const late = { ...there, at: blow.to + 5000 };
-    t.strictSame(missed(neverThere(failed, post, late)), [row], `${kind}: long after the blow`);
+    const late = { ...there, at: injected.to + 5000 };
+    t.strictSame(missed(neverThere(failed, post, late)), [row], `${kind}: long after the injected`);
     const refused = { ...there, flags: 'UF,URX' };
     t.strictSame(missed(neverThere(failed, post, refused)), [row], `${kind}: never sent`);
     const elsewhere = { ...there, upstream: '127.1.0.21:10081' };
@@ -138,19 +143,19 @@ t.test('a POST may fail where it was sent to what died, and nowhere else', async
 });
 
 t.test('clients learn of a failure within 5 s', async (t) => {
-  for (const { kind, blow } of good.faults) {
+  for (const { kind, injected } of good.faults) {
     const post = good.samples.find(
-      (s) => s.call?.shape === 'POST' && s.due < blow.from && s.end > blow.from && s.error !== '',
+      (s) => s.call?.shape === 'POST' && s.due < injected.from && s.end > injected.from && s.error !== '',
     );
     if (!post) throw new Error(`no POST in ${kind}`);
-    t.strictSame(missed(changed(post, { end: blow.from + 4900 })), []);
-    t.strictSame(missed(changed(post, { end: blow.from + 5100 })), [`${kind}-told`]);
+    t.strictSame(missed(changed(post, { end: injected.from + 4900 })), []);
+    t.strictSame(missed(changed(post, { end: injected.from + 5100 })), [`${kind}-told`]);
   }
 });
 
 t.test('TCP: new connections are lost to a stopped process alone', async (t) => {
-  for (const { kind, blow } of good.faults) {
-    const connection = first('TCP, server ends', blow.to + 2000);
+  for (const { kind, injected } of good.faults) {
+    const connection = first('TCP, server ends', injected.to + 2000);
     const m = missed(changed(connection, { ...failure, status: 0 }));
     t.strictSame(m, kind === 'stop' ? [] : [`${kind}-failed`], kind);
     const far = { ...good, faults: good.faults.map((each) => ({ ...each, struck: ['sh-a/checkout-1'] })) };

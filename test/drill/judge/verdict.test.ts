@@ -85,7 +85,7 @@ t.test('when most requests are slow together, it is the outage', async (t) => {
   t.same(missed(slow(6)), ['last-slow']);
 });
 
-t.test('after a second blow the clock starts again', async (t) => {
+t.test('after a second fault the clock starts again', async (t) => {
   t.same(missed(delayed(9000)), ['last-slow']);
   const faults = [
     ...good.faults,
@@ -198,9 +198,9 @@ t.test('a site that dies takes with it what was in flight inside, and nothing el
   t.match(measuredOf(site({}), 'success-rate'), /not counted: 1 in flight/);
   for (const [what, change] of Object.entries({
     'sent when the site was long gone': { sent: 5200, end: 5300 },
-    'on a connection made after the blow': { connectedAt: 5020 },
+    'on a connection made after the fault': { connectedAt: 5020 },
     'to the other site': { target: '127.2.0.11:10080' },
-    'ended before the blow': { sent: 4000, end: 4500 },
+    'ended before the fault': { sent: 4000, end: 4500 },
   })) {
     t.ok(missed(site(change)).includes('success-rate'), what);
   }
@@ -224,13 +224,13 @@ t.test('a site that dies takes with it what was in flight inside, and nothing el
   t.ok(missed(kill).includes('success-rate'), 'other outages excuse nothing');
 });
 
-t.test('a request that waited past its limit before a later blow counts from the earlier one', async (t) => {
+t.test('a request that waited past its limit before a later fault counts from the earlier one', async (t) => {
   const second = { claim: 'kill -9 of gateways', moment: { from: 8700, to: 8705 }, struck: [] };
   const waiting = (due: number, end: number) => ({
     ...withSamples(hedged, (s) => (s.due === due ? { end } : undefined)),
     faults: [...good.faults, second],
   });
-  t.ok(missed(waiting(8090, 8800)).includes('last-slow'), 'due 610 ms before the second blow');
+  t.ok(missed(waiting(8090, 8800)).includes('last-slow'), 'due 610 ms before the second injected');
   t.notOk(missed(waiting(8110, 8800)).includes('last-slow'), 'within its limit');
 });
 

@@ -9,7 +9,7 @@ import { judge, outage } from './scenario-fixture.ts';
 const good = goodMeasurement();
 const lost = { status: 503, idc: '', instance: '', error: 'status 503' };
 
-/** sh-a out, nobody helps: all that was due from the blow until it was back fails. */
+/** sh-a out, nobody helps: all that was due from the fault until it was back fails. */
 function unprotected(fails = (s: Sample) => s.due >= 5000 && s.due < 10_800): Measurement {
   const samples = withSamples(good, (s) =>
     fails(s) ? lost : { idc: 'sh-a', instance: 'sh-a/checkout-1', status: 200, error: '' },
@@ -48,7 +48,7 @@ t.test('what waited until healing was not served in the outage', async (t) => {
   t.ok(against(waiting(9_900)).some((why) => why.startsWith('only')));
 });
 
-t.test('a world that was broken before the blow proves nothing', async (t) => {
+t.test('a world that was broken before the fault proves nothing', async (t) => {
   const early = unprotected((s) => s.due < 100 || (s.due >= 5000 && s.due < 10_000));
   t.match(against(early), [/^before the outage only 98\.\d+ % of \d+ requests succeeded$/]);
   t.match(against(unprotected(() => true)), [/^before the outage only 0 %/]);

@@ -6,7 +6,7 @@ import { judge } from './scenario-fixture.ts';
 const ids = ['struck-instances-silent', 'struck-proxies-silent', 'outage-crossed'];
 
 const good = goodMeasurement();
-const blow = good.faults[0] as Measurement['faults'][number];
+const injected = good.faults[0] as Measurement['faults'][number];
 const missed = (m: Measurement, kind = 'kill') =>
   judge(m, kind)
     .rows.filter((row) => !row.ok && ids.includes(row.id))
@@ -36,14 +36,14 @@ t.test('a fault that does nothing does not pass', async (t) => {
     entries: new Map([['sh-a/checkout-1', [...good.entries.values()].flat()]]),
   };
   t.same(missed(unbroken), ['struck-instances-silent', 'outage-crossed']);
-  t.same(missed({ ...good, faults: [{ ...blow, struck: [] }] }), ['struck-instances-silent']);
+  t.same(missed({ ...good, faults: [{ ...injected, struck: [] }] }), ['struck-instances-silent']);
   t.same(missed({ ...good, faults: [] }), ['struck-instances-silent', 'outage-crossed']);
   const spared = { ...good, entries: new Map([...good.entries, ['sh-a/catalog-1', []]]) };
   t.same(missed(spared), ['struck-instances-silent'], 'an instance of sh-a that nobody struck');
 });
 
 t.test('requests in flight at the fault, or answered after SIGCONT, do not count', async (t) => {
-  t.same(missed(served(good, 'sh-a/checkout-1', blow.moment.to + 249)), []);
+  t.same(missed(served(good, 'sh-a/checkout-1', injected.moment.to + 249)), []);
   t.same(missed(served(good, 'sh-a/checkout-1', good.healed.from)), []);
   const late = { idc: 'sh-a', instance: 'sh-a/checkout-1', end: good.healed.from + 5 };
   t.same(missed(withSamples(good, (s) => (s.due === 9990 ? late : undefined))), []);
@@ -53,7 +53,7 @@ t.test('`partial`: the hung instance of the other IDC is silent, and there is on
   t.same(missed(good, 'partial'), ['struck-instances-silent']);
   const hung = {
     ...served(good, 'sh-b/checkout-2', 4000),
-    faults: [{ ...blow, struck: [...blow.struck, 'sh-b/checkout-2'] }],
+    faults: [{ ...injected, struck: [...injected.struck, 'sh-b/checkout-2'] }],
   };
   t.same(missed(hung, 'partial'), []);
   t.same(missed(served(hung, 'sh-b/checkout-2', 6000), 'partial'), ['struck-instances-silent']);
@@ -61,7 +61,7 @@ t.test('`partial`: the hung instance of the other IDC is silent, and there is on
 
 t.test('`gateway`: the killed gateways log nothing until they start again', async (t) => {
   const second = { claim: '', moment: { from: 7000, to: 7005 }, struck: ['sh-a/egress-2', 'sh-b/ingress-2'] };
-  const gateway = { ...good, faults: [blow, second] };
+  const gateway = { ...good, faults: [injected, second] };
   t.same(missed(gateway, 'gateway'), []);
   t.same(missed(good, 'gateway'), ['struck-proxies-silent'], 'none was killed');
   const alive = withAccess(gateway, (line) =>

@@ -29,7 +29,7 @@ t.test('what an IDC serves of a phase, from a moment on, between its bounds', as
 });
 
 t.test(
-  'a request that outlives its phase is of no phase: the next blow may have sent it elsewhere',
+  'a request that outlives its phase is of no phase: the next fault may have sent it elsewhere',
   async (t) => {
     const outage = { of: 'sh-b', in: 'outage', least: '100%' };
     const { from, to } = phaseOf(good, 'outage');

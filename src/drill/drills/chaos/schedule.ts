@@ -1,6 +1,6 @@
 import type { Random } from '../../../base/random.ts';
 import type { Step } from '../../scenario/document/document.ts';
-import type { StrikeTarget } from '../../scenario/target.ts';
+import type { FaultTarget } from '../../scenario/target.ts';
 import type { More } from './more.ts';
 
 /** Parts of a random world that may fail, by IDC. */
@@ -113,7 +113,7 @@ class Schedule {
     ).length;
   }
 
-  /** Strikes all of a Group in an IDC, where another has some of it. */
+  /** Injects a fault into all of a Group in an IDC, where another has some of it. */
   #whole(at: number, to: number): void {
     const { parts } = this.#options;
     const shared = parts.flatMap(({ idc, instances }) =>
@@ -130,10 +130,10 @@ class Schedule {
       !this.#isFree(`${idc} leaving`, at, to)
     )
       return;
-    this.#strike(at, to, idc, { idc, group }, own);
+    this.#inject(at, to, idc, { idc, group }, own);
   }
 
-  /** Strikes one part. */
+  /** Injects a fault into one part. */
   #one(at: number, to: number): void {
     const { idc, instances, ingress, egress } = this.#pick(this.#options.parts);
     const what = this.#pick(['instances', 'instances', 'ingress', 'egress', 'control'] as const);
@@ -145,7 +145,7 @@ class Schedule {
       !this.#isFree(`${idc} leaving`, at, to)
     )
       return;
-    this.#strike(at, to, idc, what === 'control' ? { idc, what } : { idc, what, only: [name] }, [name]);
+    this.#inject(at, to, idc, what === 'control' ? { idc, what } : { idc, what, only: [name] }, [name]);
   }
 
   /** Lets an instance deregister, end, start again and come back. */
@@ -164,7 +164,7 @@ class Schedule {
     this.#add(at + leaving.announce, { announce: target });
   }
 
-  #strike(at: number, to: number, idc: string, target: StrikeTarget, names: readonly string[]): void {
+  #inject(at: number, to: number, idc: string, target: FaultTarget, names: readonly string[]): void {
     const kind = this.#options.random() < 0.6 ? 'kill' : 'stop';
     this.#take([...names.map((name) => `${idc} ${name}`), `${idc} any`], at, to);
     this.#add(at, { [kind]: target });

@@ -24,7 +24,7 @@ export interface LoopFacts {
   readonly hopeless: Moment;
   /** When all that was started again answered; NaN when it never did. */
   readonly healthyAt: number;
-  /** What the trail filters counted from before the first blow to the end. */
+  /** What the trail filters counted from before the first fault to the end. */
   readonly counted: TrailCounters;
 }
 

@@ -4,7 +4,8 @@ import type { LoopMeasurement } from './facts.ts';
 import { hopeless } from './rows.ts';
 
 /**
- * So long after the blow every proxy knows: checks have failed, withdrawals have been ACKed. In milliseconds.
+ * So long after the fault every proxy knows: checks have failed, withdrawals have been ACKed. In
+ * milliseconds.
  */
 const settledMs = 3_000;
 

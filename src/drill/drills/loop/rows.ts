@@ -38,7 +38,7 @@ export function loopRows(m: LoopMeasurement, limits: LoopLimits): Row[] {
   ];
 }
 
-/** Requests that were due while nobody could serve them, from a moment after the blow on. */
+/** Requests that were due while nobody could serve them, from a moment after the fault on. */
 export function hopeless(m: LoopMeasurement): Sample[] {
   const { from, to } = m.hopeless;
   const { hosts } = m.refusing;
@@ -124,7 +124,7 @@ function returnRow(m: LoopMeasurement): Row {
  */
 const circlingShareMin = 0.5;
 
-/** Share of requests that must succeed before the blow. */
+/** Share of requests that must succeed before the fault. */
 const earlyShareMin = 0.99;
 
 /** The negative control of loop drills. */
@@ -150,8 +150,8 @@ export function judgeLoopControl(m: LoopMeasurement, verdict: Verdict): string[]
   if (!(circling >= circlingShareMin * crossed.length && crossed.length > 0)) {
     against.push(`only ${circling} of ${crossed.length} requests that crossed in vain looped`);
   }
-  const blow = Math.min(...m.downs.map(({ from }) => from));
-  const before = m.samples.filter((s) => s.end < blow);
+  const injected = Math.min(...m.downs.map(({ from }) => from));
+  const before = m.samples.filter((s) => s.end < injected);
   const early = before.filter((s) => fateOf(s, m) === 'served').length;
   if (!(early >= earlyShareMin * before.length && before.length > 0)) {
     against.push(`before the fault only ${early} of ${before.length} requests succeeded`);

@@ -4,7 +4,7 @@ import type { Measurement } from '../../measure/measurement.ts';
 
 /** What this drill adds to what every drill measures. */
 export interface RealFacts extends LossFacts {
-  /** Until when nothing was broken: the first blow, or the end. */
+  /** Until when nothing was broken: the first fault, or the end. */
   readonly healthyTo: number;
   /** From the beginning of the load until then, zeroes left out. */
   readonly ejections: readonly Ejections[];

@@ -62,14 +62,14 @@ function failuresOf(m: RealMeasurement, evidence: Evidence): Failure[] {
 
 /** The fault of a failure: the one that excuses it, else the last that began before it ended. */
 function faultOf({ sample, fault }: Failure, { faults }: RealMeasurement): InjectedFault | undefined {
-  return fault ?? faults.findLast(({ blow }) => blow.from <= sample.end);
+  return fault ?? faults.findLast(({ injected }) => injected.from <= sample.end);
 }
 
 function faultRows(fault: InjectedFault, m: RealMeasurement, evidence: Evidence): Row[] {
-  const { kind, blow, healed, healthyAt } = fault;
+  const { kind, injected, healed, healthyAt } = fault;
   const own = failuresOf(m, evidence).filter((failure) => faultOf(failure, m) === fault);
   const lost = own.filter(({ excuse }) => excuse === undefined);
-  const due = m.samples.filter((s) => s.end >= blow.from && s.sent <= healed.to);
+  const due = m.samples.filter((s) => s.end >= injected.from && s.sent <= healed.to);
   const struck = due.filter((s) => evidence.executions.get(s.id)?.some((each) => wasStruck(each, fault)));
   const replayed = struck.filter((s) => isReplayable(s) && succeeded(s));
   return [
@@ -104,9 +104,9 @@ function faultRows(fault: InjectedFault, m: RealMeasurement, evidence: Evidence)
  * Requests that cannot be saved must fail quickly instead of hanging. TCP is not judged: an idle connection
  * to a vanished host is ended by keepalive, after a minute and more.
  */
-function toldRow({ kind, blow }: InjectedFault, own: readonly Failure[]): Row {
+function toldRow({ kind, injected }: InjectedFault, own: readonly Failure[]): Row {
   const told = own.filter(({ sample, excuse }) => excuse !== undefined && methodOf(sample) !== 'TCP');
-  const waits = told.map(({ sample: { sent, end } }) => end - Math.max(sent, blow.from));
+  const waits = told.map(({ sample: { sent, end } }) => end - Math.max(sent, injected.from));
   const longest = Math.max(0, ...waits);
   return {
     id: `${kind}-told`,

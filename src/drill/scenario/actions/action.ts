@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Strike } from '../../faults/strike.ts';
+import type { PlannedFault } from '../../faults/planned-fault.ts';
 import type { Topology } from '../../world/topology.ts';
 import type { Run } from '../run.ts';
 
@@ -9,7 +9,7 @@ export interface ActionFault {
   readonly message: string;
 }
 
-/** What a step of a scenario may do: one row of `actions.ts`. It strikes, or it acts. */
+/** What a step of a scenario may do: one row of `actions.ts`. It injects a fault, or it acts. */
 export interface Action<V> {
   readonly schema: z.ZodType<V>;
   /** What it does, in words, for the report. */
@@ -17,7 +17,7 @@ export interface Action<V> {
   /** What the value names that the world has not. */
   check?(value: V, topology: Topology): ActionFault[];
   /** Plans a loss: those of one step fall at once, and are healed by `heal`. */
-  strike?(value: V, run: Run): Strike;
+  inject?(value: V, run: Run): PlannedFault;
   /** Does it; `claim` is the step's, or its own words. */
   act?(value: V, run: Run, claim: string): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { planStrike } from '../../faults/strike.ts';
+import { planFault } from '../../faults/planned-fault.ts';
 import { leaveCold } from '../../upstream/slots.ts';
 import { instancesOf } from '../../world/parts.ts';
 import { count, groupNameField, idcNameField } from '../document/fields.ts';
@@ -30,7 +30,7 @@ export const coldStartAction = action({
     for (const instance of instancesOf(parts)) leaveCold(paths.cold(instance), { factor, calls });
     const alive = parts.filter((part) => world.running(part).alive());
     if (alive.length > 0)
-      await run.strike(`kill -9 of ${targetWords(target)}`, [planStrike('kill', alive, world)]);
+      await run.inject(`kill -9 of ${targetWords(target)}`, [planFault('kill', alive, world)]);
     await run.heal(claim, parts);
   },
 });

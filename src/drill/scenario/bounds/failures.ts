@@ -74,7 +74,11 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
   const outages = outagesOf(
     loss,
     m.leaves,
-    m.cuts.map(({ from, to, blow, healed }) => ({ from, to, span: { from: blow.from, to: healed.to } })),
+    m.cuts.map(({ from, to, injected, healed }) => ({
+      from,
+      to,
+      span: { from: injected.from, to: healed.to },
+    })),
   );
   const begun = beginningsOf(m);
   const isFull = wasFull(m);
@@ -110,9 +114,9 @@ const cutFoundOutMs = 4000;
  */
 function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string | undefined {
   if (isReplayable(sample) && sample.status !== 200) return undefined;
-  const crossed = m.cuts.some(({ from, to, blow, healed }) => {
+  const crossed = m.cuts.some(({ from, to, injected, healed }) => {
     if (from !== home && to !== home) return false;
-    if (sample.end < blow.from || sample.sent > healed.to) return false;
+    if (sample.end < injected.from || sample.sent > healed.to) return false;
     const far = from === home ? to : from;
     const gateways = Object.entries(m.addresses).flatMap(([name, list]) =>
       name.startsWith(`${far}/ingress-`) ? list : [],
@@ -122,7 +126,7 @@ function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string
         id === sample.id &&
         (listener === 'sidecar' || listener === 'ingress') &&
         gateways.includes(upstream) &&
-        at <= blow.to + cutFoundOutMs,
+        at <= injected.to + cutFoundOutMs,
     );
   });
   return crossed ? 'sent over a network that was cut' : undefined;
@@ -139,7 +143,7 @@ const caughtUpMs = 5_000;
  */
 function knownAt(idc: string, at: number, { losses }: Pick<ScenarioMeasurement, 'losses'>): number {
   const over = losses.filter(
-    ({ planes, blow, healed }) => planes?.includes(idc) && blow.from <= at && healed.to >= at,
+    ({ planes, injected, healed }) => planes?.includes(idc) && injected.from <= at && healed.to >= at,
   );
   return Math.max(at, ...over.map(({ healed }) => healed.to + caughtUpMs));
 }
@@ -192,7 +196,7 @@ function triesExcuse(
   )
     return undefined;
   const out = m.faults
-    .filter(({ blow, healed }) => sample.end >= blow.from && sample.sent <= healed.to)
+    .filter(({ injected, healed }) => sample.end >= injected.from && sample.sent <= healed.to)
     .flatMap(({ struck }) => struck);
   const met = new Set([
     ...(executions.get(sample.id) ?? []).map(({ instance }) => instance),

@@ -93,9 +93,9 @@ export function slowFigures(m: ScenarioMeasurement, limits: SlowLimits): SlowFig
   const samplesOf = (list: typeof over) => list.map(({ sample }) => sample);
   return {
     thresholdMs,
-    lastSlowMs: lastAfterBlow(m, samplesOf(delayed), limits),
+    lastSlowMs: lastAfterFault(m, samplesOf(delayed), limits),
     count: delayed.length,
-    anyLastSlowMs: lastAfterBlow(m, samplesOf(over), limits),
+    anyLastSlowMs: lastAfterFault(m, samplesOf(over), limits),
     anyCount: over.length,
   };
 }
@@ -105,11 +105,11 @@ export function slowFigures(m: ScenarioMeasurement, limits: SlowLimits): SlowFig
  * flight at a fault counts as delayed by that fault if it was within its time limit, and else by an earlier
  * one.
  */
-function lastAfterBlow(m: ScenarioMeasurement, samples: readonly Sample[], limits: SlowLimits): number {
-  const blows = m.faults.map(({ moment }) => moment.from);
+function lastAfterFault(m: ScenarioMeasurement, samples: readonly Sample[], limits: SlowLimits): number {
+  const injected = m.faults.map(({ moment }) => moment.from);
   return samples.reduce((longest, sample) => {
     const within = Math.min(latencyMs(sample), limitMs(m, sample, limits));
-    const before = blows.filter((at) => at <= sample.due + within);
+    const before = injected.filter((at) => at <= sample.due + within);
     return before.length === 0 ? longest : Math.max(longest, sample.due - Math.max(...before));
   }, 0);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FaultKind } from '../../faults/loss.ts';
-import { planStrike, strikeWords } from '../../faults/strike.ts';
+import { faultWords, planFault } from '../../faults/planned-fault.ts';
 import { partsOf, type Targets, targetFaults, targets, targetWords } from '../target.ts';
 import { type Action, action } from './action.ts';
 
@@ -8,9 +8,9 @@ import { type Action, action } from './action.ts';
 function striking(kind: FaultKind, description: string): Action<Targets> {
   return action({
     schema: targets.meta({ description }),
-    words: (value) => strikeWords[kind](targetWords(value)),
+    words: (value) => faultWords[kind](targetWords(value)),
     check: targetFaults,
-    strike(value, { scene }) {
+    inject(value, { scene }) {
       const { world, network } = scene.stage;
       const sites = [value].flat().flatMap(({ idc, what }) => (what === 'site' ? [idc] : []));
       // Clients that stand in a site die with it.
@@ -18,7 +18,7 @@ function striking(kind: FaultKind, description: string): Action<Targets> {
         scene.loads
           .filter(({ idc }) => idc !== undefined && sites.includes(idc))
           .map(({ running }) => running);
-      return planStrike(kind, partsOf(value, world.parts), world, { network, others });
+      return planFault(kind, partsOf(value, world.parts), world, { network, others });
     },
   });
 }
@@ -41,7 +41,7 @@ export const dropAction: Action<Targets> = {
   },
 };
 
-/** Ends strikes. */
+/** Heals faults. */
 export const healAction = action({
   schema: z
     .union([z.literal('all'), targets], { error: 'must be all, or targets as of `kill`.' })

@@ -8,17 +8,17 @@ import type { FaultKind } from './loss.ts';
 import type { DropNetwork } from './netns.ts';
 
 /** A way to disable parts of the world, and to restore them. */
-export interface Strike {
+export interface PlannedFault {
   readonly kind: FaultKind;
   /** What falls silent by it, until healing. */
   readonly parts: readonly Part[];
-  strike(): Promise<Moment>;
+  inject(): Promise<Moment>;
   /** Undoes it; resolves when all signals are sent and all processes spawned. */
   heal(): Promise<Moment>;
 }
 
 /** What each way does, in words, to what is named after it. */
-export const strikeWords: Readonly<Record<FaultKind, (what: string) => string>> = {
+export const faultWords: Readonly<Record<FaultKind, (what: string) => string>> = {
   kill: (what) => `kill -9 of ${what}`,
   stop: (what) => `SIGSTOP of ${what}`,
   drop: (what) => `packets to ${what} dropped in silence`,
@@ -29,7 +29,7 @@ export const strikeWords: Readonly<Record<FaultKind, (what: string) => string>> 
  * processes that are no parts of the world, such as load clients, and die with them (`kill`). Throws
  * MeshError 'internal' without a network.
  */
-export function planStrike(
+export function planFault(
   kind: FaultKind,
   parts: readonly Part[],
   world: World,
@@ -37,24 +37,24 @@ export function planStrike(
     readonly network?: DropNetwork | undefined;
     readonly others?: () => readonly RunningProcess[];
   } = {},
-): Strike {
+): PlannedFault {
   const all = () => parts.map((part) => world.running(part));
   switch (kind) {
     case 'kill':
       return {
         ...{ kind, parts },
-        strike: () => killHard([...all(), ...(options.others?.() ?? [])]),
+        inject: () => killHard([...all(), ...(options.others?.() ?? [])]),
         heal: timed(() => world.start(parts)),
       };
     case 'stop':
-      return { kind, parts, strike: async () => pause(all()), heal: async () => resume(all()) };
+      return { kind, parts, inject: async () => pause(all()), heal: async () => resume(all()) };
     case 'drop': {
       const { network } = options;
       if (!network) throw new MeshError('internal', '`drop` needs a network that can drop');
       const instances = instancesOf(parts);
       return {
         ...{ kind, parts },
-        strike: timed(() => network.drop(instances)),
+        inject: timed(() => network.drop(instances)),
         heal: timed(() => network.heal(instances)),
       };
     }
