@@ -6,8 +6,9 @@ import { type ListenAddress, showAddress } from '../model/values/listen-address.
 import type { ControlPlane } from '../plane/types.ts';
 import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
 import { type EvacuationContext, evacuationHandlers } from './evacuations.ts';
-import { PageTurns } from './page-turns.ts';
-import { pageHandlers } from './pages.ts';
+import { eventHandlers } from './pages/events.ts';
+import { PageTurns } from './pages/page-turns.ts';
+import { pageHandlers } from './pages/pages.ts';
 import { type RegistrationContext, registrationHandlers } from './registrations.ts';
 import { createRouter } from './router.ts';
 import { createUnreadable } from './unreadable.ts';
@@ -46,6 +47,7 @@ export async function serveAdmin(
     {
       handlers: {
         ...pageHandlers(plane),
+        ...eventHandlers(plane, systemClock),
         ...evacuationHandlers(plane, evacuations),
         ...registrationHandlers(registering),
       },

@@ -13,7 +13,7 @@ import { waitFor } from './registrations.ts';
 
 /** What the operations need. */
 export interface EvacuationContext {
-  readonly plane: Pick<ControlPlane, 'deletions' | 'evacuations'>;
+  readonly plane: Pick<ControlPlane, 'deletions' | 'evacuations' | 'events'>;
   readonly evacuations: EvacuationsSource;
   readonly clock: Clock;
 }
@@ -41,7 +41,7 @@ export function evacuationHandlers(
 }
 
 async function put(
-  { path: { name }, query, body, signal }: ApiRequest<'evacuate'>,
+  { path: { name }, query, body, from, signal }: ApiRequest<'evacuate'>,
   context: EvacuationContext,
 ): Promise<ApiAnswer<'evacuate'>> {
   const { plane, evacuations, clock } = context;
@@ -64,8 +64,14 @@ async function put(
   failInFolder(name, context, 'change it there, or choose another name');
   const effect = effectOf(object, context);
   if (query.check !== undefined) return { status: 200, body: { name, own: known.idc, ...effect } };
+  asks(context, name, from);
   await evacuations.put(name, asked, query.only !== undefined);
   return confirmed(context, query, signal, () => ({ name, own: known.idc, ...effect }));
+}
+
+/** Notes who asks for the change that follows. */
+function asks({ plane }: EvacuationContext, name: string, from: string | undefined): void {
+  if (from !== undefined) plane.events.asks({ kind: 'Evacuation', namespace: '', name }, from);
 }
 
 /** The evacuation of a request. Throws `Refusal` with all faults of the body. */
@@ -111,22 +117,24 @@ function withEnd(spec: unknown, { for: forMs }: Query<'evacuate'>, wallMs: numbe
 }
 
 async function renew(
-  { path: { name }, query, signal }: ApiRequest<'renewEvacuation'>,
+  { path: { name }, query, from, signal }: ApiRequest<'renewEvacuation'>,
   context: EvacuationContext,
 ): Promise<ApiAnswer<'renewEvacuation'>> {
   const { plane, evacuations } = context;
   failInFolder(name, context, 'change it there');
+  asks(context, name, from);
   await evacuations.renew(name, query.for);
   return confirmed(context, query, signal, () => ({ name, own: plane.evacuations.list().idc }));
 }
 
 async function end(
-  { path: { name }, query, signal }: ApiRequest<'endEvacuation'>,
+  { path: { name }, query, from, signal }: ApiRequest<'endEvacuation'>,
   context: EvacuationContext,
 ): Promise<ApiAnswer<'endEvacuation'>> {
   const { plane, evacuations } = context;
   const own = plane.evacuations.list().idc;
   failInFolder(name, context, 'delete it there');
+  asks(context, name, from);
   const ended = await evacuations.end(name);
   return confirmed(context, query, signal, () => {
     const comingHome = [...plane.evacuations.limitedShares().keys()].sort();

@@ -22,7 +22,7 @@ import { Refusal, toldFaults } from './refusal.ts';
 export interface RegistrationContext {
   /** The control plane's IDC. */
   readonly idc: string;
-  readonly plane: Pick<ControlPlane, 'deletions' | 'disagreementsOf'>;
+  readonly plane: Pick<ControlPlane, 'deletions' | 'disagreementsOf' | 'events'>;
   readonly registrations: RegistrationsSource;
   readonly clock: Clock;
 }
@@ -64,13 +64,13 @@ export function registrationHandlers(context: () => RegistrationContext): Handle
 }
 
 async function register(
-  { path: key, query, body, signal }: ApiRequest<'register'>,
+  { path: key, query, body, from, signal }: ApiRequest<'register'>,
   context: RegistrationContext,
 ): Promise<ApiAnswer<'register'>> {
   const { input, faults } = parseRegistration(key, body ?? {});
   const told = toldFaults(faults);
   if (input === undefined) throw refusal(key, told);
-  const done = await submit(context, { type: 'register', key, input });
+  const done = await submit(context, { type: 'register', key, input }, from);
   const acked = await waitFor(context, context.plane.deletions.barrier(false), query, signal);
   const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
   const peers = context.registrations.facets.peers.statuses();
@@ -89,11 +89,11 @@ async function register(
 
 async function drainOrResume(
   type: 'drain' | 'resume',
-  { path: key, query, signal }: ApiRequest<'drain'>,
+  { path: key, query, from, signal }: ApiRequest<'drain'>,
   context: RegistrationContext,
 ): Promise<ApiAnswer<'drain'>> {
   const { generation } = query;
-  const done = await submit(context, { type, key, generation });
+  const done = await submit(context, { type, key, generation }, from);
   const waited =
     type === 'drain'
       ? await removedEverywhere(context, key, generation, query, signal)
@@ -103,12 +103,12 @@ async function drainOrResume(
 }
 
 async function deregister(
-  { path: key, query, signal }: ApiRequest<'deregister'>,
+  { path: key, query, from, signal }: ApiRequest<'deregister'>,
   context: RegistrationContext,
 ): Promise<ApiAnswer<'deregister'>> {
   const { generation } = query;
   const was = context.registrations.get(key)?.registration.state ?? 'absent';
-  await submit(context, { type: 'deregister', key, generation });
+  await submit(context, { type: 'deregister', key, generation }, from);
   const waited = await removedEverywhere(context, key, generation, query, signal);
   const standing = context.registrations.get(key)?.registration;
   const isOver = standing?.state !== 'leaving' || standing.generation !== (generation ?? standing.generation);
@@ -193,7 +193,12 @@ export async function waitFor(
   return { acked: true, ...(release.forgiven.length > 0 ? { forgiven: release.forgiven } : {}) };
 }
 
-function submit({ registrations }: RegistrationContext, op: ClientOp): Promise<Registered | undefined> {
+function submit(
+  { registrations, plane }: RegistrationContext,
+  op: ClientOp,
+  from: string | undefined,
+): Promise<Registered | undefined> {
+  if (from !== undefined) plane.events.asks({ kind: 'WorkloadEntry', ...op.key }, from);
   return registrations.submit(op);
 }
 

@@ -13,7 +13,7 @@ import { type OperationId, operations } from '../contract/operations.ts';
 import { problemType } from '../contract/problem.ts';
 import { type AdmissionRules, admitRequest, unknownPath } from './admit-request.ts';
 import type { ApiRequest, Handlers } from './handlers.ts';
-import type { PageTurns } from './page-turns.ts';
+import type { PageTurns } from './pages/page-turns.ts';
 import { type RawQuery, readQuery, splitQuery } from './query.ts';
 import { readJson } from './read-json.ts';
 import { bodyBytesMax, printJson, problemFrom, refusalFrom } from './refusal.ts';

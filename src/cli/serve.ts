@@ -6,6 +6,8 @@ import { exitCode } from '../base/exit.ts';
 import type { Logger } from '../base/log.ts';
 import { readToken } from '../client/token.ts';
 import type { ControlPlaneConfig } from '../config/options.ts';
+import { createEventJournal } from '../events/journal.ts';
+import { openJournalFile } from '../events/journal-file.ts';
 import { openFailbackStore } from '../failback/store.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { startControlPlane } from '../plane/controlplane.ts';
@@ -50,10 +52,15 @@ async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): 
   const token = tokenFile === undefined ? undefined : adminToken(tokenFile);
   const { objects, registrations, evacuations } = openSources(config, token, { clock, logger });
   let admin: AdminServer | undefined;
+  const { folder } = config.state;
   const plane = await startControlPlane({
     ...planeOptions(config, logger),
     sources: [objects, ...(registrations ? [registrations] : []), ...(evacuations ? [evacuations] : [])],
     heap: watchHeap(),
+    journal: createEventJournal({
+      clock,
+      file: folder === undefined ? undefined : openJournalFile({ folder, clock, logger }),
+    }),
     clock,
     logger,
     async onListening(plane) {
@@ -75,7 +82,8 @@ async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): 
     xds: showAddress(plane.xds),
     admin: showAddress({ ...listen, port: admin?.port ?? listen.port }),
   });
-  await toldToStop(logger);
+  const signal = await toldToStop(logger);
+  plane.events.note({ kind: 'controlplane', phase: 'stopping', signal });
   await plane.handOver(noticeMs, config.shutdown.grace);
   await Promise.all([admin?.close(), plane.close(), watchdog.close()]);
 }
@@ -105,14 +113,14 @@ function defaultFilterFolder(): string | undefined {
 }
 
 /** Resolves at the first SIGTERM or SIGINT. The second ends the process at once. */
-async function toldToStop(logger: ClosableLogger): Promise<void> {
+async function toldToStop(logger: ClosableLogger): Promise<NodeJS.Signals> {
   const signal = await nextSignal();
-  logger.info('stopping: proxies are handed over, and keep what they have', { signal });
   void nextSignal().then(async (second) => {
     logger.warn('a second signal: ending at once', { signal: second });
     await logger.close();
     process.exit(exitCode.interrupted);
   });
+  return signal;
 }
 
 /** The next SIGTERM or SIGINT. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { evacuationContract } from './evacuations.ts';
+import { eventContract } from './events.ts';
 import type { Json, Written } from './json.ts';
 import type { Operation } from './operation.ts';
 import type { OperationId } from './operations.ts';
@@ -11,6 +12,7 @@ import { whoContract } from './who.ts';
 export const contract = {
   ...statusContract,
   ...whoContract,
+  ...eventContract,
   ...evacuationContract,
   ...registrationContract,
 } as const satisfies Readonly<Record<OperationId, Operation>>;

@@ -13,7 +13,7 @@ export interface Operation {
   /** Its line on the page `/`. */
   readonly help: string;
   readonly needsToken?: true;
-  /** It lists all proxies or objects: rate-limited (`api/page-turns.ts`). */
+  /** It lists all proxies or objects: rate-limited (`api/pages/page-turns.ts`). */
   readonly isDear?: true;
   /** Descriptions of the parameters of its path. */
   readonly path?: Readonly<Record<string, string>>;

@@ -17,6 +17,8 @@ export const operations = {
   getReady: { method: 'GET', path: '/readyz' },
   getStatus: { method: 'GET', path: '/status' },
   getWho: { method: 'GET', path: '/v1/who/{host}' },
+  listEvents: { method: 'GET', path: '/v1/events' },
+  awaitEvents: { method: 'GET', path: '/v1/events/newest' },
   getProblems: { method: 'GET', path: '/problems' },
   getMetrics: { method: 'GET', path: '/metrics' },
   confirmDeletes: { method: 'POST', path: '/confirm-deletes' },

@@ -1,18 +1,50 @@
-import type { LogFields, Logger } from '../base/log.ts';
-import { type Change, refOf, showRef } from '../model/object.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { cut } from '../events/cut.ts';
+import type { EventSink } from '../events/event.ts';
+import { fieldChanges } from '../events/field-changes.ts';
+import { type Change, type Ref, refKey, refOf, showRef } from '../model/object.ts';
 
-/** Lines for the changes that were read together: a large edit must not fill the log. */
-const linesMax = 20;
+/** Events for the changes that were read together: a large edit must not fill the log. */
+const toldMax = 20;
 
-/**
- * Logs each change of the registry, one line for each; what a source has at the start is one line for all of
- * it. Returns a function that takes the changes of a source that were read together. Costs nothing for a
- * proxy.
- */
-export function createChangeLog(logger: Logger): (source: string, batch: readonly Change[]) => void {
+/** How long the name of who asked for a change waits for it, in milliseconds, and how many of them. */
+const askedLimits = { waitMs: 10_000, names: 1_000 } as const;
+
+type EditOf<One> = One extends { readonly type: 'synced' } ? never : One;
+type Edit = EditOf<Change>;
+
+interface ChangeLogOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: EventSink;
+  /** What is in force of an object, to be compared; undefined: there is none. */
+  contentOf(ref: Ref): unknown;
+}
+
+/** The changes of a batch before they are applied. */
+type Before = ReadonlyMap<string, unknown>;
+
+/** Tells changes of the registry. */
+export interface ChangeLog {
+  /** What is in force of the first objects of a batch, before it is applied. */
+  before(source: string, batch: readonly Change[]): Before;
+  /**
+   * Tells the changes that a source read together, one event for each, after they were applied; what it has
+   * at the start is one line for all of it. Costs nothing for a proxy.
+   */
+  applied(source: string, batch: readonly Change[], before: Before): void;
+  /** Who asks for the change of an object that comes next: a client of the admin API. */
+  asks(ref: Ref, by: string): void;
+  askedBy(ref: Ref): string | undefined;
+}
+
+/** Creates it. No source has been read yet. */
+export function createChangeLog({ clock, logger, events, contentOf }: ChangeLogOptions): ChangeLog {
   const synced = new Set<string>();
   // What sources have reported before they synced.
   const read = new Map<string, number>();
+  const asked = new Map<string, { readonly by: string; readonly at: number }>();
 
   function atStart(source: string, batch: readonly Change[]): void {
     const objects = (read.get(source) ?? 0) + batch.filter(({ type }) => type === 'upsert').length;
@@ -23,16 +55,54 @@ export function createChangeLog(logger: Logger): (source: string, batch: readonl
     logger.info('source read', { source, objects });
   }
 
-  return (source, batch) => {
-    if (!synced.has(source)) return atStart(source, batch);
-    const changes = batch.filter((one) => one.type !== 'synced');
-    for (const change of changes.slice(0, linesMax)) logger.info('registry change', fieldsOf(source, change));
-    if (changes.length > linesMax)
-      logger.info('more registry changes', { source, more: changes.length - linesMax });
+  function askedBy(ref: Ref): string | undefined {
+    const found = asked.get(refKey(ref));
+    return found && clock.now() - found.at <= askedLimits.waitMs ? found.by : undefined;
+  }
+
+  function tell(source: string, edit: Edit, before: Before): void {
+    const ref = refOfEdit(edit);
+    const was = before.get(refKey(ref));
+    const is = contentOf(ref);
+    const change = was === undefined ? 'added' : is === undefined ? 'removed' : 'changed';
+    const { fields, more } = change === 'changed' ? fieldChanges(was, is) : { fields: [], more: 0 };
+    const by = askedBy(ref);
+    events.note({
+      ...{ kind: 'change', source, change, object: cut(showRef(ref)) },
+      ...(fields.length > 0 ? { fields } : {}),
+      ...(more > 0 ? { moreFields: more } : {}),
+      ...(edit.type === 'upsert' && edit.object.meta.origin ? { where: cut(edit.object.meta.origin) } : {}),
+      ...(by === undefined ? {} : { by }),
+    });
+  }
+
+  return {
+    before(source, batch) {
+      if (!synced.has(source)) return new Map();
+      const refs = editsOf(batch).slice(0, toldMax).map(refOfEdit);
+      return new Map(refs.map((ref) => [refKey(ref), contentOf(ref)]));
+    },
+    applied(source, batch, before) {
+      if (!synced.has(source)) return atStart(source, batch);
+      const edits = editsOf(batch);
+      for (const edit of edits.slice(0, toldMax)) tell(source, edit, before);
+      if (edits.length > toldMax) events.note({ kind: 'change', source, more: edits.length - toldMax });
+    },
+    asks(ref, by) {
+      const key = refKey(ref);
+      asked.delete(key);
+      asked.set(key, { by, at: clock.now() });
+      if (asked.size > askedLimits.names) asked.delete(asked.keys().next().value as string);
+    },
+    askedBy,
   };
 }
 
-function fieldsOf(source: string, change: Exclude<Change, { type: 'synced' }>): LogFields {
-  const ref = change.type === 'upsert' ? refOf(change.object) : change.ref;
-  return { source, change: change.type, object: showRef(ref) };
+/** Evacuations are told by themselves: they also change by the clock. */
+function editsOf(batch: readonly Change[]): readonly Edit[] {
+  return batch.filter((one): one is Edit => one.type !== 'synced' && refOfEdit(one).kind !== 'Evacuation');
+}
+
+function refOfEdit(edit: Edit): Ref {
+  return edit.type === 'upsert' ? refOf(edit.object) : edit.ref;
 }

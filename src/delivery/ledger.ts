@@ -1,6 +1,7 @@
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { EventSink } from '../events/event.ts';
 import type { Series } from '../metrics/latency-histogram.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type Push, type PushCause, type SlowPush, stagesOf, type TypeProgress } from './push-record.ts';
@@ -42,6 +43,7 @@ export interface OpenPush {
 interface LedgerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly events: EventSink;
   readonly metrics: Metrics;
   /** Whether proxies are answered: until then none can be late. */
   isAnswering(): boolean;
@@ -207,11 +209,12 @@ export class Ledger {
     ];
   }
 
-  /** One line for each push, once its wait is over. */
+  /** One event for each push, once its wait is over. */
   #tell(push: Push, totalMs: number, late: readonly string[]): void {
     const { source, events, what, lastNode, lastAckedAt, nacks, revision, types } = push;
     const ended = late.length > 0 ? { late: late.slice(0, namesMax) } : { lastNode };
-    this.#options.logger.info(late.length > 0 ? 'push not ACKed in time' : 'push ACKed', {
+    this.#options.events.note({
+      ...{ kind: 'push', phase: late.length > 0 ? 'late' : 'acked' },
       ...{ source, what, events, revision, types: [...types.keys()], subscriptions: subscriptionsOf(push) },
       // Without an answer its streams have ended, or got newer state.
       ...(lastAckedAt > 0 || late.length > 0 ? { ms: Math.round(10 * totalMs) / 10, nacks, ...ended } : {}),

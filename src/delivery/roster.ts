@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { cut } from '../events/cut.ts';
+import type { EventSink } from '../events/event.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
@@ -37,6 +39,13 @@ interface Refused {
   readonly error: { readonly code: string; readonly message: string };
 }
 
+interface RosterOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: EventSink;
+  readonly metrics: Metrics;
+}
+
 /** How long, and how many at most, disconnected nodes are remembered. */
 export const disconnectedLimits = { keptMs: 3_600_000, nodesMax: 1_000 };
 
@@ -44,6 +53,7 @@ export const disconnectedLimits = { keptMs: 3_600_000, nodesMax: 1_000 };
 export class Roster {
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #events: EventSink;
   readonly #metrics: Metrics;
   readonly #streams = new Map<number, RosterStream & { last: LastAck | undefined }>();
   readonly #refused: RefusalLog;
@@ -51,9 +61,10 @@ export class Roster {
   // Oldest first.
   readonly #disconnected = new Map<string, { readonly stream: RosterStream; readonly at: number }>();
 
-  constructor(options: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics }) {
+  constructor(options: RosterOptions) {
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.#events = options.events;
     this.#metrics = options.metrics;
     this.#refused = new RefusalLog(options.clock);
   }
@@ -61,10 +72,15 @@ export class Roster {
   /** A stream's node is known. */
   opened(stream: RosterStream): void {
     this.#streams.set(stream.id, { ...stream, last: undefined });
-    this.#byNode.set(stream.node, (this.#byNode.get(stream.node) ?? 0) + 1);
+    const before = this.#byNode.get(stream.node) ?? 0;
+    this.#byNode.set(stream.node, before + 1);
+    const gone = this.#disconnected.get(stream.node);
     this.#disconnected.delete(stream.node);
     this.#refused.clear(stream.node);
-    this.#countAndLog('proxy connected', stream, 1);
+    this.#metrics.proxies.inc({ role: stream.role }, 1);
+    if (before > 0 || !isGateway(stream)) this.#log('proxy connected', stream);
+    else if (gone === undefined) this.#tell('connected', stream, {});
+    else this.#tell('back', stream, { goneForMs: Math.round(this.#clock.now() - gone.at) });
   }
 
   /** A stream has ended; its node is disconnected with its last. */
@@ -79,7 +95,9 @@ export class Roster {
       if (this.#disconnected.size > disconnectedLimits.nodesMax)
         this.#disconnected.delete(this.#disconnected.keys().next().value as string);
     }
-    this.#countAndLog('proxy gone', known, -1);
+    this.#metrics.proxies.inc({ role: known.role }, -1);
+    if (left > 0 || !isGateway(known)) this.#log('proxy gone', known);
+    else this.#tell('lost', known, {});
   }
 
   /** A stream was refused; `peer.address` is `address:port`. */
@@ -108,9 +126,16 @@ export class Roster {
     return { goneNodes: this.disconnectedNodes().length, refusedClients: this.refusedStreams().length };
   }
 
-  #countAndLog(message: string, { node, role, peer }: RosterStream, by: 1 | -1): void {
-    this.#metrics.proxies.inc({ role }, by);
+  #log(message: string, { node, role, peer }: RosterStream): void {
     this.#logger.info(message, { node, role, peer });
+  }
+
+  #tell(
+    phase: 'lost' | 'back' | 'connected',
+    { node, role, peer }: RosterStream,
+    more: { readonly goneForMs?: number },
+  ): void {
+    this.#events.note({ kind: 'gateway', phase, node: cut(node), role, peer, ...more });
   }
 
   /** A stream has ACKed an event that was read at `eventAt`. */
@@ -137,4 +162,9 @@ export class Roster {
       ...{ id: stream.node, role: stream.role, idc: stream.idc, goneForMs: now - at },
     }));
   }
+}
+
+/** Gateways are few, and each counts: the streams of others are lines of the log alone. */
+function isGateway({ role }: RosterStream): boolean {
+  return role === 'ingress' || role === 'egress';
 }

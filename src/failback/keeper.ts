@@ -40,6 +40,8 @@ interface FailbackOptions {
   readonly saved?: SavedStates;
   /** Stores the states for the next one. */
   save?(states: SavedStates): void;
+  /** A Group's state changed, or is known at the start. */
+  onState?(group: string, at: FailbackState['at']): void;
 }
 
 /** Watches Groups that left the IDC, or were evacuated, and decides how many of their requests may return. */
@@ -153,6 +155,7 @@ class ProbingKeeper implements FailbackKeeper {
     for (const one of this.#watched.values()) {
       one.state = this.#stateAfter(one, one.evacuated);
       this.#startChecks(one);
+      this.#options.onState?.(one.key, one.state.at);
     }
     this.#write();
   }
@@ -257,7 +260,10 @@ class ProbingKeeper implements FailbackKeeper {
       isUnseen && before.at === 'due'
         ? { at: 'home', failures: before.failures }
         : stepFailback(before, observed, group.failback);
-    if (group.state.at !== before.at) this.#logTransition(group, before);
+    if (group.state.at !== before.at) {
+      this.#options.onState?.(group.key, group.state.at);
+      this.#logTransition(group, before);
+    }
     this.#publishShare(group, observed.now);
   }
 
@@ -283,24 +289,18 @@ class ProbingKeeper implements FailbackKeeper {
   }
 
   #logTransition(group: WatchedGroup, before: FailbackState): void {
+    // Failovers are events (`failover-watch.ts`).
+    if (before.at !== 'due') return;
     const { key, state, instances } = group;
-    const held = {
-      home: 'no instance is left in this IDC: requests will return gradually',
-      due: 'its evacuation is over, but fewer than half of its instances are good: held until they are',
-    } as const;
     const words = {
       home: 'all of its requests are local again',
       due: 'its evacuation is over',
-      away:
-        before.at === 'home' || before.at === 'due'
-          ? held[before.at]
-          : 'failback failed: held again, for longer',
+      away: 'its evacuation is over, but fewer than half of its instances are good: held until they are',
       warm: 'enough instances are good: reads are mirrored to them',
       ramp: 'enough instances are good: its requests return gradually',
     } as const;
     const { failures } = state;
     this.#logger.info(`failback: ${words[state.at]}`, { group: key, instances: instances.size, failures });
-    if (before.at !== 'due') return;
     for (const { before: bore, bears } of this.#shortfallOf(group))
       this.#logger.warn('failback: the instances have less capacity than before the evacuation', {
         ...{ group: key, bears, before: bore },

@@ -206,6 +206,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     },
     view: () => view,
     hasExactly,
+    contentOf,
     refs,
     disagreementsOf({ namespace, name }) {
       const found = instances.find(namespace, name);
@@ -247,6 +248,31 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         return sameObject(idcs.get(object.meta.name), object);
       case 'Evacuation':
         return sameObject(evacuations.get(object.meta.name), object);
+    }
+  }
+
+  function contentOf(ref: Ref): unknown {
+    if (ref.kind === 'WorkloadEntry') return instances.find(ref.namespace, ref.name)?.instance;
+    const object = objectOf(ref);
+    if (object === undefined) return undefined;
+    const { labels, annotations } = object.meta;
+    return { metadata: { labels, annotations }, spec: object.spec };
+  }
+
+  function objectOf(ref: Ref): MeshObject | undefined {
+    switch (ref.kind) {
+      case 'ServiceEntry':
+        return entries.get(refKey(ref))?.entry;
+      case 'WorkloadEntry':
+        return undefined;
+      case 'DestinationRule':
+        return rules.get(ref);
+      case 'DrGroup':
+        return drGroups.get(ref);
+      case 'Idc':
+        return idcs.get(ref.name);
+      case 'Evacuation':
+        return evacuations.get(ref.name);
     }
   }
 

@@ -83,6 +83,11 @@ export interface MeshIndex {
   view(): MeshView;
   /** Whether it has this object, with exactly this content. */
   hasExactly(object: MeshObject): boolean;
+  /**
+   * What is kept of an object, to be compared with what is later; undefined: there is none. Of a
+   * WorkloadEntry it is the instance.
+   */
+  contentOf(ref: Ref): unknown;
   /** All objects. */
   refs(): Iterable<Ref>;
   /** Disagreements between a WorkloadEntry and its selectors; empty also if it does not exist. */

@@ -48,6 +48,12 @@ export interface Metrics {
   readonly deletionsReleased: Counter<'cause'>;
   /** By cause. */
   readonly deletionRelease: LatencyHistogram;
+  /** By kind and phase, those that the journal does not keep included. */
+  readonly events: Counter<'kind' | 'phase'>;
+  /** Read on collection. */
+  readonly eventsDropped: { readFrom(count: () => number): void };
+  /** Read on collection. */
+  readonly failedOver: { readFrom(count: () => number): void };
   /** In seconds. */
   readonly eventLoopStall: Histogram;
   readonly shedding: Gauge;
@@ -216,6 +222,32 @@ export function createMetrics(idc: string): Metrics {
       buckets: [0.5, 1, 2, 5, 10, 30, 60],
       registers,
     }),
+    events: counter('events_total', 'Events, by kind and phase (docs/events.md).', ['kind', 'phase']),
+    eventsDropped: {
+      readFrom(count) {
+        new Counter({
+          name: 'isthmus_events_dropped_total',
+          help: 'Events that were not kept: too many of a kind, or the disk did not take them.',
+          registers,
+          collect() {
+            this.reset();
+            this.inc(count());
+          },
+        });
+      },
+    },
+    failedOver: {
+      readFrom(count) {
+        new Gauge({
+          name: 'isthmus_groups_failed_over',
+          help: 'Groups of which no instance of this IDC can serve, as far as the control plane knows.',
+          registers,
+          collect() {
+            this.set(count());
+          },
+        });
+      },
+    },
     shedding: gauge(
       'memory_shedding',
       'Whether new streams are refused as the heap is nearly full: 1, else 0.',

@@ -3,6 +3,8 @@ import { watchReach } from '../delivery/reach/reach.ts';
 import type { Finding } from '../model/finding.ts';
 import { readClusters } from '../who/read-clusters.ts';
 import { createWhoReader, type WhoReader } from '../who/who.ts';
+import { createEventReader, type PlaneEvents } from './events/event-reader.ts';
+import { tellStreams } from './events/tell-streams.ts';
 import { type AgreementWatch, watchAgreement } from './findings/agreement-watch.ts';
 import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
@@ -17,6 +19,7 @@ interface Connected {
   readonly feed: SourceFeed;
   readonly status: StatusReader;
   readonly who: WhoReader;
+  readonly events: PlaneEvents;
   problems(): readonly Finding[];
   /** Looks no more whether gateways accept connections, and whether objects agree. */
   close(): void;
@@ -40,11 +43,20 @@ export function connectParts(
     ...ledger.sizes(),
     ...deletions.sizes(),
   }));
-  observeStreams(parts);
+  observeStreams(parts, options);
   const reasons = () => reasonsToWait(parts, options);
   observeReadiness(parts, options, reasons);
   const { probeTargets, applyReach } = pipeline;
-  const watch = watchReach({ clock, logger, targets: probeTargets, onReach: applyReach });
+  const { events, failovers, journal } = parts;
+  metrics.failedOver.readFrom(() => failovers.away().length);
+  metrics.eventsDropped.readFrom(() => journal.state().dropped);
+  const watch = watchReach({
+    ...{ clock, events, targets: probeTargets },
+    onReach(reach) {
+      applyReach(reach);
+      failovers.applyUnreached(reach.unreached);
+    },
+  });
 
   const ownProblems = (): readonly Finding[] => [
     ...(loopPrevention === 'off' ? [unprotected] : []),
@@ -67,7 +79,11 @@ export function connectParts(
     watch.close();
     agreement.close();
   };
-  return { feed, status, who: whoReader(parts, options), problems, close };
+  const reader = createEventReader({
+    ...{ idc: options.idc, journal, events, view: () => pipeline.view() },
+    asks: (ref, by) => feed.asked.asks(ref, by),
+  });
+  return { feed, status, who: whoReader(parts, options), events: reader, problems, close };
 }
 
 /** Reads proxies when somebody asks, and nothing before. */
@@ -83,8 +99,8 @@ function whoReader({ roster, pipeline, failback }: Parts, { idc, clock }: Contro
 }
 
 /** Registers stream observers; each event reaches them in this order. */
-function observeStreams(parts: Parts): void {
-  const { events, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
+function observeStreams(parts: Parts, options: ControlPlaneOptions): void {
+  const { streamEvents, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
   const classes: StreamObserver = {
     onUnknownClass({ nodeClass, node }) {
       const scope = scopeOf(node);
@@ -129,24 +145,27 @@ function observeStreams(parts: Parts): void {
     onStreamClose: (stream) => deletions.closed(stream),
     onConfirmed: (stream, has) => deletions.confirmed(stream, has),
   };
-  events.observe(...(memory ? [memory] : []), classes, presence, answers, guard);
+  const told = tellStreams(parts, options);
+  streamEvents.observe(...(memory ? [memory] : []), classes, presence, answers, told, guard);
 }
 
 /** The steps once proxies are answered, and reports before that. */
 function observeReadiness(
-  { metrics, xds, gate, pipeline, deletions, startOrder, failback }: Parts,
+  { metrics, events, xds, gate, pipeline, deletions, startOrder, failback, ...parts }: Parts,
   { logger }: ControlPlaneOptions,
   reasons: () => readonly string[],
 ): void {
   gate.readiness.observe({
     onReady() {
       metrics.ready.set(1);
-      const { groups, idcs } = pipeline.view();
-      logger.info('ready', { groups: groups.size, idcs: [...idcs.keys()] });
+      const { groups, evacuations } = pipeline.view();
+      events.note({ kind: 'controlplane', phase: 'ready', groups: groups.size });
+      parts.evacuationWatch.begin(evacuations);
       xds.release();
       startOrder.answering();
       deletions.answering();
       failback.start((hosts) => pipeline.replan(hosts, 'failback'));
+      parts.failovers.start();
     },
     onWelcome: (isWelcome) => xds.welcome(isWelcome),
     onWaiting(waitingFor, forMs) {
@@ -176,7 +195,7 @@ function connectSources(
   { reconcileMs }: ControlPlaneSeams,
   ownProblems: () => readonly Finding[],
 ): { readonly feed: SourceFeed; readonly agreement: AgreementWatch } {
-  const { metrics, gate, pipeline, deletions } = parts;
+  const { metrics, events, gate, pipeline, deletions, evacuationWatch } = parts;
   const count = () => {
     const all = [...ownProblems(), ...feed.conflicts(), ...feed.problems(), ...agreement.lastFindings()];
     for (const severity of ['error', 'warning'])
@@ -194,7 +213,7 @@ function connectSources(
     isDue: () => gate.readiness.ready,
   });
   const feed: SourceFeed = createSourceFeed({
-    ...{ sources, pipeline, deletions, metrics, clock, logger, reconcileMs },
+    ...{ sources, pipeline, deletions, metrics, clock, logger, events, reconcileMs },
     isDue: () => gate.readiness.ready,
     onApplied(source, batch) {
       const view = pipeline.view();
@@ -205,6 +224,8 @@ function connectSources(
       if (view.idcs.has(idc) || gate.readiness.ready) pipeline.requestFilters(batch[0]?.at ?? clock.now());
       gate.setFilters(pipeline.hasFilters());
       agreement.noteChange();
+      const by = (name: string) => feed.asked.askedBy({ kind: 'Evacuation', namespace: '', name });
+      if (gate.readiness.ready) evacuationWatch.apply(view.evacuations, by);
     },
     onProblems() {
       agreement.noteChange();

@@ -1,5 +1,7 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { packageVersion } from '../base/package/version.ts';
+import { earlierIn } from '../events/earlier.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { connectParts } from './connect.ts';
 import { makeParts } from './parts.ts';
@@ -18,18 +20,25 @@ export async function startControlPlane(
   const parts = makeParts(options, seams);
   const { metrics, xds, gate, pipeline, deletions, failback } = parts;
   const connected = connectParts(parts, options, seams);
-  const { status, who, problems, feed } = connected;
+  const { status, who, events, problems, feed } = connected;
   const stop = new AbortController();
 
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
-    for (const one of [parts.ledger, gate.readiness, parts.startOrder, connected, deletions, failback])
-      one.close();
-    parts.memory?.close();
+    const { ledger, startOrder, failovers, evacuationWatch: evacuations } = parts;
+    for (const one of [ledger, gate.readiness, startOrder, connected, deletions, failback]) one.close();
+    for (const one of [failovers, evacuations, ...(parts.memory ? [parts.memory] : [])]) one.close();
     await Promise.all([xds.close(), pipeline.close()]);
+    await parts.journal.close();
   }
 
+  const { before, lastHeardAt } = earlierIn(parts.journal, clock.wall());
   const port = await xds.listen(showAddress(options.xds));
+  events.note({
+    ...{ kind: 'controlplane', phase: 'started', version: packageVersion },
+    ...(before && { before }),
+    ...(lastHeardAt && { lastHeardAt }),
+  });
   const plane: ControlPlane = {
     ...status,
     ...who,
@@ -43,6 +52,7 @@ export async function startControlPlane(
           sum + (deletionGuard === 'none' ? 0 : deletionGuard.confirm()),
         0,
       ),
+    events,
     deletions,
     evacuations: { ...pipeline.evacuations, limitedShares: () => failback.limitedShares() },
     async handOver(noticeMs, overMs) {

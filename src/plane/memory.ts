@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
+import type { EventSink } from '../events/event.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Readiness } from '../rollout/readiness.ts';
 
@@ -36,6 +37,7 @@ const collectShare = 0.1;
 interface MemoryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly events: EventSink;
   readonly heap: Heap;
   /**
    * Refuses streams of an address with many node classes or, if `isUrgent`, else the stream that holds most,
@@ -150,7 +152,7 @@ class MemoryWatch implements MemoryGuard {
   }
 
   #judgeUse(bytes: number): void {
-    const { logger, heap, shed, metrics, readiness } = this.#options;
+    const { logger, events, heap, shed, metrics, readiness } = this.#options;
     const part = bytes / heap.limitBytes;
     const isFull = part >= memoryParts.refuse;
     const words = `memory is nearly full: ${mib(bytes)} of ${mib(heap.limitBytes)} MiB are in use`;
@@ -158,8 +160,8 @@ class MemoryWatch implements MemoryGuard {
       this.#pressure = isFull ? words : undefined;
       readiness.turnAway('memory', this.#pressure);
       metrics.shedding.set(isFull ? 1 : 0);
-      if (isFull) logger.warn(`${words}; new xDS streams are refused`);
-      else logger.info('memory is available again: new xDS streams are accepted', { usedMiB: mib(bytes) });
+      const fields = { usedMiB: mib(bytes), limitMiB: mib(heap.limitBytes) };
+      events.note({ kind: 'shed', phase: isFull ? 'begin' : 'end', ...fields });
     }
     this.#isInVain = false;
     if (!isFull) return;

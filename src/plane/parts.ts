@@ -1,7 +1,13 @@
 import { createDeletions, type Deletions } from '../delivery/deletion/deletions.ts';
 import { Ledger } from '../delivery/ledger.ts';
 import { Roster } from '../delivery/roster.ts';
+import { earlierIn } from '../events/earlier.ts';
+import { EvacuationWatch } from '../events/evacuation-watch.ts';
+import type { EventSink } from '../events/event.ts';
+import { createEventLog } from '../events/event-log.ts';
+import { createEventJournal, type Journal } from '../events/journal.ts';
 import { checkInstance } from '../failback/check.ts';
+import { FailoverWatch } from '../failback/failover-watch.ts';
 import { createFailbackKeeper, type FailbackKeeper } from '../failback/keeper.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { gaugeSources } from '../metrics/source-gauges.ts';
@@ -25,6 +31,8 @@ import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 /** The parts of a control plane, in order of creation: each knows only earlier ones. */
 export interface Parts extends Serving, Delivery {
   readonly failback: FailbackKeeper;
+  readonly failovers: FailoverWatch;
+  readonly evacuationWatch: EvacuationWatch;
   readonly pipeline: Pipeline;
   readonly deletions: Deletions;
   readonly startOrder: StartOrder;
@@ -34,7 +42,9 @@ export interface Parts extends Serving, Delivery {
 
 interface Serving {
   readonly metrics: Metrics;
-  readonly events: StreamEvents;
+  readonly journal: Journal;
+  readonly events: EventSink;
+  readonly streamEvents: StreamEvents;
   readonly xds: XdsServer;
 }
 
@@ -50,11 +60,16 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
   const serving = makeServing(options, seams);
   const { metrics, xds } = serving;
   const delivery = makeDelivery(options, seams, serving);
+  const { events, journal } = serving;
+  const failovers = new FailoverWatch({
+    ...{ clock, events, open: earlierIn(journal, clock.wall()).failovers },
+  });
   const failback = createFailbackKeeper({
     ...{ clock, logger, check: checkInstance },
+    onState: (group, at) => failovers.applyChecks(group, at),
     ...(failbackStore && { saved: failbackStore.saved, save: failbackStore.save }),
   });
-  const pipeline = makePipeline(options, seams, { ...serving, ...delivery, failback });
+  const pipeline = makePipeline(options, seams, { ...serving, ...delivery, failback, failovers });
   const deletions = createDeletions({
     ...{ clock, logger, metrics, clusterType, endpointType },
     ...(options.deletionLimits && { limits: options.deletionLimits }),
@@ -75,40 +90,49 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
   const memory =
     heap &&
     guardMemory({
-      ...{ clock, logger, metrics, readiness, heap },
+      ...{ clock, logger, events, metrics, readiness, heap },
       ...{ shed: xds.shed, holdLarge: xds.holdLarge },
     });
-  return { ...serving, ...delivery, failback, pipeline, deletions, startOrder, memory };
+  const evacuationWatch = new EvacuationWatch({ clock, events });
+  return {
+    ...{ ...serving, ...delivery, failback, failovers, evacuationWatch },
+    ...{ pipeline, deletions, startOrder, memory },
+  };
 }
 
 function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams): Serving {
   const { idc, clock, logger, sources } = options;
   const metrics = createMetrics(idc);
   gaugeSources(metrics, sources, clock);
-  const events = createStreamEvents();
+  const journal = options.journal ?? createEventJournal({ clock });
+  const events = createEventLog({
+    ...{ logger, journal },
+    count: (kind, phase) => metrics.events.inc({ kind, phase }),
+  });
+  const streamEvents = createStreamEvents();
   const xds = createXdsServer({
     collectYoungMemory: true,
-    ...events.hooks,
+    ...streamEvents.hooks,
     ...{ clock, log: logger, tools: options.xdsTools !== false },
     ready: seams.answerBeforeReady === true,
     ...(seams.xdsLimits && { limits: seams.xdsLimits }),
     classOf(node) {
-      events.admit();
+      streamEvents.admit();
       return classOf(node, idc);
     },
   });
-  return { metrics, events, xds };
+  return { metrics, journal, events, streamEvents, xds };
 }
 
 function makeDelivery(
   { idc, clock, logger, sources }: ControlPlaneOptions,
   seams: ControlPlaneSeams,
-  { metrics, xds }: Serving,
+  { metrics, events, xds }: Serving,
 ): Delivery {
   const gate = createGate({ idc, clock, sources: sources.map(({ name }) => name) });
-  const roster = new Roster({ clock, logger, metrics });
+  const roster = new Roster({ clock, logger, events, metrics });
   const ledger = new Ledger({
-    ...{ clock, logger, metrics },
+    ...{ clock, logger, events, metrics },
     isAnswering: () => seams.answerBeforeReady === true || gate.readiness.ready,
     // A NACK is an answer too, reported separately.
     isConfirmed: (revision) => xds.isConfirmed({ revision, lenient: true }),
@@ -121,7 +145,14 @@ function makeDelivery(
 function makePipeline(
   { idc, hopLimit, loopPrevention = 'on', filterStore, clock, logger }: ControlPlaneOptions,
   seams: ControlPlaneSeams,
-  { metrics, xds, gate, ledger, failback }: Serving & Delivery & Pick<Parts, 'failback'>,
+  {
+    metrics,
+    xds,
+    gate,
+    ledger,
+    failback,
+    failovers,
+  }: Serving & Delivery & Pick<Parts, 'failback' | 'failovers'>,
 ): Pipeline {
   const kept = filterStore === undefined ? {} : { storeDir: filterStore };
   return createPipeline({
@@ -134,7 +165,10 @@ function makePipeline(
       goodOf: (host) => failback.goodOf(host),
       slotsBeforeOf: (host) => failback.slotsBeforeOf(host),
     },
-    onPlanned: (plans) => failback.applyPlans(plans),
+    onPlanned(plans) {
+      failback.applyPlans(plans);
+      failovers.applyPlans(plans);
+    },
     onRefused: () => metrics.refused.inc(),
     onFilters: (areCurrent) => gate.setFilters(areCurrent),
     onFilterFailure: () => metrics.filterFailures.inc(),

@@ -112,7 +112,7 @@ export interface Pipeline {
     effect(evacuation: Evacuation): EvacuationEffect;
   };
   /** Read access to the index, for comparison with the sources. */
-  readonly index: Pick<MeshIndex, 'hasExactly' | 'refs' | 'disagreementsOf'>;
+  readonly index: Pick<MeshIndex, 'hasExactly' | 'contentOf' | 'refs' | 'disagreementsOf'>;
   /** What could not be pushed, or is not pushed as it was asked for. */
   problems(): readonly Finding[];
   close(): Promise<void>;

@@ -1,9 +1,10 @@
 import type { AgreementInput } from '../agreement/agreement.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { createChangeLog } from '../delivery/change-log.ts';
+import { type ChangeLog, createChangeLog } from '../delivery/change-log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import { createProblemLog } from '../delivery/problems/problem-log.ts';
+import type { EventSink } from '../events/event.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Finding, ObjectFinding } from '../model/finding.ts';
 import { type Change, type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
@@ -23,6 +24,7 @@ interface SourceFeedOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly events: EventSink;
   /** Interval of comparing the sources with the index, in milliseconds. */
   readonly reconcileMs?: number | undefined;
   /** Whether the comparison may run yet. */
@@ -50,6 +52,8 @@ export interface SourceFeed {
   incompleteKinds(): ReadonlySet<Kind>;
   /** What is in force of all sources, and what their faults leave open. */
   agreementInput(): AgreementInput;
+  /** Who asks for changes. */
+  readonly asked: Pick<ChangeLog, 'asks' | 'askedBy'>;
 }
 
 /**
@@ -57,14 +61,14 @@ export interface SourceFeed {
  * intervals the index is compared with the sources, and repaired.
  */
 export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
-  const { sources, pipeline, deletions, metrics, clock, logger } = options;
+  const { sources, pipeline, deletions, metrics, clock, logger, events } = options;
   const problemsBySource = new Map<string, readonly Finding[]>();
   const readGaps = new Map<string, ReadGaps | undefined>();
   const logProblems = createProblemLog(logger);
-  const logChanges = createChangeLog(logger);
   const precedence = createPrecedence(sources.map((source) => source.name));
   const statuses = createSourceStatuses(sources, precedence.rankOf);
   const { index } = pipeline;
+  const changes = createChangeLog({ clock, logger, events, contentOf: (ref) => index.contentOf(ref) });
   const reconciler = createReconciler({
     ...{ sources, clock, rankOf: precedence.rankOf },
     ...{ indexHas: (object) => index.hasExactly(object), refs: () => index.refs() },
@@ -77,12 +81,13 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
     const { proxies, finalizers } = source.facets;
     deletions.expect(proxies === 'none' ? [] : proxies.recall());
     deletions.handOver(proxies === 'none' ? [] : proxies.takenOver());
+    const before = changes.before(source.name, batch);
     const pushed = pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
     deletions.hold(batch, pushed, async (ref) => {
       if (finalizers !== 'none') await finalizers.release(ref);
     });
     options.onApplied(source, batch);
-    logChanges(source.name, batch);
+    changes.applied(source.name, batch, before);
   }
 
   function repair(batch: readonly Change[], rank: number): void {
@@ -136,6 +141,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
     conflicts: () => precedence.overruled().map(({ finding }) => finding),
     reportStatuses: (findings) => statuses.report(findings, precedence.overruled()),
     incompleteKinds,
+    asked: changes,
     agreementInput: () => ({
       objects: objectsInForce(),
       drafts: new Map([...readGaps.values()].flatMap((doubt) => [...(doubt?.drafts ?? [])])),

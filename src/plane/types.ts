@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import type { GuardLimits } from '../delivery/deletion/guard.ts';
+import type { Journal } from '../events/journal.ts';
 import type { FailbackKeeper } from '../failback/keeper.ts';
 import type { FailbackStore } from '../failback/store.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -14,6 +15,7 @@ import type { Source } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import type { WhoReader } from '../who/who.ts';
 import type { XdsLimits } from '../xds/xds.ts';
+import type { PlaneEvents } from './events/event-reader.ts';
 import type { Heap } from './memory.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { StatusReader } from './status.ts';
@@ -35,6 +37,8 @@ export interface ControlPlaneOptions {
   readonly filterStore?: string;
   /** Where failback states are stored for the next start; default: nowhere. */
   readonly failbackStore?: FailbackStore;
+  /** Where events are kept; default: in memory. Closed with the control plane. */
+  readonly journal?: Journal;
   /** How long deletions wait for silent or disconnected proxies; default `guardLimits`. */
   readonly deletionLimits?: Partial<GuardLimits>;
   /** This process's heap, to shed load before it is full; default: not watched. */
@@ -70,6 +74,8 @@ export interface ControlPlane extends StatusReader, WhoReader {
   disagreementsOf(ref: Ref): readonly Disagreement[];
   /** Confirms the deletions that sources hold; returns how many. */
   confirmDeletes(): number;
+  /** What happened. */
+  readonly events: PlaneEvents;
   /** Deleted instances that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
   readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'limitedShares'>;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
-import { PageTurns, pageTurns } from '../../src/api/page-turns.ts';
+import { PageTurns, pageTurns } from '../../src/api/pages/page-turns.ts';
 import type { ControlPlane } from '../../src/plane/types.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { problemFaults } from '../support/planes/contract.ts';

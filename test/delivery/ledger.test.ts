@@ -22,17 +22,14 @@ function story(uptimeMs = 1_000) {
   const note = (message: string, fields: object = {}) =>
     void logged.push(`${message} ${JSON.stringify(fields)}`);
   const pushed: object[] = [];
-  const info = (msg: string, fields: object = {}) => {
-    if (msg.startsWith('push ')) pushed.push({ msg, ...fields });
-    else note(msg, fields);
-  };
-  const logger: Logger = { debug: note, info, warn: note, error: note };
+  const logger: Logger = { debug: note, info: note, warn: note, error: note };
   const behind = new Set<string>();
   const metrics = createMetrics('sh-a');
   const proxies = () => [...behind].map((node, id) => ({ id, node }));
   const ledger = new Ledger({
     clock,
     logger,
+    events: { note: (event) => void pushed.push(event) },
     metrics,
     isAnswering: () => true,
     isConfirmed: () => behind.size === 0,
@@ -137,7 +134,7 @@ t.test('a slow push is kept with what each stage took; a quick one is not', asyn
   t.equal(s.ledger.slowPushes().length, 32, 'the last of them');
 });
 
-t.test('a push is one line of the log, when the last proxy has answered', async (t) => {
+t.test('a push is one event, when the last proxy has answered', async (t) => {
   const s = story();
   const cause = s.push({ EDS: 2, CDS: 1 });
   s.ack('a', cause);
@@ -145,11 +142,13 @@ t.test('a push is one line of the log, when the last proxy has answered', async 
   t.same(s.pushed, [], 'not for each proxy');
   s.ack('b', cause, { type: 'CDS' });
   const push = { source: 'files', what: 'WorkloadEntry shop/cart-1', events: 1, revision: 7 };
-  t.match(s.pushed, [{ msg: 'push ACKed', ...push, types: ['EDS', 'CDS'], subscriptions: 3, lastNode: 'b' }]);
+  t.match(s.pushed, [
+    { kind: 'push', phase: 'acked', ...push, types: ['EDS', 'CDS'], subscriptions: 3, lastNode: 'b' },
+  ]);
   s.behind.add('stuck');
   s.push({ EDS: 1 });
   for (let i = 0; i < 12; i += 1) s.pass(1_000);
-  t.match(s.pushed[1], { msg: 'push not ACKed in time', ...push, late: ['stuck'] });
+  t.match(s.pushed[1], { kind: 'push', phase: 'late', ...push, late: ['stuck'] });
   t.equal(s.pushed.length, 2);
 });
 

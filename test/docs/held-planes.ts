@@ -341,7 +341,7 @@ const processes: readonly Held[] = [
   [
     'processor time of `/status`',
     '0.5 s at once, a quarter of one',
-    'src/api/page-turns.ts',
+    'src/api/pages/page-turns.ts',
     '{ burstMs: 500, share: 0.25, waitingMax: 100 }',
   ],
   ['the longest body of a request', '64 KiB', 'src/api/refusal.ts', 'bodyBytesMax = 65_536;'],

@@ -33,6 +33,8 @@ async function exportedMetrics(): Promise<ReadonlyMap<string, readonly string[]>
   metrics.peers.readFrom(() => []);
   metrics.xdsLevels.readFrom(() => ({}));
   metrics.failbackShare.readFrom(() => new Map());
+  metrics.eventsDropped.readFrom(() => 0);
+  metrics.failedOver.readFrom(() => 0);
   // A histogram of times says its labels with its first series.
   for (const times of [metrics.eventToAck, metrics.eventToLastAck]) times.series('CDS', 'files').record(1);
   metrics.pushStage.series('ack', 'CDS', 'files').record(1);

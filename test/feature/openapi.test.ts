@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { serveAdmin } from '../../src/api/admin-server.ts';
-import { PageTurns } from '../../src/api/page-turns.ts';
+import { PageTurns } from '../../src/api/pages/page-turns.ts';
 import { createRouter } from '../../src/api/router.ts';
 import { openApiFile, openApiYaml } from '../../src/api/write-openapi.ts';
 import { evacuationInput } from '../../src/contract/evacuations.ts';
@@ -41,8 +41,9 @@ const operations = Object.entries<Doc>(doc.paths).flatMap(([path, item]) =>
 /** What in a value is not as a schema has it, as far as our schemas go. */
 function faultsOf(value: Doc, given: Doc, at = ''): string[] {
   const schema = resolve(given);
-  if (schema.anyOf) {
-    const all = schema.anyOf.map((one: Doc) => faultsOf(value, one, at));
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices) {
+    const all = choices.map((one: Doc) => faultsOf(value, one, at));
     return all.some((faults: string[]) => faults.length === 0) ? [] : all[0];
   }
   const is =
@@ -263,6 +264,17 @@ t.test('answers are as documented', async (t) => {
   t.match(await check(t, 'GET', '/../who/echo.shop?for=0', 200), { idc: 'sh-a', host: 'echo.shop' });
   await check(t, 'GET', '/../who/echo.shop?for=1h', 400);
   await check(t, 'GET', '/../who/nobody.shop', 404);
+  const { events, last } = await check(t, 'GET', '/../events?since=1h', 200);
+  t.ok(events.length > 1 && events.at(-1).id === last);
+  t.match(await check(t, 'GET', '/../events?kinds=evacuation&limit=1', 200), {
+    isCut: true,
+    events: [{ kind: 'evacuation', by: '127.0.0.1' }],
+  });
+  await check(t, 'GET', '/../events?kinds=nonsense', 400);
+  await check(t, 'GET', '/../events?since=169h', 400);
+  t.match(await check(t, 'GET', '/../events/newest?after=0', 200), { last });
+  t.match(await check(t, 'GET', `/../events/newest?after=${last}&wait=0`, 200), { last });
+  await check(t, 'GET', '/../events/newest', 400);
   const asked = Object.keys(served).filter((id) => served[id as OperationId].path.startsWith('/v1/'));
   t.strictSame([...seen].sort(), asked.sort(), 'each operation was asked');
   t.equal((await mesh.api('POST', '/../evacuations/e')).status, 405);

@@ -77,7 +77,7 @@ t.test('an operation of the admin API: its path, its contract, its handler', asy
       text: "  getPlanted: { tag, summary: 'Planted', help: 'is planted', ...anyQuery, answers: { 200: text('It.') } },\n",
     },
     {
-      file: 'src/api/pages.ts',
+      file: 'src/api/pages/pages.ts',
       before: '    confirmDeletes: () =>',
       text: "    getPlanted: () => ({ status: 200, body: 'planted' }),\n",
     },

@@ -16,7 +16,7 @@ t.test('an evacuation goes by the wall clock, also when that is set ahead and ba
     ...{ idc: 'sh-a', hopLimit: 1, loopPrevention: 'on', clock, logger: silentLogger },
     compiler: createPolicyCompiler({ logger: silentLogger, clock }),
     ledger: new Ledger({
-      ...{ clock, logger: silentLogger, metrics: createMetrics('sh-a') },
+      ...{ clock, logger: silentLogger, events: { note() {} }, metrics: createMetrics('sh-a') },
       ...{ isAnswering: () => true, isConfirmed: () => true, unconfirmed: () => [] },
     }),
     apply: () => ({ revision: 0, changed: 0, subscriptions: {}, resources: new Map(), streams: 0 }),

@@ -15,7 +15,7 @@ t.test('a gateway of another IDC is left out a slice of the Groups at a time', a
     ...{ idc: 'sh-a', hopLimit: 1, loopPrevention: 'on', clock, logger: silentLogger },
     compiler: createPolicyCompiler({ logger: silentLogger, clock }),
     ledger: new Ledger({
-      ...{ clock, logger: silentLogger, metrics: createMetrics('sh-a') },
+      ...{ clock, logger: silentLogger, events: { note() {} }, metrics: createMetrics('sh-a') },
       ...{ isAnswering: () => true, isConfirmed: () => true, unconfirmed: () => [] },
     }),
     apply(_, changes) {

@@ -12,8 +12,10 @@ function story() {
   const [shed, asks]: [string[], string[]] = [[], []];
   const held: boolean[] = [];
   const turned: (string | undefined)[] = [];
+  const told: object[] = [];
   const guard = guardMemory({
     ...{ clock, logger: silentLogger, metrics: createMetrics('sh-a') },
+    events: { note: (event) => void told.push(event) },
     heap: {
       limitBytes: 1_000,
       used: () => ({ bytes, collections }),
@@ -30,7 +32,7 @@ function story() {
   });
   t.teardown(() => guard.close());
   return {
-    ...{ guard, clock, shed, asks, turned, held },
+    ...{ guard, clock, shed, asks, turned, held, told },
     asked: () => asked,
     /** So much is in the heap, of which a collection that is asked for leaves so much. */
     fill(bytes: number, live: number) {
@@ -57,6 +59,7 @@ t.test('one stream ends for each collection that leaves 92 % and more', async (t
   t.throws(() => s.guard.admit(), { code: 'exhausted', message: /nearly full/ });
   s.collected(919);
   t.equal(s.shed.length, 0, 'refused, and nobody ended');
+  t.match(s.told, [{ kind: 'shed', phase: 'begin' }], 'and told once');
   t.equal(s.asks.length, 2, 'but who has many kinds of nodes');
   s.collected(920);
   t.match(s.shed, [/nearly full: 0 of 0 MiB are in use/]);

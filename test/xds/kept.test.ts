@@ -182,7 +182,9 @@ t.test('an address without connections leaves no state', async (t) => {
 
 t.test('disconnected proxies and refused clients', async (t) => {
   const clock = manualClock();
-  const roster = new Roster({ clock, logger: silentLogger, metrics: createMetrics('sh-a') });
+  const roster = new Roster({
+    ...{ clock, logger: silentLogger, events: { note() {} }, metrics: createMetrics('sh-a') },
+  });
   const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } as const;
   for (let i = 0; i < disconnectedLimits.nodesMax + 10; i++) {
     roster.opened({

@@ -1,16 +1,15 @@
 import type { Clock, Timer } from '../../base/clock.ts';
-import type { Logger } from '../../base/log.ts';
+import type { EventSink } from '../../events/event.ts';
 import { addressName, allReached, type ProbeTarget, type Reach } from '../../model/reach.ts';
+import { showAddress } from '../../model/values/listen-address.ts';
 import { probeTarget } from './probe-target.ts';
 
 /** What the watch needs from other parts. */
 interface ReachWatchOptions {
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly events: EventSink;
   /** Connect timeout, milliseconds; default: that within an IDC. */
   readonly connectMs?: number;
-  /** Whether a refused connection is worth a warning: callers notice it themselves. */
-  readonly warnsOfRefused?: boolean;
   /** The targets to probe now; empty: none is needed. */
   targets(): readonly ProbeTarget[];
   /** The result, after it changed. */
@@ -139,9 +138,9 @@ export class ReachWatch {
     onChange(now);
   }
 
-  /** Logs targets that refuse or hang, once each, and their recovery. */
+  /** Tells targets that refuse or hang, once each, and their recovery. */
   #log(now: Reach): void {
-    const { logger, clock } = this.#options;
+    const { clock } = this.#options;
     const isDue = (name: string): boolean => {
       const seen = this.#states.get(name);
       return seen !== undefined && (seen.hasAnswered || clock.now() - seen.since >= reachWatch.startMs);
@@ -154,13 +153,29 @@ export class ReachWatch {
     const refuse = refused.filter((name) => !this.#logged.has(name));
     const back = without(this.#logged, told);
     this.#logged = told;
-    const first = (names: readonly string[]) => ({ at: names.slice(0, 10) });
-    const level = this.#options.warnsOfRefused ? 'warn' : 'info';
-    if (refuse.length > 0) logger[level]('refuse connections', first(refuse));
-    if (hang.length > 0) logger.warn('accept connections and never answer: considered hung', first(hang));
-    if (back.length > 0) logger.info('reached again, or removed', first(back));
+    this.#tell('refuse', refuse);
+    this.#tell('hung', hang);
+    this.#tell('back', back);
+  }
+
+  #tell(phase: 'refuse' | 'hung' | 'back', names: readonly string[]): void {
+    if (names.length === 0) return;
+    const more = names.length - toldMax;
+    this.#options.events.note({
+      ...{ kind: 'reach', phase, targets: names.slice(0, toldMax).map(shownName) },
+      ...(more > 0 ? { more } : {}),
+    });
   }
 }
+
+/** An `addressName` as people write it. */
+function shownName(name: string): string {
+  const at = name.lastIndexOf(' ');
+  return showAddress({ address: name.slice(0, at), port: Number(name.slice(at + 1)) });
+}
+
+/** Targets named in one event. */
+const toldMax = 10;
 
 /** Concurrent probes. */
 const atOnce = 64;

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Logger } from '../../base/log.ts';
+import type { EventSink } from '../../events/event.ts';
 import { allReached, type ProbeTarget, type Reach } from '../../model/reach.ts';
 import { ReachWatch } from './reach-watch.ts';
 
@@ -16,7 +16,7 @@ export interface ProbeTargets {
 /** What the watches need from other parts. */
 interface ReachOptions {
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly events: EventSink;
   targets(): ProbeTargets;
   /** The results of all watches together, after a change. */
   onReach(reach: Reach): void;
@@ -26,15 +26,14 @@ interface ReachOptions {
 const farConnectMs = 1_050;
 
 /** Probes gateways and instances, and reports which are alive. */
-export function watchReach({ clock, logger, targets, onReach }: ReachOptions): { close(): void } {
+export function watchReach({ clock, events, targets, onReach }: ReachOptions): { close(): void } {
   const found = new Map<keyof ProbeTargets, Reach>();
   const watches = (['near', 'far', 'limits'] as const).map(
     (part) =>
       new ReachWatch({
         clock,
-        logger,
+        events,
         ...(part === 'far' ? { connectMs: farConnectMs } : {}),
-        warnsOfRefused: part === 'limits',
         targets: () => targets()[part],
         onChange(reach) {
           found.set(part, reach);

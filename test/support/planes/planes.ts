@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceFileSync } from '../../../src/base/files/replace-file.ts';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../mesh.ts';
 import { idcYaml } from '../objects-yaml.ts';
@@ -102,6 +103,8 @@ export async function createPlanes(count: number, options: PlanesOptions) {
   });
   return {
     planes: planes as [ServedPlane, ServedPlane, ...ServedPlane[]],
+    /** Writes a file of the folder that all of them watch. */
+    save: (file: string, text: string) => replaceFileSync(join(config, file), text),
     close() {
       for (const child of children) child.kill('SIGKILL');
       rmSync(dir, { recursive: true, force: true });

@@ -46,8 +46,10 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   },
   trail: { folders: ['base', 'model'], packages: { assemblyscript: 'all', 'lru-cache': 'all' }, node: true },
   metrics: { folders: ['base'], packages: { 'prom-client': 'all' }, node: false },
+  // What happened, in the log and in the journal; of the contract the events.
+  events: { folders: ['base', 'model'], types: ['contract'], node: true },
   delivery: {
-    folders: ['base', 'model', 'metrics'],
+    folders: ['base', 'model', 'metrics', 'events'],
     packages: { 'hdr-histogram-js': 'all' },
     node: true,
   },
@@ -55,7 +57,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   rollout: { folders: ['base', 'model'], types: ['delivery'], node: false },
   // Asks instances whether they are well.
   probe: { folders: ['base', 'model'], node: true },
-  failback: { folders: ['base', 'model', 'plan', 'probe'], node: true },
+  failback: { folders: ['base', 'model', 'plan', 'probe', 'events'], node: true },
   // Reads proxies when somebody asks who serves a host.
   // Of the contract what it answers with.
   who: { folders: ['base', 'model', 'index', 'plan', 'translate'], types: ['contract'], node: true },
@@ -63,7 +65,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   plane: {
     folders: [
       ...['base', 'model', 'agreement', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
-      ...['metrics', 'rollout', 'failback', 'who'],
+      ...['metrics', 'rollout', 'failback', 'who', 'events'],
     ],
     // Of the contract the status that it answers with.
     types: ['contract'],
@@ -105,6 +107,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'drill',
       'probe',
       'failback',
+      'events',
       'api',
       'client',
       'contract',

@@ -4,9 +4,8 @@ import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askWho, type WhoAnswer } from '../../../client/who-client.ts';
-import { readAddress, withoutTwins } from '../../../config/address.ts';
-import { type ListenAddress, showAddress } from '../../../model/values/listen-address.ts';
-import { type AdminReply, askEach } from '../../ask-each.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { askIdcs, type IdcReplies, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
 import { durationOption } from '../../options/duration.ts';
@@ -21,11 +20,7 @@ interface Flags {
   readonly output: 'table' | 'wide' | 'json' | 'yaml';
 }
 
-/** What all control planes say. `unknown`: IDCs whose control planes no Idc names. */
-interface Look {
-  readonly told: readonly AdminReply<WhoAnswer>[];
-  readonly unknown: readonly string[];
-}
+type Look = IdcReplies<WhoAnswer>;
 
 /** `isthmus who HOST`: who serves a host. */
 export function whoCommand(): Command {
@@ -88,41 +83,9 @@ async function show(host: string, flags: Flags): Promise<void> {
 }
 
 async function lookOnce(host: string, flags: Flags): Promise<[string, number]> {
-  const look = await lookAt(host, flags);
+  const ask = (where: ListenAddress) => askWho(where, host, flags.for);
+  const look = await askIdcs(flags.admin, flags.allIdcs === true, ask);
   return [textOf(look, flags.output), codeOf(look)];
-}
-
-/** Asks the control planes that were named, and with `--all-idcs` those that they name. */
-async function lookAt(host: string, { admin, allIdcs, for: intervalMs }: Flags): Promise<Look> {
-  const ask = (where: ListenAddress) => askWho(where, host, intervalMs);
-  const first = await askEach(admin, ask);
-  if (allIdcs !== true) return { told: first, unknown: [] };
-  const heard = first.flatMap((one) => ('reply' in one ? [one.reply] : []));
-  const known = new Set(heard.map(({ idc }) => idc));
-  const others = heard.flatMap(({ others }) => others).filter(({ idc }) => !known.has(idc));
-  const asked = new Set(admin.map(showAddress));
-  const found = withoutTwins(
-    others.flatMap(({ controlPlanes }) => controlPlanes.map((one) => readAddress(one))),
-  );
-  const second = await Promise.all(
-    found.filter((one) => !asked.has(showAddress(one))).map((one) => askOne(one, ask)),
-  );
-  const named = new Set(others.filter((one) => one.controlPlanes.length > 0).map(({ idc }) => idc));
-  const unknown = [...new Set(others.map(({ idc }) => idc))].filter((idc) => !named.has(idc));
-  return { told: [...first, ...second], unknown };
-}
-
-/** One of several: that it does not answer is a part of the result. */
-async function askOne(
-  where: ListenAddress,
-  ask: (where: ListenAddress) => Promise<WhoAnswer>,
-): Promise<AdminReply<WhoAnswer>> {
-  const admin = showAddress(where);
-  try {
-    return { admin, reply: await ask(where) };
-  } catch (reason) {
-    return { admin, error: MeshError.from(reason) };
-  }
 }
 
 function textOf({ told, unknown }: Look, output: Flags['output']): string {
@@ -137,10 +100,7 @@ function textOf({ told, unknown }: Look, output: Flags['output']): string {
   const texts = told.map((one) =>
     'reply' in one ? whoText(one.reply, output) : `! ${one.admin}: ${one.error.message}\n`,
   );
-  const missing = unknown.map(
-    (idc) =>
-      `! ${idc} is not asked: its Idc names no control plane. Set spec.controlPlanes, or give --admin for it\n`,
-  );
+  const missing = unknown.map((idc) => `${notAskedText(idc)}\n`);
   return [...texts, ...missing].join('\n');
 }
 

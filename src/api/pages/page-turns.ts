@@ -1,5 +1,5 @@
-import type { Clock } from '../base/clock.ts';
-import { MeshError } from '../base/error.ts';
+import type { Clock } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
 
 /**
  * Limits of pages that cost more than a comparison: processor time, and waiting requests of an address. Times

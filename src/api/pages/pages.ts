@@ -1,11 +1,11 @@
-import { MeshError } from '../base/error.ts';
-import { contract } from '../contract/contract.ts';
-import { type OperationId, operations } from '../contract/operations.ts';
-import type { statusContract } from '../contract/status.ts';
-import type { whoContract } from '../contract/who.ts';
-import type { ControlPlane } from '../plane/types.ts';
-import { describePeer } from '../registry/registrations/describe-peers.ts';
-import type { ApiAnswer, Handlers } from './handlers.ts';
+import { MeshError } from '../../base/error.ts';
+import { contract } from '../../contract/contract.ts';
+import { type OperationId, operations } from '../../contract/operations.ts';
+import type { statusContract } from '../../contract/status.ts';
+import type { whoContract } from '../../contract/who.ts';
+import type { ControlPlane } from '../../plane/types.ts';
+import { describePeer } from '../../registry/registrations/describe-peers.ts';
+import type { ApiAnswer, Handlers } from '../handlers.ts';
 
 type Ids = keyof (typeof statusContract & typeof whoContract) & OperationId;
 

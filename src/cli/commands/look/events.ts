@@ -1,0 +1,100 @@
+import { Command, Option } from 'commander';
+import { stringify } from 'yaml';
+import { exitCode } from '../../../base/exit.ts';
+import { askEvents, type EventsAnswer } from '../../../client/events-client.ts';
+import { eventKinds, eventQuery } from '../../../contract/events.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import type { AdminReply } from '../../ask-each.ts';
+import { askIdcs, notAskedText } from '../../ask-idcs.ts';
+import { eventTable, merged, notesOn } from '../../events/events-text.ts';
+import { followEvents } from '../../events/follow-events.ts';
+import { helpEnd } from '../../help-end.ts';
+import { adminOption } from '../../options/admin.ts';
+import { durationOption } from '../../options/duration.ts';
+
+interface Flags {
+  readonly admin: readonly ListenAddress[];
+  readonly allIdcs?: boolean;
+  /** Milliseconds. */
+  readonly since: number;
+  readonly kind?: readonly string[];
+  readonly follow?: boolean;
+  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+}
+
+/** `isthmus events`: what happened. */
+export function eventsCommand(): Command {
+  return new Command('events')
+    .summary('show what happened: changes, pushes, refusals, failovers, restarts')
+    .description(
+      'Show what happened, the oldest first: changes of objects, pushes, refusals by Envoy, failovers and returns of Groups, instances and gateways that do not answer, evacuations, shed load, gateways lost and back, restarts of the control plane. It is what the control plane can see; docs/events.md says from where.',
+    )
+    .addOption(adminOption())
+    .option(
+      '--all-idcs',
+      'of the other IDCs, too: asks their control planes at the addresses in spec.controlPlanes of each Idc',
+    )
+    .addOption(
+      durationOption('--since <duration>', 'how far back', '1h', { minMs: 0, maxMs: eventQuery.sinceMsMax }),
+    )
+    .addOption(new Option('--kind <kind...>', 'only events of these kinds').choices(eventKinds))
+    .option('-f, --follow', 'go on with what happens, until Ctrl-C')
+    .addOption(
+      new Option(
+        '-o, --output <format>',
+        'output format; wide: with number, kind, origin and who asked; json and yaml: a list with one entry for each control plane, with --follow each event by itself',
+      )
+        .choices(['table', 'wide', 'json', 'yaml'])
+        .default('table'),
+    )
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: '0 shown; 1 shown, but some control plane does not answer, or is not known; 2 none answers.',
+        examples: [
+          'isthmus events --admin 10.1.0.9:15014 --all-idcs --since 30m',
+          'isthmus events --follow --kind failover nack',
+          'isthmus events --since 24h -o json',
+        ],
+      }),
+    )
+    .action(show);
+}
+
+async function show(flags: Flags): Promise<void> {
+  const { admin, allIdcs, since: sinceMs, kind: kinds, output, follow } = flags;
+  const asked = { sinceMs, ...(kinds === undefined ? {} : { kinds }) };
+  const { told, unknown } = await askIdcs(admin, allIdcs === true, (where) => askEvents(where, asked));
+  const missing = unknown.map(notAskedText);
+  if (follow === true) {
+    for (const line of missing) process.stderr.write(`${line}\n`);
+    await followEvents(told, asked, output);
+    return;
+  }
+  process.stdout.write(textOf(told, missing, output));
+  if (missing.length > 0 || told.some((one) => 'error' in one)) process.exitCode = exitCode.failed;
+}
+
+function textOf(
+  told: readonly AdminReply<EventsAnswer>[],
+  missing: readonly string[],
+  output: Flags['output'],
+): string {
+  if (output === 'json' || output === 'yaml') {
+    const list = told.map((one) =>
+      'reply' in one ? { admin: one.admin, ...one.reply } : { admin: one.admin, error: one.error.message },
+    );
+    return output === 'json'
+      ? `${JSON.stringify(list, null, 2)}\n`
+      : stringify(list, { aliasDuplicateObjects: false });
+  }
+  const heard = told.flatMap((one) => ('reply' in one ? [one] : []));
+  const events = merged(heard);
+  const notes = [
+    ...heard.flatMap(({ admin, reply }) => notesOn(admin, reply)),
+    ...told.flatMap((one) => ('error' in one ? [`! ${one.admin}: ${one.error.message}`] : [])),
+    ...missing,
+  ];
+  const table = events.length === 0 ? ['Nothing happened in this time.'] : eventTable(events, output);
+  return `${[...table, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')}\n`;
+}

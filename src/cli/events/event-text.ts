@@ -1,0 +1,152 @@
+import type { ToldEvent } from '../../client/events-client.ts';
+import { durationText } from '../../model/values/duration.ts';
+
+type Of<Kind extends ToldEvent['kind']> = Extract<ToldEvent, { readonly kind: Kind }>;
+
+/** An event in words. It may have texts of others: see `printable`. */
+export function eventText(event: ToldEvent): string {
+  const words = wordsOf(event);
+  return event.notNoted === undefined ? words : `${words} (and ${event.notNoted} before it, not kept)`;
+}
+
+function wordsOf(event: ToldEvent): string {
+  switch (event.kind) {
+    case 'controlplane':
+      return controlPlaneText(event);
+    case 'change':
+      return changeText(event);
+    case 'push':
+      return pushText(event);
+    case 'nack':
+      return nackText(event);
+    case 'failover':
+      return failoverText(event);
+    case 'reach':
+      return reachText(event);
+    case 'evacuation':
+      return evacuationText(event);
+    case 'shed':
+      return shedText(event);
+    case 'gateway':
+      return gatewayText(event);
+    default:
+      // Of a control plane that is newer than this command.
+      return JSON.stringify(event);
+  }
+}
+
+function controlPlaneText({
+  phase,
+  version,
+  before,
+  lastHeardAt,
+  groups,
+  signal,
+}: Of<'controlplane'>): string {
+  if (phase === 'ready') return `control plane ready, ${counted(groups ?? 0, 'Group')}`;
+  if (phase === 'stopping') return `control plane stops${signal === undefined ? '' : ` (${signal})`}`;
+  const ended = {
+    stopped: '; the one before it stopped as it was told',
+    died: `; the one before it DIED, last heard of at ${lastHeardAt}`,
+    none: '',
+  }[before ?? 'none'];
+  return `control plane ${version} started${ended}`;
+}
+
+function changeText({ source, change, object, fields = [], moreFields = 0, ...event }: Of<'change'>): string {
+  if (event.more !== undefined) return `${counted(event.more, 'more object')} changed (${source})`;
+  const list = fields.map(({ path, from = 'unset', to = 'unset' }) => `${path} ${from} → ${to}`);
+  if (moreFields > 0) list.push('and more');
+  return `${object} ${change}${list.length > 0 ? `: ${list.join(', ')}` : ''}`;
+}
+
+function pushText({ phase, what, events, subscriptions, ms, nacks = 0, late = [] }: Of<'push'>): string {
+  const of = events > 1 ? `${what} and ${events - 1} more` : what;
+  const refused = nacks > 0 ? `, ${nacks} REFUSED` : '';
+  if (phase === 'late') return `push of ${of} NOT ACKed in time by ${late.join(', ')}${refused}`;
+  const to = counted(subscriptions, 'subscription');
+  return ms === undefined
+    ? `push of ${of}: nobody had to answer`
+    : `push of ${of}: ${to} answered within ${durationText(ms)}${refused}`;
+}
+
+function nackText({ node, type, refused, message, more }: Of<'nack'>): string {
+  const what = refused.length === 0 ? type : `${type} ${refused.join(', ')}`;
+  const others = more === undefined ? '' : `, as ${counted(more - 1, 'other')} did`;
+  return `${node} REFUSED ${what}${others}: ${message}`;
+}
+
+const causes = {
+  registry: 'none is registered',
+  checks: 'too few pass their health check',
+  unreached: 'none accepts connections',
+  proxies: 'proxies consider none healthy',
+} as const;
+
+function failoverText({ phase, group, why, instances, to, lastedMs }: Of<'failover'>): string {
+  const where = to === undefined ? 'no other IDC may serve it' : `requests go to ${to}`;
+  const cause = why === undefined ? '' : ` (${causes[why]})`;
+  switch (phase) {
+    case 'begin':
+      return `${group} FAILED OVER, ${where}: none of ${counted(instances, 'instance')} can serve${cause}`;
+    case 'returning':
+      return `${group} returns gradually, ${counted(instances, 'instance')}`;
+    case 'held':
+      return `${group} does not return yet: too few instances pass their health check`;
+    case 'end': {
+      const lasted = lastedMs === undefined ? '' : ` after ${durationText(lastedMs)}`;
+      return `${group} is HOME again${lasted}, ${counted(instances, 'instance')}`;
+    }
+  }
+}
+
+function reachText({ phase, targets, more }: Of<'reach'>): string {
+  const names = listed(targets, more);
+  switch (phase) {
+    case 'refuse':
+      return `no connection to ${names}`;
+    case 'hung':
+      return `no answer from ${names}: considered HUNG`;
+    case 'back':
+      return `reached again, or removed: ${names}`;
+  }
+}
+
+function evacuationText({
+  phase,
+  name,
+  idc,
+  percent,
+  groups,
+  until,
+  reason,
+  times,
+}: Of<'evacuation'>): string {
+  const of = groups === undefined ? idc : `${idc} for ${groups.join(', ')}`;
+  const why = reason === undefined ? '' : ` (${reason})`;
+  const often = times === undefined ? '' : `, ${times} times`;
+  if (phase === 'ended' || phase === 'expired') return `evacuation ${name} of ${of} ${phase}`;
+  return `evacuation ${name} of ${of} ${phase}${often}: ${percent} % leave, until ${until}${why}`;
+}
+
+function shedText({ phase, usedMiB, limitMiB, limit, peer, count }: Of<'shed'>): string {
+  const of = `${usedMiB} of ${limitMiB} MiB`;
+  if (phase === 'begin') return `memory is nearly full (${of}): new xDS streams are REFUSED`;
+  if (phase === 'end') return `memory is available again (${of}): new xDS streams are accepted`;
+  return `${counted(count ?? 1, 'xDS client')} turned away by the limit ${limit}, such as ${peer}`;
+}
+
+function gatewayText({ phase, node, role, peer, goneForMs }: Of<'gateway'>): string {
+  const who = `${role} gateway ${node} (${peer})`;
+  if (phase === 'lost') return `${who} LOST its stream`;
+  if (phase === 'connected') return `${who} connected`;
+  return `${who} is back${goneForMs === undefined ? '' : ` after ${durationText(goneForMs)}`}`;
+}
+
+function counted(count: number, of: string): string {
+  return `${count} ${of}${count === 1 ? '' : 's'}`;
+}
+
+function listed(names: readonly string[], more: number | undefined): string {
+  return more === undefined ? names.join(', ') : `${names.join(', ')} and ${more} more`;
+}

@@ -1,0 +1,33 @@
+import type { PlaneEvent } from '../contract/events.ts';
+import type { Journal } from './journal.ts';
+
+type FailoverEvent = Extract<PlaneEvent, { readonly kind: 'failover' }>;
+
+/** What an earlier control plane has left in the journal. */
+interface Earlier {
+  /** How it ended; undefined: there was none. */
+  readonly before: 'stopped' | 'died' | undefined;
+  /** When it noted its last event. */
+  readonly lastHeardAt: string | undefined;
+  /** Failovers that it began and did not end, by Group. Times in milliseconds. */
+  readonly failovers: ReadonlyMap<
+    string,
+    { readonly why: NonNullable<FailoverEvent['why']>; readonly forMs: number }
+  >;
+}
+
+/** Reads it; `wallMs`: the time now. To be called before the first event of this control plane. */
+export function earlierIn(journal: Pick<Journal, 'read'>, wallMs: number): Earlier {
+  const { events } = journal.read({ limit: Number.POSITIVE_INFINITY });
+  const failovers = new Map<string, { why: NonNullable<FailoverEvent['why']>; forMs: number }>();
+  let before: Earlier['before'];
+  for (const event of events) {
+    if (event.kind === 'controlplane') before = event.phase === 'stopping' ? 'stopped' : 'died';
+    if (event.kind !== 'failover') continue;
+    const { group, why = 'checks', phase } = event;
+    if (phase === 'end') failovers.delete(group);
+    else if (!failovers.has(group))
+      failovers.set(group, { why, forMs: Math.max(0, wallMs - Date.parse(event.at)) });
+  }
+  return { before, lastHeardAt: events.at(-1)?.at, failovers };
+}

@@ -1,0 +1,52 @@
+import type { LogFields, Logger } from '../base/log.ts';
+import type { NewEvent } from './event.ts';
+
+/** A line of the log: `message` is one of a fixed few. */
+interface Line {
+  readonly level: Exclude<keyof Logger, 'debug'>;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+type Level = Line['level'];
+
+/** By kind and phase: level and message. */
+const messages: Readonly<Record<string, readonly [Level, string]>> = {
+  'controlplane started': ['info', 'started'],
+  'controlplane ready': ['info', 'ready'],
+  'controlplane stopping': ['info', 'stopping: proxies are handed over, and keep what they have'],
+  change: ['info', 'registry change'],
+  'push acked': ['info', 'push ACKed'],
+  'push late': ['info', 'push not ACKed in time'],
+  'failover begin': ['warn', 'failover: no instance here can serve'],
+  'failover returning': ['info', 'failover: requests return gradually'],
+  'failover held': ['warn', 'failover: the return failed, requests are held again'],
+  'failover end': ['info', 'failover is over'],
+  'reach refuse': ['warn', 'refuse connections'],
+  'reach hung': ['warn', 'accept connections and never answer: considered hung'],
+  'reach back': ['info', 'reached again, or removed'],
+  'evacuation scheduled': ['info', 'evacuation scheduled'],
+  'evacuation begun': ['warn', 'evacuation begun'],
+  'evacuation changed': ['info', 'evacuation changed'],
+  'evacuation renewed': ['info', 'evacuation renewed'],
+  'evacuation ended': ['info', 'evacuation ended'],
+  'evacuation expired': ['info', 'evacuation expired'],
+  'shed begin': ['warn', 'memory is nearly full: new xDS streams are refused'],
+  'shed end': ['info', 'memory is available again: new xDS streams are accepted'],
+  'gateway lost': ['info', 'proxy gone'],
+  'gateway back': ['info', 'proxy connected'],
+  'gateway connected': ['info', 'proxy connected'],
+};
+
+/**
+ * An event as a line of the log; undefined: the xDS server, which is a library, has logged it. The fields
+ * are those of the event.
+ */
+export function lineOf(event: NewEvent): Line | undefined {
+  const { kind, phase, ...fields } = event as NewEvent & { readonly phase?: string };
+  const found = messages[phase === undefined ? kind : `${kind} ${phase}`];
+  if (found === undefined) return undefined;
+  const [level, message] = found;
+  if (kind === 'change' && 'more' in fields) return { level, message: 'more registry changes', fields };
+  return { level, message, fields };
+}
