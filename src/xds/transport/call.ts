@@ -123,8 +123,12 @@ export function refuseOther(http: ServerHttp2Stream): void {
   http.resume();
 }
 
+// "application/grpc", then nothing, the subtype of the messages, or parameters; media types ignore case.
+const grpcMediaType = /^application\/grpc(?:\+|[ \t]*;|[ \t]*$)/i;
+
+/** Whether a request's content type is gRPC's (grpc/doc/PROTOCOL-HTTP2.md, "Content-Type"). */
 export function isGrpc(headers: IncomingHttpHeaders): boolean {
-  return headers['content-type']?.startsWith('application/grpc') === true;
+  return grpcMediaType.test(headers['content-type'] ?? '');
 }
 
 const unitMs = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 } as const;

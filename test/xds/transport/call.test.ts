@@ -58,6 +58,25 @@ t.test('a request that is not gRPC is refused by HTTP, an unknown method by gRPC
   });
 });
 
+t.test('gRPC is told by its content type, not by one that begins like it', async (t) => {
+  const { request } = await start(t, (_, stream) => stream.end());
+  const answerTo = (type: string) => {
+    const call = request({ 'content-type': type });
+    call.end(frameOf(Buffer.from('hello')));
+    return answer(call);
+  };
+  for (const type of ['', '+proto', '+json', ';charset=utf-8', ' ; a=b'])
+    t.match(await answerTo(`application/grpc${type}`), { ':status': 200, 'grpc-status': '0' }, type);
+  t.match(await answerTo('Application/gRPC+proto'), { 'grpc-status': '0' });
+  for (const type of [
+    'application/grpcevil',
+    'application/grpc-web',
+    'application/grpc-web+proto',
+    'x application/grpc',
+  ])
+    t.match(await answerTo(type), { ':status': 415, 'grpc-status': undefined }, type);
+});
+
 t.test('a response has gRPC’s headers, its message and its trailing status', async (t) => {
   const { request } = await start(t, (bytes, stream) => {
     stream.write(Buffer.from(`${bytes}, yes`));
