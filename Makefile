@@ -189,7 +189,7 @@ fuzz-xds: setup ## Attack a control plane with all named attacks and a million r
 	$(FUZZ)
 
 WITHOUT ?= depth
-fuzz-xds-unprotected: setup ## The same without a protection, WITHOUT=pace, intake, flood or depth: must miss a bound, or it proves nothing
+fuzz-xds-unprotected: setup ## The same without a protection, WITHOUT=pace, intake, flood, reading or depth: must miss a bound, or it proves nothing
 	$(FUZZ) --without $(WITHOUT)
 
 .PHONY: fuzz-xds-minute

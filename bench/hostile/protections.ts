@@ -46,6 +46,11 @@ export const protections: Readonly<Record<string, Protection>> = {
     ],
     attacks: ['2,000 calls one after another', 'messages in DATA frames of one byte'],
   },
+  // An answer that is not read is kept as long as its connection.
+  reading: {
+    off: [{ file: 'xds/transport/read-deadline.ts', from: '(256 * 2 ** 10) / 1_000', to: `1 / ${many}` }],
+    attacks: ['client status of all that is never read'],
+  },
   // Messages stand in each other as deep as the stack lets them.
   depth: {
     off: [{ file: 'xds/codec/wellknown.ts', from: 'depthMax = 100', to: `depthMax = ${many}` }],

@@ -348,7 +348,7 @@ const processes: readonly Held[] = [
   ['the longest body of a request', '16 KiB', 'src/api/router.ts', 'parameterCharactersMax = 16_384;'],
   ['a request to the admin address', 'headers 10 s', 'src/api/admin-places.ts', 'headersMsMax: 10_000,'],
   ['a request to the admin address', 'all of it 30 s', 'src/api/admin-places.ts', 'requestMsMax: 30_000,'],
-  ['time for an xDS client to read', '10 s', 'src/xds/transport/grpc-server.ts', 'partingMsMax = 10_000;'],
+  ['time for an xDS client to read', '10 s', 'src/xds/transport/read-deadline.ts', 'partingMsMax = 10_000;'],
   ['a request of client status', '16 KiB', 'src/xds/services/tool-calls.ts', 'requestBytesMax = 16 * 1024;'],
   ['a request of client status', '100', 'src/xds/services/node-match.ts', 'conditionsMax = 100;'],
   ['processor time of expensive xDS requests', '5 ms', 'src/xds/admission/pace.ts', 'loopMs: 5 }'],

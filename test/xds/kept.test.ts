@@ -114,6 +114,7 @@ t.test('unread responses of a client are bounded', async (t) => {
         peer: { address },
         unreadBytes: () => (isRead ? 0 : written),
         whenRead() {},
+        expectRead() {},
         end() {},
         known() {},
         inSlices: finish,

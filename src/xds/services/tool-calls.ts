@@ -66,6 +66,7 @@ export class Answering {
     const give = (bytes: Buffer) => {
       made(0);
       stream.write(bytes);
+      stream.expectRead(bytes.length);
       this.#unread.add(stream);
       then();
     };

@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import type { MeshError, MeshErrorCode } from '../../base/error.ts';
 import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
@@ -19,6 +19,7 @@ import { handOver } from './handover.ts';
 import { type Intake, type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
 import { SessionKeepalive } from './keepalive.ts';
 import { openListener, type TlsOptions } from './listener.ts';
+import { closeUnread, ReadDeadline } from './read-deadline.ts';
 import { collectWhatWasRead } from './young-memory.ts';
 
 /** A stream as its handler sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
@@ -31,6 +32,8 @@ export interface Stream {
   unreadBytes(): number;
   /** Calls `fn` once all of them are. */
   whenRead(fn: () => void): void;
+  /** So many of the bytes written must be read in time, else the stream is reset; see `ReadDeadline`. */
+  expectRead(bytes: number): void;
   /** Ends the stream with an error. */
   refuse(error: MeshError): void;
   /**
@@ -212,11 +215,19 @@ class ServedCall {
     this.#isFinishing = true;
     this.#intake.close();
     this.#messages.stop();
-    if (this.#http.writableNeedDrain) this.#messages.whenRead(this.#finish);
-    else {
+    if (this.#http.writableNeedDrain) {
+      this.#messages.whenRead(this.#finish);
+      if (this.#deadline?.isRunning !== true) this.#expectRead(this.#http.writableLength);
+    } else {
       this.#end();
       this.#call.end(grpcStatus.ok, 'OK');
     }
+  };
+  // Most streams are never asked to read in time.
+  #deadline: ReadDeadline | undefined;
+  readonly #expectRead = (bytes: number) => {
+    this.#deadline ??= new ReadDeadline(this.#http, this.#clock, (error) => this.#handler.refused?.(error));
+    this.#deadline.expect(bytes);
   };
   #isDear = false;
   readonly #http: ServerHttp2Stream;
@@ -258,6 +269,7 @@ class ServedCall {
       peer: { address: call.peer(), ...(certificate && { certificate }) },
       unreadBytes: () => this.#messages.unreadBytes(),
       whenRead: (fn) => this.#messages.whenRead(fn),
+      expectRead: this.#expectRead,
       write: (bytes) => {
         if (!this.#ended && !this.#isFinishing) this.#messages.write(bytes);
       },
@@ -277,17 +289,6 @@ class ServedCall {
     http.once('end', () => this.#messages.whenTaken(this.#halfClosed));
     call.whenOver(this.#end);
   }
-}
-
-// For a client that does not read its last bytes, or its status.
-const partingMsMax = 10_000;
-
-/**
- * Closes an ended stream whose client does not read the rest: else it would stay as long as its connection.
- */
-function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
-  const timer = clock.after(partingMsMax, () => http.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
-  http.once('close', () => timer.cancel());
 }
 
 const statusByCode: Readonly<Record<MeshErrorCode, number>> = {

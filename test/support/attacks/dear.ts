@@ -26,8 +26,19 @@ function emptyBlocks(bytes: number): Buffer {
   ]);
 }
 
-/** A call whose response is never read: how it ended, after half a minute at most. */
-function unread(name: string, path: string, ends: boolean, more: Buffer): Attack {
+/** A call whose response is never read. */
+interface Unread {
+  readonly path: string;
+  /** Default: a request for clusters. */
+  readonly messages?: readonly Buffer[];
+  /** The client leaves its side of the stream open. */
+  readonly isOpen?: boolean;
+  /** Headers, as they stand on the wire. */
+  readonly headers?: Buffer;
+}
+
+/** How such a call ended, after half a minute at most. */
+function unread(name: string, { path, messages, isOpen, headers = Buffer.alloc(0) }: Unread): Attack {
   return {
     name,
     // Whatever it ends with cannot be read either.
@@ -37,9 +48,10 @@ function unread(name: string, path: string, ends: boolean, more: Buffer): Attack
       const raw = await connectRaw(at);
       // SETTINGS_INITIAL_WINDOW_SIZE: 0.
       raw.frame(frameTypes.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
-      raw.frame(frameTypes.headers, endHeaders, 1, Buffer.concat([headerBlock(path), more]));
-      const request = framed(sotwRequest({ node: nodeOf('unread', scope) }));
-      raw.frame(frameTypes.data, ends ? 1 : 0, 1, request);
+      raw.frame(frameTypes.headers, endHeaders, 1, Buffer.concat([headerBlock(path), headers]));
+      const said = messages ?? [sotwRequest({ node: nodeOf('unread', scope) })];
+      for (const [i, one] of said.entries())
+        raw.frame(frameTypes.data, isOpen || i < said.length - 1 ? 0 : 1, 1, framed(one));
       for (let i = 0; i < 300 && raw.answer() === undefined && !raw.socket.destroyed; i += 1)
         await pause(100);
       const end = raw.answer() ?? (raw.socket.destroyed ? 'closed' : stillOpen);
@@ -92,16 +104,26 @@ export const dearAttacks: readonly Attack[] = [
     headers: { 'grpc-timeout': `1${'x'.repeat(10_000)}` },
     send: (call) => call.send(deltaRequest({})),
   }),
-  unread(
-    'a Fetch of what is never read',
-    '/envoy.service.cluster.v3.ClusterDiscoveryService/FetchClusters',
-    true,
-    Buffer.alloc(0),
-  ),
-  unread(
-    'a deadline that passes while nothing is read',
-    methods.sotw,
-    false,
-    headerField('grpc-timeout', '2S'),
-  ),
+  unread('a Fetch of what is never read', {
+    path: '/envoy.service.cluster.v3.ClusterDiscoveryService/FetchClusters',
+  }),
+  unread('client status of all that is never read', {
+    path: '/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus',
+    messages: [Buffer.alloc(0)],
+  }),
+  unread('descriptors that are never read, on a stream that stays open', {
+    path: '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+    messages: Array<Buffer>(50).fill(field(4, 'envoy.config.cluster.v3.Cluster')),
+    isOpen: true,
+  }),
+  unread('a deadline that passes while nothing is read', {
+    ...{ path: methods.sotw, isOpen: true },
+    headers: headerField('grpc-timeout', '2S'),
+  }),
+  onCall({
+    name: 'a content type that begins like gRPC’s',
+    endsWith: /^HTTP 415$/,
+    headers: { 'content-type': 'application/grpcevil' },
+    send: (call, target) => call.send(firstRequest(target, 'evil')),
+  }),
 ];

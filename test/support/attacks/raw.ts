@@ -55,6 +55,9 @@ export async function connectRaw({ address, port }: ListenAddress, hello = true)
       if (rest[3] === frameTypes.reset) reset ??= `RST_STREAM ${payload.readUInt32BE(0)}`;
       if (rest[3] === frameTypes.settings && ((rest[4] ?? 0) & 1) === 0 && hello)
         socket.write(Buffer.from([0, 0, 0, frameTypes.settings, 1, 0, 0, 0, 0]));
+      // Who answers pings may be silent for long.
+      if (rest[3] === frameTypes.ping && ((rest[4] ?? 0) & 1) === 0 && hello)
+        socket.write(frameOf(frameTypes.ping, 1, 0, payload));
       rest = rest.subarray(9 + length);
     }
   });
