@@ -26,6 +26,8 @@ export interface StreamInfo {
   readonly protocol: XdsVariant;
   /** The type URL that the stream is for; undefined for an aggregated one (ADS). */
   readonly only?: string;
+  /** The stream is a `Fetch…`: it ends with its first response, and acknowledges nothing. */
+  readonly once?: true;
   readonly peer: Peer;
 }
 
@@ -82,7 +84,10 @@ export interface RefusedStream {
 
 /** Callbacks for the caller. An exception thrown by a hook is logged and not propagated. */
 export interface Hooks {
-  /** A stream's first request has come. The hook may still create its class: the answer follows. */
+  /**
+   * A stream's first request has come. The hook may still create its class: the answer follows. Not called
+   * for a `Fetch…`, whose node is no client that could be waited for; nor is `onStreamClose`.
+   */
   onStreamOpen?(stream: StreamInfo): void;
   onStreamClose?(stream: StreamInfo): void;
   /** A stream was ended because of what its client sent, or did not send in time. */

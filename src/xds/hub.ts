@@ -21,7 +21,7 @@ import { firstSequence } from './respond/respond.ts';
 import { SparseLog, shortList } from './sparse-log.ts';
 import { NameSets } from './state/name-sets.ts';
 import type { AnswerBytes } from './state/response-cache.ts';
-import { type Group, levelsOf, removedMax, Snapshot } from './state/snapshot.ts';
+import { type Group, levelsOf, removedMax, Snapshot, streamsOf } from './state/snapshot.ts';
 import { Unsettled } from './state/unsettled.ts';
 import type { Member, Session } from './stream/session.ts';
 import type { SessionHost } from './stream/session-host.ts';
@@ -218,6 +218,12 @@ export class Hub implements SessionHost<Session, Member> {
     for (const entry of this.#classes.values()) yield* entry.sessions;
   }
 
+  /** The streams of clients that acknowledge what they are sent: all but those of a `Fetch…`. */
+  *clients(): Iterable<Session> {
+    for (const { sessions } of this.#classes.values())
+      for (const session of sessions) if (session.info.once !== true) yield session;
+  }
+
   /**
    * A stream's node is known; it took `nodeBytes` bytes. Throws MeshError 'exhausted' if its connection's
    * streams already have too much remembered.
@@ -229,7 +235,7 @@ export class Hub implements SessionHost<Session, Member> {
     this.stats.streams += 1;
     this.stats.streamsOpened += 1;
     this.#sweep();
-    this.#hook('onStreamOpen', session.info);
+    if (!session.info.once) this.#hook('onStreamOpen', session.info);
     session.begin(nodeBytes);
     if (!entry.open) this.#hook('onUnknownClass', session.info);
   }
@@ -242,7 +248,7 @@ export class Hub implements SessionHost<Session, Member> {
     this.#push.drop(session);
     session.close();
     this.stats.streams -= 1;
-    this.#hook('onStreamClose', session.info);
+    if (!session.info.once) this.#hook('onStreamClose', session.info);
     if (entry.sessions.size > 0) return;
     if (entry.open) this.#hook('onUnusedClass', session.info.nodeClass);
     else this.#classes.delete(session.info.nodeClass);
@@ -288,6 +294,7 @@ export class Hub implements SessionHost<Session, Member> {
   };
 
   confirmed(session: Session): void {
+    if (session.info.once) return;
     try {
       this.#options.hooks.onConfirmed?.(session.info, (concern) => session.hasConfirmed(concern));
     } catch (error) {
@@ -342,19 +349,19 @@ export class Hub implements SessionHost<Session, Member> {
   /** The streams that have not ACKed a whole concern. */
   unconfirmed(what: number | Concern): StreamStatus[] {
     const concern = typeof what === 'number' ? { revision: what } : what;
-    return [...this.sessions()].filter((one) => !one.hasConfirmed(concern)).map((one) => one.status());
+    return [...this.clients()].filter((one) => !one.hasConfirmed(concern)).map((one) => one.status());
   }
 
   /** Whether every stream has ACKed a whole concern. */
   isConfirmed(what: number | Concern): boolean {
     const concern = typeof what === 'number' ? { revision: what } : what;
-    for (const session of this.sessions()) if (!session.hasConfirmed(concern)) return false;
+    for (const session of this.clients()) if (!session.hasConfirmed(concern)) return false;
     return true;
   }
 
   /** What one stream lacks, by the stream's id. */
   differences(stream: number): ResourceDifference[] {
-    for (const session of this.sessions()) if (session.info.id === stream) return session.differences();
+    for (const session of this.clients()) if (session.info.id === stream) return session.differences();
     return [];
   }
 
@@ -369,7 +376,7 @@ export class Hub implements SessionHost<Session, Member> {
   }
 
   status(): StreamStatus[] {
-    return [...this.sessions()].map((session) => session.status());
+    return [...this.clients()].map((session) => session.status());
   }
 
   /** For `XdsServer.kept`. */
@@ -386,12 +393,4 @@ export class Hub implements SessionHost<Session, Member> {
     this.#push.close();
     this.#sweeper?.cancel();
   }
-}
-
-/** Number of streams in some groups, each counted once. */
-function streamsOf(groups: readonly Group<Member>[]): number {
-  const [first] = groups;
-  // A stream is at most once in a group.
-  if (first === undefined || groups.length === 1) return first?.members.size ?? 0;
-  return new Set(groups.flatMap((group) => Array.from(group.members, (member) => member.session))).size;
 }

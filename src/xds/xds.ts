@@ -120,7 +120,7 @@ export interface XdsServer {
    * ones are served as before. Default true.
    */
   welcome(isWelcome: boolean): void;
-  /** Every stream, and the state of each of its types. */
+  /** Every stream but those of a `Fetch…`, and the state of each of its types. */
   status(): StreamStatus[];
   /**
    * The streams that have not yet ACKed all that concerns them up to `Applied.revision`, or what a `Concern`

@@ -24,7 +24,7 @@ t.test('nodes that left unsettled are remembered for an hour, the last 50,000 of
   const clock = manualClock();
   clock.pass(1);
   const unsettled = new Unsettled(clock);
-  for (let i = 0; i < 50_010; i++) unsettled.add(`node-${i}`, clusters);
+  for (let i = 0; i < 50_010; i++) unsettled.add({ node: { id: `node-${i}` } }, clusters);
   t.equal(unsettled.size, 50_000);
   t.notOk(unsettled.take('node-9', clusters), 'who has been away longest is forgotten');
   t.ok(unsettled.take('node-50009', clusters));

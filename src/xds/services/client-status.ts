@@ -49,7 +49,7 @@ function* respond(hub: Hub, request: ClientStatusRequest, made: (bytes: number) 
   checkMatchers(node_matchers);
   const clients = new Map<string, Session[]>();
   let resources = 0;
-  yield* each([...hub.sessions()], (session) => {
+  yield* each([...hub.clients()], (session) => {
     const { node, peer } = session.info;
     if (!matchesNode(node, node_matchers)) return;
     const key = `${peer.address} ${node.id}`;

@@ -122,6 +122,7 @@ class DiscoveryStream implements StreamHandler {
       nodeClass,
       protocol: this.#protocol,
       ...(this.#only && { only: this.#only }),
+      ...(this.#once && { once: this.#once }),
       peer,
     };
     this.#session = new Session(info, this.#hub, this.#once ? answeredOnce(this.#stream) : this.#stream);

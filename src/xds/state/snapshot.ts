@@ -271,3 +271,11 @@ function mix(
   }
   return [high, low];
 }
+
+/** Number of streams in some groups, each counted once. */
+export function streamsOf(groups: readonly Group<{ readonly session: object }>[]): number {
+  const [first] = groups;
+  // A stream is at most once in a group.
+  if (first === undefined || groups.length === 1) return first?.members.size ?? 0;
+  return new Set(groups.flatMap((group) => Array.from(group.members, (member) => member.session))).size;
+}

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../base/clock.ts';
+import type { StreamInfo } from '../events.ts';
 
 // Several times the proxies of one control plane; an entry takes some 200 bytes.
 export const unsettledMax = 50_000;
@@ -29,8 +30,9 @@ export class Unsettled {
     return this.#nodes.size;
   }
 
-  add(node: string, typeUrl: string): void {
-    this.#nodes.set(key(node, typeUrl), true);
+  /** A stream has ended. A `Fetch…` leaves no entry: nothing waits for what its response refers to. */
+  add({ node, once }: Pick<StreamInfo, 'node' | 'once'>, typeUrl: string): void {
+    if (!once) this.#nodes.set(key(node.id ?? '', typeUrl), true);
   }
 
   /** Removes an entry; returns whether there was one. */

@@ -384,7 +384,7 @@ export class Session {
   close(): void {
     for (const member of this.#members) {
       const { inFlight, rule } = member.sub;
-      if (inFlight && rule.refersTo) this.#host.unsettled.add(this.info.node.id ?? '', rule.refersTo);
+      if (inFlight && rule.refersTo) this.#host.unsettled.add(this.info, rule.refersTo);
       member.snapshot.leave(member.group, member);
     }
     this.#members = [];
