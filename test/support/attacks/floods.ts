@@ -245,6 +245,18 @@ const pings: Attack = {
     }),
 };
 
+// Each is legal, and none has an answer: an increment of the connection's window, of 1 byte.
+const windowUpdate = Buffer.from([0, 0, 4, frameTypes.window, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+const windowUpdates: Attack = {
+  name: 'a flood of window updates',
+  endsWith: floodEnds,
+  run: (target) =>
+    floodAgain(target, (raw) =>
+      writeAgain(target, raw, Buffer.concat(Array<Buffer>(5_000).fill(windowUpdate))),
+    ),
+};
+
 const manyClasses: Attack = {
   name: 'hundreds of node classes',
   ...{ endsWith: tooMuch, open: served },
@@ -336,6 +348,16 @@ const connectionFlood: Attack = {
 /** Attacks that go on until they are stopped. */
 export const floods: readonly Attack[] = [
   ...[interleaved, longTypeUrl, oneByteFrames, unfinished, manyNames, neverAnswers, refusesAll, gzipBombs],
-  ...[unknownFields, manyTypes, rapidReset, openAndEnd, pings, manyClasses, longDependsOn, resubscribe],
+  ...[
+    unknownFields,
+    manyTypes,
+    rapidReset,
+    openAndEnd,
+    pings,
+    windowUpdates,
+    manyClasses,
+    longDependsOn,
+    resubscribe,
+  ],
   ...[silentConnections, connectionFlood],
 ];

@@ -14,6 +14,8 @@ const setting = (id: number, value: number) =>
 const open = (stream: number, flags = endHeaders) =>
   frameOf(types.headers, flags, stream, headerBlock(methods.delta));
 const ping = Buffer.alloc(8);
+// RFC 9113, 5.5: frames of unknown types are discarded.
+const unknownType = 0xbb;
 
 /** A connection error of HTTP/2, by its code (RFC 9113, 7); a reset of TCP may overtake its GOAWAY. */
 const connectionError = (...codes: readonly number[]) =>
@@ -43,6 +45,39 @@ export const frameAttacks: readonly Attack[] = [
     name: '2,000,000 DATA frames of nothing',
     ...{ endsWith: flooded, parts: 2_001 },
     part: (i) => (i === 0 ? open(1) : repeat(frameOf(types.data, 0, 1), 1_000)),
+  }),
+  onConnection({
+    name: '3,000,000 frames of no known type',
+    ...{ endsWith: flooded, parts: 3_000, part: () => repeat(frameOf(unknownType, 0, 0), 1_000) },
+  }),
+  onConnection({
+    name: '2,000,000 PRIORITY frames',
+    ...{ endsWith: flooded, parts: 2_000 },
+    // Of a stream that was never opened: exclusive, of weight 16.
+    part: (i) => repeat(frameOf(types.priority, 0, 2 * i + 1, Buffer.from([128, 0, 0, 0, 15])), 1_000),
+  }),
+  onConnection({
+    name: '2,000,000 acknowledgements of SETTINGS that were not sent',
+    ...{ endsWith: flooded, parts: 2_000, part: () => repeat(frameOf(types.settings, 1, 0), 1_000) },
+  }),
+  onConnection({
+    name: 'an answer to a PING that was not sent',
+    ...{ endsWith: connectionError(1, 2), part: () => frameOf(types.ping, 1, 0, ping) },
+  }),
+  onConnection({
+    name: 'a reset of a stream that was never opened',
+    ...{ endsWith: protocolError, part: () => frameOf(types.reset, 0, 7, u32(8)) },
+  }),
+  onConnection({
+    name: 'GOAWAY 100,000 times',
+    // Node ends a connection at the first that tells of an error, without a word.
+    ...{ endsWith: flooded, parts: 100 },
+    part: () => repeat(frameOf(types.goaway, 0, 0, Buffer.concat([u32(0), u32(11)])), 1_000),
+  }),
+  onConnection({
+    name: 'a header block without an end, then silence',
+    ...{ endsWith: flooded, part: () => open(1, 0) },
+    open: 'a connection may be without a stream for 5 minutes, 10 s if many are, and has to answer pings',
   }),
   onConnection({
     name: '1,000 headers of 1 KB',
@@ -112,6 +147,14 @@ export const frameAttacks: readonly Attack[] = [
     name: 'HTTP/1.1 instead of HTTP/2',
     ...{ endsWith: connectionError(1, 2), hello: false },
     part: () => Buffer.from('GET /status HTTP/1.1\r\nHost: a\r\n\r\n'),
+  }),
+  onConnection({
+    name: 'HTTP/1.1 that asks to go on as HTTP/2',
+    ...{ endsWith: connectionError(1, 2), hello: false },
+    part: () =>
+      Buffer.from(
+        'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n',
+      ),
   }),
   onConnection({
     name: 'a TLS handshake without TLS',
