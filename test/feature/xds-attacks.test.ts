@@ -5,7 +5,6 @@ import { type Attack, isClear } from '../support/attacks/attack.ts';
 import { type Attacked, startAttacked } from '../support/attacks/attacked.ts';
 import { floods } from '../support/attacks/floods.ts';
 import { createMessages } from '../support/attacks/messages.ts';
-import { strokes } from '../support/attacks/table.ts';
 
 const middle = (list: readonly number[]) => Math.round(list[Math.floor(list.length / 2)] ?? 1e9);
 // What a machine that others use adds to a change by itself, ten times over.
@@ -55,21 +54,6 @@ t.test('whatever a client does, well-behaved ones get their changes', { timeout:
     for (const end of ends) t.ok(isClear(attack, end), `${attack.name} ends with ${end}`);
   }
   t.ok(attacked.rssBytes() < 1.5 * 2 ** 30, 'none of it takes the memory');
-});
-
-t.test('a single fault of a client ends in a clear status', { timeout: 200_000 }, async (t) => {
-  const attacked = await startAttacked();
-  t.teardown(() => attacked.close());
-  const slow = strokes.filter(({ isSlow }) => isSlow === true);
-  const slowly = slow.map((attack) => attacked.attack(attack));
-  const check = (attack: Attack, ends: readonly string[]) => {
-    for (const end of ends) t.ok(isClear(attack, end), `${attack.name} ends with ${end}`);
-  };
-  for (const attack of strokes.filter((one) => !slow.includes(one)))
-    check(attack, await attacked.attack(attack).ends);
-  for (const [i, { ends }] of slowly.entries()) check(slow[i] as Attack, await ends);
-  const { lost } = await attacked.observe(1);
-  t.equal(lost, 0, 'those who behave are still served');
 });
 
 t.test('without limits they wait', { timeout: 200_000 }, async (t) => {
