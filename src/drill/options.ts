@@ -9,6 +9,8 @@ export interface DrillOptions {
   readonly name: string;
   /** The drill itself, when it is none of the catalog: a scenario file. */
   readonly drill?: Drill;
+  /** The path of that file. */
+  readonly file?: string;
   /** The drill's own options by name, such as `outage: 'stop'`. */
   readonly flags?: Readonly<Record<string, string>>;
   /** The protection that is drilled off: the negative control. */
@@ -46,6 +48,8 @@ export interface DrillSettings {
   readonly runs: number;
   readonly seed: number;
   readonly keepLogs: boolean;
+  /** The command that repeats the run. */
+  readonly command: string;
 }
 
 /** Checks options. Throws MeshError 'invalid' that says what is wrong and what would be right. */
@@ -84,7 +88,26 @@ export function readOptions(options: DrillOptions): DrillSettings {
     runs,
     seed,
     keepLogs: options.keepLogs ?? false,
+    command: commandOf(options, flags, seed),
   };
+}
+
+/** The command line of these options, with every option that changes what is measured. */
+function commandOf(
+  { name, file, rates = {}, ...options }: DrillOptions,
+  flags: Readonly<Record<string, string>>,
+  seed: number,
+): string {
+  const rate = (load: string) => (file === undefined ? `--${load}-rate ` : `--rate ${load}=`);
+  return [
+    file === undefined ? `isthmus drill ${name}` : `isthmus drill run ${file}`,
+    ...Object.entries(flags).map(([flag, value]) => `--${flag} ${value}`),
+    ...(options.quick ? ['--quick'] : []),
+    `--seed ${seed}`,
+    ...Object.entries(rates).map(([load, perSecond]) => `${rate(load)}${perSecond}`),
+    ...(options.unprotected ? ['--unprotected'] : []),
+    ...(options.expectFail ? ['--expect-fail'] : []),
+  ].join(' ');
 }
 
 /** Defaults with some replaced, in their order. What has no default is a mistake. */

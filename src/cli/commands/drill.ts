@@ -165,7 +165,10 @@ function scenarioCommand(): Command {
     const { runDrill } = await import('../../drill/drill.ts');
     const { scenarioDrill } = await import('../../drill/scenario/plan.ts');
     const drill = scenarioDrill(scenario);
-    process.exitCode = await runDrill({ ...runOptions(flags), name: drill.name, drill, rates: flags.rate });
+    process.exitCode = await runDrill({
+      ...runOptions(flags),
+      ...{ name: drill.name, drill, file, rates: flags.rate },
+    });
   });
 }
 

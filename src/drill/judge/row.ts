@@ -8,6 +8,37 @@ export interface Row {
   readonly ok: boolean;
   /** It depends on a measured time: if missed on a machine that was too busy, the cause is unknown. */
   readonly timed?: boolean;
+  /** Where the report draws the bound; absent where no plot has its quantity. */
+  readonly line?: BoundLine;
+}
+
+/** A bound as a line in a plot. Times in milliseconds of the machine's monotonic clock. */
+export type BoundLine =
+  /** A latency in milliseconds, in a span of time. */
+  | { readonly plot: 'latency'; readonly value: number; readonly from: number; readonly to: number }
+  /** A share in percent of the requests that an IDC serves, in a span of time. */
+  | {
+      readonly plot: 'share';
+      readonly idc: string;
+      readonly value: number;
+      readonly from: number;
+      readonly to: number;
+    }
+  /** The latest moment at which something must have come true; it shows in one of the plots. */
+  | { readonly plot: 'time'; readonly at: number; readonly shows: 'latency' | 'share' };
+
+/** The line of a bound on latency in a span; none where there is nothing to draw. */
+export function latencyLine(value: number, { from, to }: { from: number; to: number }): Pick<Row, 'line'> {
+  return Number.isFinite(value) ? { line: { plot: 'latency', value, from, to } } : {};
+}
+
+/** The line of a bound on the time after a moment; none where the moment never came. */
+export function timeLine(
+  from: number,
+  mostMs: number,
+  shows: 'latency' | 'share' = 'share',
+): Pick<Row, 'line'> {
+  return Number.isFinite(from) ? { line: { plot: 'time', at: from + mostMs, shows } } : {};
 }
 
 /**

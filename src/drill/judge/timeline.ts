@@ -30,7 +30,12 @@ export interface Timeline {
   readonly points: readonly TimePoint[];
   readonly phases: readonly { readonly name: string; readonly from: number; readonly to: number }[];
   /** What happened when, in seconds. */
-  readonly marks: readonly { readonly second: number; readonly text: string }[];
+  readonly marks: readonly {
+    readonly second: number;
+    readonly text: string;
+    /** Instances and gateways that it silenced, such as `sh-a/checkout-1`. */
+    readonly struck: readonly string[];
+  }[];
 }
 
 /** Cuts a measurement into slices of 100 ms by when requests were due. */
@@ -58,7 +63,11 @@ export function timelineOf(m: Measurement, widthMs = 100): Timeline {
       byIdc: Object.fromEntries(idcs.map((idc) => [idc, successes.filter((s) => s.idc === idc).length])),
     };
   });
-  const marks = m.steps.map(({ claim, moment }) => ({ second: second(moment.from), text: claim }));
+  const marks = m.steps.map(({ claim, moment, struck }) => ({
+    second: second(moment.from),
+    text: claim,
+    struck,
+  }));
   const phases = m.phases.map((phase) => ({
     name: phase.name,
     from: second(phase.from),

@@ -1,5 +1,6 @@
 import { arch, availableParallelism, cpus, release, totalmem } from 'node:os';
 import type { EnvoyBinary } from '../world/envoy.ts';
+import { sourceVersion } from './source-version.ts';
 import type { Usage } from './usage.ts';
 
 /** On what a drill ran: figures mean little without it. */
@@ -13,6 +14,7 @@ export function usageText(usage: readonly Usage[], pick: (usage: Usage) => numbe
 /** Describes this machine and the versions in use, for a report. */
 export function environmentOf(envoy: EnvoyBinary, usage: readonly Usage[], nice: number): Environment {
   return {
+    Isthmus: sourceVersion(),
     Envoy: envoy.version,
     'Node.js': process.versions.node,
     Linux: `${release()} (${arch()})`,

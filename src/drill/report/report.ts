@@ -1,44 +1,19 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { figuresOf, hopFigures, mostTries } from '../judge/analysis.ts';
-import { timelineOf } from '../judge/timeline.ts';
 import { rowState } from '../judge/verdict.ts';
-import { escapeHtml } from './chart.ts';
-import { renderHtml } from './report-html.ts';
+import { writePage } from './control-beside.ts';
+import { escapeHtml } from './page/markup.ts';
+import { styles } from './page/report-assets.ts';
+import { reportJson } from './report-json.ts';
 import type { Outcome } from './report-outcome.ts';
 
 /** Writes `index.html`, `report.json` and `junit.xml` into a folder, which it makes. */
 export function writeReport(dir: string, outcome: Outcome): void {
   mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, 'index.html'), renderHtml(outcome));
-  writeFileSync(join(dir, 'report.json'), `${JSON.stringify(reportJson(outcome), null, 2)}\n`);
+  const report = reportJson(outcome);
+  writeFileSync(join(dir, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(join(dir, 'junit.xml'), renderJunit(outcome));
-}
-
-/** The report for machines. Times in milliseconds, seconds in the timeline. */
-export function reportJson(outcome: Outcome): object {
-  const { measurement: m, verdict, settings, environment, began, raisedMs, against } = outcome;
-  return {
-    drill: settings.drill.name,
-    options: settings.flags,
-    unprotected: settings.unprotected,
-    began: began.toISOString(),
-    passed: verdict.passed,
-    ...(verdict.unjudged && { unjudged: true }),
-    ...(against && { expectedToFail: { forTheRightReason: against.length === 0, against } }),
-    verdict: verdict.rows,
-    ...(settings.plan.control.misses && { mattersMost: settings.plan.control.misses }),
-    figures: figuresOf(m),
-    ...settings.plan.figures(m),
-    hops: hopFigures(m),
-    tries: mostTries(m),
-    raisedMs,
-    seed: settings.seed,
-    rates: settings.rates,
-    steps: m.steps,
-    timeline: timelineOf(m),
-    environment,
-  };
+  writePage(dir, report);
 }
 
 /**
@@ -61,8 +36,12 @@ export function renderJunit({ verdict, settings, against }: Outcome): string {
 /** The report of a drill that could not run: what stood in its way. */
 export function writeUnable(dir: string, name: string, message: string): void {
   mkdirSync(dir, { recursive: true });
-  const text = escapeHtml(message);
-  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>The drill could not run</title><h1>The drill could not run</h1><pre>${text}</pre></html>\n`;
+  const heading = 'The drill could not run';
+  const page = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${heading}</title><style>${styles}</style></head><body><header><p class="kind">Isthmus ${escapeHtml(name)}</p><h1>${heading}</h1></header>
+<main><pre class="command">${escapeHtml(message)}</pre><p class="note"><a href="report.json">JSON</a> · <a href="junit.xml">JUnit</a></p></main></body></html>
+`;
   writeFileSync(join(dir, 'index.html'), page);
   writeFileSync(
     join(dir, 'report.json'),

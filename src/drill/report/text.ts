@@ -28,7 +28,11 @@ export function figureLines(m: Measurement): string[] {
 }
 
 /** `2 (+7 in flight)`. */
-export function failedText({ failed, lostInFlight, refused }: PhaseFigures): string {
+export function failedText({
+  failed,
+  lostInFlight,
+  refused,
+}: Pick<PhaseFigures, 'failed' | 'lostInFlight' | 'refused'>): string {
   const apart = [
     ...(lostInFlight > 0 ? [`${lostInFlight} in flight`] : []),
     ...(refused > 0 ? [`${refused} refused`] : []),

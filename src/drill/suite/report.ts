@@ -1,7 +1,9 @@
 import { textTable } from '../../base/text/text-table.ts';
 import { machineId } from '../judge/machine.ts';
-import { escapeHtml as e } from '../report/chart.ts';
-import { styles } from '../report/report-assets.ts';
+import { escapeHtml as e } from '../report/page/markup.ts';
+import { styles } from '../report/page/report-assets.ts';
+import { type Column, stackedTable } from '../report/page/stacked-table.ts';
+import { icon } from '../report/page/verdict-section.ts';
 import {
   type Figure,
   isMet,
@@ -103,18 +105,33 @@ export function summaryJson(results: readonly TrialResult[], began: Date): objec
   };
 }
 
+const summaryColumns: readonly Column[] = [
+  { head: 'State', hidden: true },
+  { head: 'Drill' },
+  { head: 'Bounds' },
+  { head: 'Control' },
+  { head: 'Key figures, and the control’s' },
+  { head: 'Time' },
+];
+
+const detailColumns: readonly Column[] = [
+  { head: 'What must hold' },
+  { head: 'Bound' },
+  { head: 'Measured' },
+  { head: 'Without protection' },
+];
+
 /** The report of all drills as one page that links each drill's own. */
 export function renderSummaryHtml(results: readonly TrialResult[], began: Date): string {
   const passed = results.every(isMet);
+  const tone = passed ? 'ok' : 'missed';
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${passed ? 'Passed' : 'Failed'} · Drills</title><style>${styles}</style></head><body><main>
+<title>${passed ? 'Passed' : 'Failed'} · Drills</title><style>${styles}</style></head><body>
 <header><p class="kind">Isthmus drills, each with its negative control</p><h1>Drills</h1>
-<p class="state ${passed ? 'good' : 'bad'}">${e(sumText(results))}</p>
-<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · a control is the same drill with the tested protection switched off: it must fail, or the drill proves nothing</p></header>
-<section><div class="scroll"><table class="verdict"><thead><tr><th></th><th>Drill</th><th>Bounds</th><th>Control</th><th>Key figures, and the control’s</th><th>Time</th></tr></thead><tbody>
-${results.map(summaryRow).join('\n')}
-</tbody></table></div></section>
+<p class="state ${tone}">${icon(tone)}${e(sumText(results))}</p>
+<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · <a href="report.json">JSON</a> · a control is the same drill with the tested protection switched off: it must fail, or the drill proves nothing</p></header>
+<main><section aria-labelledby="all"><h2 id="all">All drills</h2>${stackedTable('summary', 'Drills and their controls', summaryColumns, results.map(summaryRow))}</section>
 ${results
   .filter(({ run }) => run.rows.length > 0)
   .map(detail)
@@ -123,29 +140,43 @@ ${results
 `;
 }
 
-function summaryRow(result: TrialResult): string {
+function summaryRow(result: TrialResult) {
   const { name, title, run, control, notes } = result;
   const skipped = run.state === 'skipped';
-  const css = skipped ? '' : isMet(result) ? 'good' : 'bad';
-  const mark = skipped ? '–' : isMet(result) ? '✓' : '✗';
+  const state = skipped
+    ? '–'
+    : `${icon(isMet(result) ? 'ok' : 'missed')}<span class="unseen">${isMet(result) ? 'met' : 'failed'}</span>`;
   const link = (text: string, of: RunResult | undefined) =>
     of?.report === undefined ? e(text) : `<a href="${e(of.report)}">${e(text)}</a>`;
   const key = keyFiguresOf(result).map(
     ({ row, without }) =>
       `${e(row.claim)}: <b>${e(row.measured)}</b>${without ? ` / ${e(without.measured)}` : ''}`,
   );
-  return `<tr class="${css}"><td class="mark-cell">${mark}</td><td><a href="#${e(name)}">${e(name)}</a><br>${e(title)}${notes.map((note) => `<br>${e(note)}`).join('')}</td><td>${link(boundsText(run), run)}</td><td>${link(controlText(result), control)}</td><td>${key.join('<br>')}</td><td class="number">${e(timeText(result))}</td></tr>`;
+  const own = run.rows.length > 0 ? `<a href="#${e(name)}">${e(name)}</a>` : `<b>${e(name)}</b>`;
+  const told = notes.map((note) => `<br>${e(note)}`).join('');
+  return {
+    css: skipped ? '' : isMet(result) ? 'good' : 'bad',
+    cells: [
+      state,
+      `<div>${own}<br>${e(title)}${told}</div>`,
+      link(boundsText(run), run),
+      link(controlText(result), control),
+      `<div>${key.join('<br>')}</div>`,
+      e(timeText(result)),
+    ],
+  };
 }
 
 function detail(result: TrialResult): string {
   const cell = ({ ok, measured }: Figure['row']) =>
-    `<td class="${ok ? 'good' : 'bad'}"><span class="mark-cell">${ok ? '✓' : '✗'}</span> ${e(measured)}</td>`;
-  return `<section id="${e(result.name)}"><h2>${e(result.name)}</h2><div class="scroll"><table class="verdict"><thead><tr><th>What must hold</th><th>Bound</th><th>Measured</th><th>Without protection</th></tr></thead><tbody>
-${trialFigures(result)
-  .map(
-    ({ row, without }) =>
-      `<tr><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td>${cell(row)}${without ? cell(without) : '<td></td>'}</tr>`,
-  )
-  .join('\n')}
-</tbody></table></div></section>`;
+    `<div>${icon(ok ? 'ok' : 'missed')}<span class="unseen">${ok ? 'kept' : 'missed'}: </span> ${e(measured)}</div>`;
+  const rows = trialFigures(result).map(({ row, without }) => ({
+    cells: [
+      e(row.claim),
+      `<span class="bound">${e(row.bound)}</span>`,
+      cell(row),
+      without ? cell(without) : '–',
+    ],
+  }));
+  return `<section aria-labelledby="${e(result.name)}"><h2 id="${e(result.name)}">${e(result.name)}</h2>${stackedTable('detail', `Bounds of ${result.name}`, detailColumns, rows)}</section>`;
 }

@@ -112,7 +112,7 @@ async function runOne(
   unprotected: boolean,
   say: (line: string) => void,
 ): Promise<RunResult | undefined> {
-  const { drill, flags, seed } = trial;
+  const { drill, file, flags, seed } = trial;
   const lack = lackOf(trial, options, unprotected);
   if (lack !== undefined) {
     say(`skipped: ${lack}`);
@@ -125,6 +125,7 @@ async function runOne(
   const from = machineClock.now();
   const code = await runDrill({
     ...{ name: drill.name, drill, quick: options.quick, keepLogs: options.keepLogs, reportDir, say },
+    ...(file !== undefined && { file }),
     ...(flags && { flags }),
     ...(seed !== undefined && { seed }),
     ...(unprotected && { unprotected, expectFail: true }),

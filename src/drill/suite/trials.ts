@@ -13,6 +13,8 @@ export interface Trial {
   /** Also the name of its folder in the report. */
   readonly name: string;
   readonly drill: Drill;
+  /** The path of its scenario file, if it is one. */
+  readonly file?: string;
   readonly flags?: Flags;
   readonly seed?: number;
   /** What it is told where this machine does not let it do everything, and what is left out then. */
@@ -48,6 +50,7 @@ function fileTrial(file: string): Trial {
   const scenario = readScenario(fileURLToPath(new URL(file, folder)));
   return {
     name: scenario.metadata.name,
+    file: `src/drill/scenarios/${file}`,
     drill: scenarioDrill(scenario),
     ...(!scenario.spec.control && { noControl: 'the scenario has no negative control' }),
   };

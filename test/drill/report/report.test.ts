@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import { timelineOf } from '../../../src/drill/judge/timeline.ts';
 import { readOptions } from '../../../src/drill/options.ts';
-import { drawChart, linearAxis, logAxis } from '../../../src/drill/report/chart.ts';
-import { renderJunit, reportJson, writeReport, writeUnable } from '../../../src/drill/report/report.ts';
-import { renderHtml } from '../../../src/drill/report/report-html.ts';
+import { linearAxis, logAxis } from '../../../src/drill/report/page/axis.ts';
+import { drawChart } from '../../../src/drill/report/page/chart.ts';
+import { renderHtml } from '../../../src/drill/report/page/report-html.ts';
+import { renderJunit, writeReport, writeUnable } from '../../../src/drill/report/report.ts';
+import { reportJson } from '../../../src/drill/report/report-json.ts';
 import type { Outcome } from '../../../src/drill/report/report-outcome.ts';
 import { figureLines, verdictLines } from '../../../src/drill/report/text.ts';
 import { goodMeasurement, withSamples } from '../fixture.ts';
@@ -30,20 +32,22 @@ const bad = withSamples(good, (s) =>
 );
 
 t.test('the page needs no network and shows every bound', async (t) => {
-  const html = renderHtml(outcomeOf());
+  const html = renderHtml(reportJson(outcomeOf()));
   // Booleans, not matches: a page that fails is too long to print.
   t.equal(/https?:\/\/|src=|@import|url\(/.exec(html)?.[0], undefined);
   t.ok(html.includes('Passed: all'));
   for (const row of judge(good).rows) t.ok(html.includes(row.claim.replaceAll("'", '&#39;')), row.claim);
-  t.equal(html.match(/<svg /g)?.length, 3);
+  t.equal(html.match(/<svg class="chart /g)?.length, 6, 'three plots, each for wide and for narrow screens');
+  t.equal(html.match(/<svg class="idc"/g)?.length, 2);
   const shown = html.replaceAll(/<script[\s\S]*?<\/script>/g, '');
   t.equal(/NaN|undefined|\[object/.exec(shown)?.[0], undefined);
 });
 
 t.test('a failed drill says so, and an error text cannot break the page', async (t) => {
-  const html = renderHtml(outcomeOf(bad));
+  const html = renderHtml(reportJson(outcomeOf(bad)));
   t.match(html, /Failed: 1 of \d+ bounds missed/);
-  t.match(html, /<tr class="bad"><td class="mark-cell">✗<\/td><td>Requests that succeed/);
+  t.match(html, /<h3>Missed <span class="count">1<\/span><\/h3>/);
+  t.match(html, /<tr role="row" class="bad">.*missed<\/span><\/td><td [^>]*>Requests that succeed/);
   t.notMatch(html, '<script>alert');
   t.match(html, '&lt;script&gt;alert');
   t.match(html, '2 × &lt;fast&gt; &amp; &quot;new&quot;');

@@ -1,5 +1,5 @@
 import { phaseOf } from '../../judge/analysis.ts';
-import { percent, seconds, timedBy } from '../../judge/row.ts';
+import { percent, seconds, timedBy, timeLine } from '../../judge/row.ts';
 import { sliceBy } from '../../judge/stats.ts';
 import { type Sample, succeeded } from '../../load/sample.ts';
 import { dueIn, fateOf } from '../../measure/fates.ts';
@@ -32,6 +32,7 @@ export const failbackBound = bound(
           : `${seconds(back.afterHealthyMs)} (${seconds(back.afterHealMs)} after healing began; steady share ${percent(back.steadyShare)})`,
         ok: back.afterHealthyMs <= mostMs,
         ...timedBy(back.afterHealthyMs),
+        ...timeLine(m.healthyAt, mostMs),
       },
       {
         id: 'failback-failed',

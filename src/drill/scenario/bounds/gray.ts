@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { millis, percent, type Row, seconds, timedBy } from '../../judge/row.ts';
+import { latencyLine, millis, percent, type Row, seconds, timedBy, timeLine } from '../../judge/row.ts';
 import { latencyOf } from '../../judge/stats.ts';
 import type { EjectionLook } from '../../measure/ejected.ts';
 import { dueIn, latenciesOf } from '../../measure/fates.ts';
@@ -52,6 +52,7 @@ function sickRows(m: ScenarioMeasurement, sickness: Sickness, bounds: GrayBound)
       measured: seconds(first - from),
       ok: first - from <= msOf(bounds.found),
       ...timedBy(first),
+      ...timeLine(from, msOf(bounds.found), 'latency'),
     },
     {
       id: `out-${idOf(phase)}`,
@@ -67,6 +68,7 @@ function sickRows(m: ScenarioMeasurement, sickness: Sickness, bounds: GrayBound)
       measured: millis(p99),
       ok: p99 <= msOf(bounds.p99),
       ...timedBy(p99),
+      ...latencyLine(msOf(bounds.p99), { from: first + 500, to: back }),
     },
   ];
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { figuresIn, figuresOf, type PhaseFigures, phaseOf } from '../../judge/analysis.ts';
-import { millis, type Row, timedBy, times } from '../../judge/row.ts';
+import { latencyLine, millis, type Row, timedBy, times } from '../../judge/row.ts';
 import { worstOf } from '../../judge/rows.ts';
 import { hostOfRequest } from '../../measure/fates.ts';
 import { durationField, msOf, phaseName } from '../document/fields.ts';
@@ -70,7 +70,10 @@ function latencyRow(m: ScenarioMeasurement, value: LatencyBound): Row {
   const which = hedged === undefined ? '' : hedged ? ', Groups with hedging' : ', Groups without hedging';
   const id = `${hedged ? 'hedged-' : ''}${value.in.replaceAll(' ', '-')}-${quantile}`;
   const claim = `${quantile} in the ${value.in}${value.from ? `, from ${value.from} on` : ''}${which}`;
-  if (value.times !== undefined) return againstSteady(m, loads, { id, claim, quantile, most: value.times });
+  if (value.times !== undefined) {
+    const row = againstSteady(m, loads, { id, claim, quantile, most: value.times });
+    return { ...row.row, ...latencyLine(row.limitMs, span) };
+  }
   const worst = worstOf(loads, (f) => f.latency[quantile]);
   const mostMs = msOf(value.most ?? '');
   const slowest = value.from && `; slowest of all ${millis(worstOf(loads, (f) => f.latency.max).value)}`;
@@ -81,21 +84,23 @@ function latencyRow(m: ScenarioMeasurement, value: LatencyBound): Row {
     measured: `${millis(worst.value)} (${worst.of?.stream ?? 'no request was served'}${slowest ?? ''})`,
     ok: worst.value <= mostMs,
     ...timedBy(worst.value),
+    ...latencyLine(mostMs, span),
   };
 }
 
+/** The row, and the limit that the steady quantile sets, in milliseconds. */
 function againstSteady(
   m: ScenarioMeasurement,
   loads: readonly PhaseFigures[],
   row: { id: string; claim: string; quantile: 'p50' | 'p99'; most: number },
-): Row {
+): { readonly row: Row; readonly limitMs: number } {
   const figures = figuresOf(m);
   const steadyOf = (stream: string) =>
     figures.find((f) => f.phase === 'steady' && f.stream === stream)?.latency[row.quantile] ?? Number.NaN;
   const worst = worstOf(loads, (f) => f.latency[row.quantile] / steadyOf(f.stream));
   const measured = worst.of?.latency[row.quantile] ?? Number.NaN;
   const steady = steadyOf(worst.of?.stream ?? '');
-  return {
+  const judged: Row = {
     id: row.id,
     claim: `${row.claim}, relative to the steady one, of the slowest load`,
     bound: `≤ ${row.most} ×`,
@@ -103,6 +108,7 @@ function againstSteady(
     ok: worst.value <= row.most,
     ...timedBy(worst.value),
   };
+  return { row: judged, limitMs: row.most * steady };
 }
 
 const isKilled = (m: ScenarioMeasurement, stream: string) =>

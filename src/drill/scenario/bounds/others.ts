@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { circlesOf } from '../../judge/circles.ts';
-import { type Row, seconds, timedBy } from '../../judge/row.ts';
+import { type Row, seconds, timedBy, timeLine } from '../../judge/row.ts';
 import { ackRows, crossingRows, triesRow } from '../../judge/rows.ts';
 import { count, durationField, msOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
@@ -95,6 +95,7 @@ export const recoveredBound = bound(
         measured: seconds(afterMs),
         ok: afterMs <= msOf(most),
         ...timedBy(afterMs),
+        ...timeLine(m.losses.at(-1)?.healed.from ?? Number.NaN, msOf(most)),
       },
     ];
   },

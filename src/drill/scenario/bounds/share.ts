@@ -3,6 +3,7 @@ import { phaseOf } from '../../judge/analysis.ts';
 import { percent, type Row } from '../../judge/row.ts';
 import { succeeded } from '../../load/sample.ts';
 import { dueIn, hostOfRequest } from '../../measure/fates.ts';
+import type { Phase } from '../../measure/phases.ts';
 import {
   durationField,
   groupNameField,
@@ -54,6 +55,20 @@ export const shareBound = bound(
         bound: `${least} to ${most}`,
         measured: `${Number.isNaN(value) ? 'no request was served' : percent(value)} of ${served.length}`,
         ok: value >= parseShare(least) && value <= parseShare(most),
+        // Of all requests the plot has the share; of a load or a Group it has none.
+        ...(load === undefined && group === undefined && shareLine(of, least, most, phase, msOf(after))),
       };
     }),
 );
+
+/** The line of the tighter side of a bound on a share. */
+function shareLine(
+  idc: string,
+  least: string,
+  most: string,
+  phase: Phase,
+  afterMs: number,
+): Pick<Row, 'line'> {
+  const value = 100 * (parseShare(least) > 0 ? parseShare(least) : parseShare(most));
+  return { line: { plot: 'share', idc, value, from: phase.from + afterMs, to: phase.to } };
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { phaseOf } from '../../judge/analysis.ts';
-import { seconds, timedBy } from '../../judge/row.ts';
+import { seconds, timedBy, timeLine } from '../../judge/row.ts';
 import { latencyOf, sliceBy } from '../../judge/stats.ts';
 import { latencyMs, type Sample, succeeded } from '../../load/sample.ts';
 import { dueIn, latenciesOf } from '../../measure/fates.ts';
@@ -38,6 +38,7 @@ export const lastSlowBound = bound(
           `for any cause: ${slow.anyCount}, the last after ${seconds(slow.anyLastSlowMs)})`,
         ok: slow.lastSlowMs <= mostMs,
         ...timedBy(slow.lastSlowMs),
+        ...timeLine(m.faults[0]?.moment.from ?? Number.NaN, mostMs, 'latency'),
       },
     ];
   },
