@@ -5,7 +5,7 @@ export const exitCode = {
   failed: 1,
   /** It could not run: wrong usage, a missing tool, a port in use. */
   unusable: 2,
-  /** It looked, and found that nobody serves (`who`). */
+  /** It looked, and found that nobody serves (`who`, `explain`). */
   unserved: 3,
   /** Interrupted by Ctrl-C or SIGTERM. */
   interrupted: 130,

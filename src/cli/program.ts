@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   who: async () => (await import('./commands/look/who.ts')).whoCommand(),
+  explain: async () => (await import('./commands/look/explain.ts')).explainCommand(),
   events: async () => (await import('./commands/look/events.ts')).eventsCommand(),
   run: async () => (await import('./commands/run.ts')).runCommand(),
   instances: async () => (await import('./commands/instances.ts')).instancesCommand(),

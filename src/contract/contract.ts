@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { evacuationContract } from './evacuations.ts';
 import { eventContract } from './events.ts';
+import { explainContract } from './explain.ts';
 import type { Json, Written } from './json.ts';
 import type { Operation } from './operation.ts';
 import type { OperationId } from './operations.ts';
@@ -12,6 +13,7 @@ import { whoContract } from './who.ts';
 export const contract = {
   ...statusContract,
   ...whoContract,
+  ...explainContract,
   ...eventContract,
   ...evacuationContract,
   ...registrationContract,

@@ -17,6 +17,7 @@ export const operations = {
   getReady: { method: 'GET', path: '/readyz' },
   getStatus: { method: 'GET', path: '/status' },
   getWho: { method: 'GET', path: '/v1/who/{host}' },
+  explain: { method: 'GET', path: '/v1/explain/{host}' },
   listEvents: { method: 'GET', path: '/v1/events' },
   awaitEvents: { method: 'GET', path: '/v1/events/newest' },
   getProblems: { method: 'GET', path: '/problems' },

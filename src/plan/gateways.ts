@@ -2,6 +2,7 @@ import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
 import { addressName, type ProbeTarget, type Reach } from '../model/reach.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import type { Outlier } from './types.ts';
 
 /** Gateways through which requests leave an IDC, or enter it. */
 type Kind = 'egress' | 'ingress';
@@ -18,6 +19,19 @@ export interface HungGateway extends ListenAddress {
   readonly idc: string;
   readonly kind: Kind;
 }
+
+/**
+ * For gateways only failed or broken connections and PING timeouts count. Envoy counts a stream reset, and
+ * over HTTP/2 the end of a websocket, as one (docs/decisions/086-ends-that-count-as-failures.md): hence not
+ * two in a row.
+ */
+export const gatewayOutlier: Outlier = {
+  consecutiveLocalOriginFailures: 5,
+  intervalMs: 500,
+  baseEjectionMs: 2_000,
+  maxEjectionMs: 5_000,
+  maxEjectionPercent: { sidecar: 99, ingress: 99 },
+};
 
 /** The address of an ingress gateway for other IDCs. */
 export function peersOf({ spec }: Idc): readonly ListenAddress[] {

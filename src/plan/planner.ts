@@ -20,6 +20,14 @@ type PlannerOptions = Pick<
   'localIdc' | 'hopLimit' | 'loopPrevention' | 'failbackShare' | 'mirrorPercent'
 >;
 
+/** What plans are made for besides the facts of now. */
+export interface Supposed {
+  /** The IDC to plan for; absent: the own one. Of another IDC only what the registry says is known. */
+  readonly idc?: string;
+  /** Instances and ingress gateways that are not reached (`addressName`), besides those that are not now. */
+  readonly unreached?: ReadonlySet<string>;
+}
+
 /** Plans changed Groups, and those that depend on them. */
 interface Planner {
   /**
@@ -27,8 +35,8 @@ interface Planner {
    * evacuations begin, step and end.
    */
   update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
-  /** The plans of a host as last made, made again: nothing is kept of them. */
-  plansOf(view: MeshView, host: string): readonly GroupPlan[];
+  /** The plans of a host as last made, or as supposed, made again: nothing is kept of them. */
+  plansOf(view: MeshView, host: string, supposed?: Supposed): readonly GroupPlan[];
   /** Whether any Group has a limit on requests from other IDCs. */
   hasLimits(): boolean;
   /** Hosts with instances here without such a limit, as no capacity is declared. */
@@ -161,8 +169,11 @@ class GroupPlanner implements Planner {
     );
   }
 
-  plansOf(view: MeshView, host: string): readonly GroupPlan[] {
-    return plansOfHost(view.groups.get(host), this.#context(view));
+  plansOf(view: MeshView, host: string, { idc, unreached }: Supposed = {}): readonly GroupPlan[] {
+    const own = this.#context(view);
+    const context = idc === undefined || idc === own.localIdc ? own : contextElsewhere(own, idc);
+    const all = unreached === undefined ? this.#unreached : new Set([...this.#unreached, ...unreached]);
+    return plansOfHost(view.groups.get(host), { ...context, unreached: all });
   }
 
   #context({ idcs }: MeshView): PlanContext {
@@ -196,6 +207,12 @@ class GroupPlanner implements Planner {
     }
     return plans;
   }
+}
+
+/** The same for another IDC, of which failbacks and hung IDCs are not known here. */
+function contextElsewhere(own: PlanContext, idc: string): PlanContext {
+  const { failbackShare: _, mirrorPercent: __, hung: ___, ...known } = own;
+  return { ...known, localIdc: idc };
 }
 
 /** The plans of a host for all of its callers; none if it is not there. */

@@ -1,5 +1,6 @@
 import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
+import { createExplainer, type Explainer } from '../explain/explain.ts';
 import type { Finding } from '../model/finding.ts';
 import { readClusters } from '../who/read-clusters.ts';
 import { createWhoReader, type WhoReader } from '../who/who.ts';
@@ -18,7 +19,8 @@ interface Connected {
   /** Has to be started: it reads the sources. */
   readonly feed: SourceFeed;
   readonly status: StatusReader;
-  readonly who: WhoReader;
+  /** What is answered by reading proxies. */
+  readonly readers: WhoReader & Explainer;
   readonly events: PlaneEvents;
   problems(): readonly Finding[];
   /** Looks no more whether gateways accept connections, and whether objects agree. */
@@ -83,7 +85,8 @@ export function connectParts(
     ...{ idc: options.idc, journal, events, view: () => pipeline.view() },
     asks: (ref, by) => feed.asked.asks(ref, by),
   });
-  return { feed, status, who: whoReader(parts, options), events: reader, problems, close };
+  const readers = { ...whoReader(parts, options), ...explainer(parts, options) };
+  return { feed, status, readers, events: reader, problems, close };
 }
 
 /** Reads proxies when somebody asks, and nothing before. */
@@ -95,6 +98,19 @@ function whoReader({ roster, pipeline, failback }: Parts, { idc, clock }: Contro
     proxies: () => roster.connected(),
     evacuations: () => pipeline.evacuations.list().items,
     held: () => failback.limitedShares(),
+  });
+}
+
+/** Plans and reads when somebody asks, and nothing before. */
+function explainer({ roster, pipeline }: Parts, options: ControlPlaneOptions): Explainer {
+  const { idc, clock, hopLimit, loopPrevention = 'on' } = options;
+  return createExplainer({
+    ...{ idc, clock, hopLimit, loopPrevention, read: readClusters },
+    view: () => pipeline.view(),
+    plansOf: (host, supposed) => pipeline.plansOf(host, supposed),
+    hungGateways: () => pipeline.hungGateways(),
+    proxies: () => roster.connected(),
+    evacuations: () => pipeline.evacuations.list().items,
   });
 }
 

@@ -20,7 +20,7 @@ export async function startControlPlane(
   const parts = makeParts(options, seams);
   const { metrics, xds, gate, pipeline, deletions, failback } = parts;
   const connected = connectParts(parts, options, seams);
-  const { status, who, events, problems, feed } = connected;
+  const { status, readers, events, problems, feed } = connected;
   const stop = new AbortController();
 
   async function close(): Promise<void> {
@@ -41,7 +41,7 @@ export async function startControlPlane(
   });
   const plane: ControlPlane = {
     ...status,
-    ...who,
+    ...readers,
     metrics,
     xds: { address: options.xds.address, port },
     problems,

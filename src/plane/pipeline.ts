@@ -27,7 +27,7 @@ import {
   type HungGateway,
   planHungGateways,
 } from '../plan/gateways.ts';
-import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
+import { createPlanner, type PlannedGroups, type Supposed } from '../plan/planner.ts';
 import { planTrailPolicies } from '../plan/trail.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
@@ -95,7 +95,9 @@ export interface Pipeline {
   hasLimits(): boolean;
   withoutLimit(): readonly string[];
   /** The plans of a host, made again for whoever asks. */
-  plansOf(host: string): readonly GroupPlan[];
+  plansOf(host: string, supposed?: Supposed): readonly GroupPlan[];
+  /** Gateways that proxies are not sent to, as they hang. */
+  hungGateways(): readonly HungGateway[];
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
@@ -338,7 +340,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     hasLimits: () => planner.hasLimits(),
     withoutLimit: () => planner.withoutLimit(),
-    plansOf: (host) => planner.plansOf(index.view(), host),
+    plansOf: (host, supposed) => planner.plansOf(index.view(), host, supposed),
+    hungGateways: () => hungGateways,
     forget(nodeClass) {
       opening.delete(nodeClass);
       catalog.close(nodeClass);

@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import type { GuardLimits } from '../delivery/deletion/guard.ts';
 import type { Journal } from '../events/journal.ts';
+import type { Explainer } from '../explain/explain.ts';
 import type { FailbackKeeper } from '../failback/keeper.ts';
 import type { FailbackStore } from '../failback/store.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -65,7 +66,7 @@ export interface ControlPlaneSeams {
 }
 
 /** A running control plane. */
-export interface ControlPlane extends StatusReader, WhoReader {
+export interface ControlPlane extends StatusReader, WhoReader, Explainer {
   readonly metrics: Metrics;
   /** The ADS address with the bound port. */
   readonly xds: ListenAddress;

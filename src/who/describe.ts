@@ -30,11 +30,11 @@ export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading
     idcsCluster(plan.group),
   );
   const all = near.requests + far.requests;
-  const instances = near.reports(all, (address) => entryOf(view, address));
+  const instances = near.reports(all, (address) => workloadEntryOf(view, address));
   const exits = plan.crossing === undefined ? [] : totalHosts(callers, egressCluster).reports(0);
   const next = (plan.crossing?.idcs ?? []).map((one) => nextIdc(one, far, all));
   const judged = judge(facts, near, exits, next);
-  const evacuations = evacuationsOf(facts);
+  const evacuations = evacuationsOf(facts).map(({ name }) => name);
   return {
     ...{ namespace: plan.namespace, port: plan.group.port, protocol: plan.protocol, ...judged },
     ...{ requests: all, ...(all === 0 ? {} : { awayShare: far.requests / all }) },
@@ -94,7 +94,10 @@ function servedBy(
 }
 
 /** The WorkloadEntry of an instance, by its address; undefined: an inline endpoint, or several have it. */
-function entryOf({ instances, siblings = [] }: GroupView, address: string): string | undefined {
+export function workloadEntryOf(
+  { instances, siblings = [] }: GroupView,
+  address: string,
+): string | undefined {
   const all = [...instances, ...siblings.flatMap((one) => one.instances)];
   const names = new Set(
     all.flatMap((one) => {
@@ -105,10 +108,13 @@ function entryOf({ instances, siblings = [] }: GroupView, address: string): stri
   return names.size === 1 ? [...names][0] : undefined;
 }
 
-/** Evacuations in force of the local IDC that cover the Group. */
-function evacuationsOf({ evacuations, view, idc }: GroupFacts): string[] {
+/** Evacuations in force of an IDC that cover the Group. */
+export function evacuationsOf({
+  evacuations,
+  view,
+  idc,
+}: Pick<GroupFacts, 'evacuations' | 'view' | 'idc'>): readonly EvacuationStatus[] {
   return evacuations
     .filter((one) => one.idc === idc && one.percentNow > 0 && one.endsInMs > 0)
-    .filter((one) => evacuates(one, view.host, view.entry.meta.labels))
-    .map(({ name }) => name);
+    .filter((one) => evacuates(one, view.host, view.entry.meta.labels));
 }

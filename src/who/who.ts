@@ -1,18 +1,16 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { didYouMean } from '../base/text/suggest.ts';
 import type { WhoReport } from '../contract/who.ts';
-import type { GroupView, MeshView } from '../index/view.ts';
+import type { MeshView } from '../index/view.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
-import { canonicalHost, patternsOf } from '../model/values/hostname.ts';
 import { groupKey } from '../plan/group.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
-import { seesGroup } from '../translate/scopes.ts';
+import { findDeclared, isPlanOf, seesPlan } from './declared.ts';
 import { describeGroup } from './describe.ts';
 import type { ReadClusters } from './read-clusters.ts';
-import type { AskedProxy, ProxyReading, SeenClusters } from './types.ts';
-import { type Way, wayTo } from './way.ts';
+import { chooseProxies, readAll, whoLimits } from './read-proxies.ts';
+import type { AskedProxy, ProxyReading } from './types.ts';
 
 /** What the question needs to know. */
 interface WhoOptions {
@@ -37,9 +35,6 @@ export interface WhoReader {
   who(host: string, intervalMs: number): Promise<WhoReport>;
 }
 
-/** Most proxies asked for a host, of each role; most that are read at once; most questions at once. */
-const whoLimits = { proxiesMax: 32, readsMax: 16, questionsMax: 8 } as const;
-
 /** Creates a reader: it keeps nothing between questions, and equal ones at one time share their readings. */
 export function createWhoReader(options: WhoOptions): WhoReader {
   const asked = new Map<string, Promise<WhoReport>>();
@@ -61,7 +56,7 @@ export function createWhoReader(options: WhoOptions): WhoReader {
 
 async function report(options: WhoOptions, text: string, intervalMs: number): Promise<WhoReport> {
   const { clock, idc } = options;
-  const { host, plans } = plansFor(options, text);
+  const { host, plans } = findDeclared(options, text);
   const having = [...options.proxies()].filter(
     (proxy) => proxy.role !== 'grpc' && plans.some((plan) => seesPlan(proxy, plan)),
   );
@@ -90,8 +85,8 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
   return {
     ...{ host, idc, at, intervalMs },
     // The plans of now: those from before the readings may be older than what proxies have meanwhile.
-    groups: plansFor(options, text).plans.flatMap((plan) => {
-      const own = [group, ...(group?.others ?? [])].find((one) => isOf(one, plan));
+    groups: findDeclared(options, text).plans.flatMap((plan) => {
+      const own = [group, ...(group?.others ?? [])].find((one) => isPlanOf(one, plan));
       if (own === undefined) return [];
       const facts = { plan, view: own, idc, evacuations: options.evacuations() };
       return describeGroup(
@@ -104,81 +99,4 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
       .filter(({ meta }) => meta.name !== idc)
       .map(({ meta, spec }) => ({ idc: meta.name, controlPlanes: spec.controlPlanes ?? [] })),
   };
-}
-
-/** The declared host, and its plans. Throws MeshError `not-found`. */
-function plansFor(
-  { view, plansOf, idc }: WhoOptions,
-  text: string,
-): { readonly host: string; readonly plans: readonly GroupPlan[] } {
-  const { groups } = view();
-  const asked = canonicalHost(text.trim());
-  const [, bare = asked, port] = /^(.*?)(?::(\d+))?$/.exec(asked) ?? [];
-  const host = [...patternsOf(bare)].find((one) => groups.has(one));
-  if (host === undefined) {
-    const words = groups.size === 0 ? 'it has no Groups' : `it has ${groups.size} hosts`;
-    throw new MeshError(
-      'not-found',
-      `the registry of ${idc} declares no host '${bare}': ${words}.${didYouMean(bare, groups.keys())}`,
-    );
-  }
-  const all = plansOf(host);
-  if (all.length === 0)
-    throw new MeshError(
-      'not-found',
-      `${host} is declared, but none of its ports can be served: isthmus status shows the problem`,
-    );
-  const plans = all.filter(({ group }) => port === undefined || group.port === Number(port));
-  if (plans.length > 0) return { host, plans };
-  const ports = [...new Set(all.map(({ group }) => group.port))].join(', ');
-  throw new MeshError('not-found', `${host} has no port ${port}: it has ${ports}`);
-}
-
-function isOf(view: GroupView | undefined, plan: GroupPlan): boolean {
-  return view !== undefined && JSON.stringify(view.seenBy) === JSON.stringify(plan.seenBy);
-}
-
-function seesPlan({ scope }: AskedProxy, { group, namespace, seenBy }: GroupPlan): boolean {
-  return seesGroup(scope, { host: group.host, namespace, ...(seenBy && { seenBy }) });
-}
-
-/** So many of each role, those first that can be read. */
-function chooseProxies(having: readonly AskedProxy[]): readonly AskedProxy[] {
-  const byRole = Map.groupBy(having, ({ role }) => role);
-  return [...byRole.values()].flatMap((list) => {
-    const [readable, others] = [list.filter(isReadable), list.filter((one) => !isReadable(one))];
-    return [...readable, ...others].slice(0, whoLimits.proxiesMax);
-  });
-}
-
-function isReadable(proxy: AskedProxy): boolean {
-  return 'port' in wayTo(proxy);
-}
-
-/** Reads several at a time; a string: why there is no answer. */
-async function readAll(
-  proxies: readonly AskedProxy[],
-  names: readonly string[],
-  read: ReadClusters,
-): Promise<ReadonlyMap<AskedProxy, SeenClusters | string>> {
-  const found = new Map<AskedProxy, SeenClusters | string>();
-  const line = proxies.values();
-  const next = async () => {
-    for (const proxy of line) found.set(proxy, await readOne(wayTo(proxy), names, read));
-  };
-  await Promise.all(Array.from({ length: whoLimits.readsMax }, next));
-  return found;
-}
-
-async function readOne(
-  way: Way,
-  names: readonly string[],
-  read: ReadClusters,
-): Promise<SeenClusters | string> {
-  if ('why' in way) return way.why;
-  try {
-    return await read(way, names);
-  } catch (reason) {
-    return `it does not answer at ${way.address}:${way.port}: ${(reason as Error).message}`;
-  }
 }

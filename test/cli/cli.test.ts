@@ -50,6 +50,7 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
     ['serve'],
     ['status'],
     ['who'],
+    ['explain'],
     ['events'],
     ['validate'],
     ['bootstrap'],
@@ -107,7 +108,7 @@ t.test('a full standard output is reported, and exits with 2', async (t) => {
 t.test('the help lists the commands by the life of a control plane, within 80 columns', async (t) => {
   const { out } = isthmus('--help');
   const names = [...(out.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
-  t.strictSame(names.slice(0, 8), [
+  t.strictSame(names.slice(0, 9), [
     'quickstart',
     'validate',
     'config',
@@ -115,6 +116,7 @@ t.test('the help lists the commands by the life of a control plane, within 80 co
     'bootstrap',
     'status',
     'who',
+    'explain',
     'events',
   ]);
   t.match(out, /^Exit code: 0 done; 1 /m);

@@ -74,7 +74,18 @@ function optionsIn(help: string): readonly string[] {
 
 t.test('it has each option of each command, and no other', async (t) => {
   for (const words of [
-    ...['serve', 'config print', 'validate', 'bootstrap', 'status', 'run', 'instances', 'deregister'],
+    ...[
+      'serve',
+      'config print',
+      'validate',
+      'bootstrap',
+      'status',
+      'who',
+      'explain',
+      'run',
+      'instances',
+      'deregister',
+    ],
     ...['evacuate', 'capacity', 'quickstart', 'drill run', 'drill chaos', 'drill live evacuate', ''],
   ]) {
     const path = words === '' ? [] : words.split(' ');

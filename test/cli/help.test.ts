@@ -10,6 +10,7 @@ import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { eventsCommand } from '../../src/cli/commands/look/events.ts';
+import { explainCommand } from '../../src/cli/commands/look/explain.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
 import { whoCommand } from '../../src/cli/commands/look/who.ts';
 import { quickstartCommand } from '../../src/cli/commands/quickstart.ts';
@@ -24,7 +25,7 @@ const drill = drillCommand(drills);
 const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
-  ...[eventsCommand()],
+  ...[eventsCommand(), explainCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

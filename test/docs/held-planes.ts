@@ -2,7 +2,7 @@ import type { Held } from './held-proxies.ts';
 
 /** Of objects and files. */
 const objects: readonly Held[] = [
-  ['`isthmus who`', '32; 16; 8', 'src/who/who.ts', 'proxiesMax: 32, readsMax: 16, questionsMax: 8'],
+  ['`isthmus who`', '32; 16; 8', 'src/who/read-proxies.ts', 'proxiesMax: 32, readsMax: 16, questionsMax: 8'],
   ["an Envoy's answer to it", '2 s, 32 MiB', 'src/who/read-clusters.ts', 'answerBytesMax: 32 * 2 ** 20'],
   ['`metadata.namespace`', '`default`', 'src/registry/parse/metadata.ts', "defaultNamespace = 'default';"],
   [

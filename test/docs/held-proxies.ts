@@ -104,7 +104,7 @@ const requests: readonly Held[] = [
   [
     'ejection of a gateway',
     '2 s to 5 s',
-    'src/translate/cluster/cluster.ts',
+    'src/plan/gateways.ts',
     'baseEjectionMs: 2_000,\n  maxEjectionMs: 5_000,',
   ],
   ['connection to an instance', '250 ms', 'src/plan/group-cluster.ts', 'externalConnectTimeoutMs : 250)'],
@@ -244,12 +244,7 @@ const proxies: readonly Held[] = [
   ],
   ["name in a server's certificate", 'the host', 'src/plan/tls.ts', 'tls.sni ?? own;'],
   ['zones of an IDC', 'all alike', 'src/plan/zone.ts', 'if (!plan.zonePreference ||'],
-  [
-    'share of healthy instances',
-    '50 %',
-    'src/translate/cluster/assignment.ts',
-    'overprovisioningFactor = 200;',
-  ],
+  ['share of healthy instances', '50 %', 'src/plan/health/priorities.ts', 'overprovisioningFactor = 200;'],
   [
     "a new instance's share",
     '10 %',

@@ -1,5 +1,6 @@
 import { MeshError } from '../../base/error.ts';
 import { contract } from '../../contract/contract.ts';
+import type { explainContract } from '../../contract/explain.ts';
 import { type OperationId, operations } from '../../contract/operations.ts';
 import type { statusContract } from '../../contract/status.ts';
 import type { whoContract } from '../../contract/who.ts';
@@ -7,7 +8,7 @@ import type { ControlPlane } from '../../plane/types.ts';
 import { describePeer } from '../../registry/registrations/describe-peers.ts';
 import type { ApiAnswer, Handlers } from '../handlers.ts';
 
-type Ids = keyof (typeof statusContract & typeof whoContract) & OperationId;
+type Ids = keyof (typeof statusContract & typeof whoContract & typeof explainContract) & OperationId;
 
 /** Handlers of the pages about a control plane. */
 export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
@@ -20,6 +21,7 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
       body: node === undefined ? plane.status() : nodeStreams(plane, node),
     }),
     getWho: async ({ path, query }) => ({ status: 200, body: await plane.who(path.host, query.for) }),
+    explain: async ({ path, query }) => ({ status: 200, body: await plane.explain(path.host, query) }),
     getProblems: () => ({ status: 200, body: plane.problems() }),
     async getMetrics() {
       const { contentType } = plane.metrics.registry;

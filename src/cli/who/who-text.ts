@@ -1,29 +1,17 @@
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { textTable } from '../../base/text/text-table.ts';
 import type { WhoAnswer } from '../../client/who-client.ts';
+import { hostReasonWords } from '../../contract/host-reasons.ts';
 import { durationText } from '../../model/values/duration.ts';
 
 type Group = WhoAnswer['groups'][number];
 type Host = Group['instances'][number];
-type Reason = Host['why'][number]['reason'];
 
 /** Width of the table; 'wide': names, zones and counts too. */
 type WhoWidth = 'table' | 'wide';
 
 /** Longer lists are for -o json. */
 const silentMax = 5;
-
-const reasonWords: Readonly<Record<Reason, string>> = {
-  'check-failed': 'fails its health check',
-  'check-timeout': 'health check times out',
-  'not-checked': 'not checked yet',
-  'told-unhealthy': 'says that it cannot serve',
-  ejected: 'ejected by outlier detection',
-  'declared-unhealthy': 'declared unhealthy',
-  'last-resort': 'last resort while evacuated',
-  degraded: 'degraded by its health check',
-  'being-removed': 'being removed',
-};
 
 /** Who serves a host, as one IDC sees it. */
 export function whoText(who: WhoAnswer, width: WhoWidth): string {
@@ -126,7 +114,7 @@ function rows(idc: string, group: Group, width: WhoWidth): string[][] {
 function whyText({ why, knownTo }: Host): string {
   return why
     .map(({ reason, at }) =>
-      at.length === knownTo ? reasonWords[reason] : `${reasonWords[reason]} at ${at.join(', ')}`,
+      at.length === knownTo ? hostReasonWords[reason] : `${hostReasonWords[reason]} at ${at.join(', ')}`,
     )
     .join('; ');
 }

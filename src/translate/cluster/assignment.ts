@@ -3,26 +3,13 @@ import type { EgressGateway, Idc } from '../../model/idc.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { splitLocality } from '../../model/values/locality.ts';
 import { type HungGateway, peersOf } from '../../plan/gateways.ts';
+import { factorOf, overprovisioningFactor } from '../../plan/health/priorities.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../../plan/types.ts';
 import { egressMetadata, proxyMetadata } from '../listener/marks.ts';
 import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from '../names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
-
-/**
- * With 200, traffic spills to the next priority when fewer than half of the instances are healthy. Envoy's
- * default of 140 sends 30 % away when one of two fails.
- */
-const overprovisioningFactor = 200;
-
-/**
- * The factor of a Group that keeps only a share of its requests: with all instances healthy the rest goes to
- * the next priority. Envoy has no 0: a Group that keeps nothing has degraded endpoints only, with 200.
- */
-function factorOf({ localShare = 0 }: GroupPlan): number {
-  return localShare === 0 ? overprovisioningFactor : localShare;
-}
 
 /** A Group's endpoints in this IDC. */
 export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment {

@@ -1,4 +1,5 @@
 import type { Cluster, ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.ts';
+import { gatewayOutlier } from '../../plan/gateways.ts';
 import type {
   ConnectionPlan,
   Crossing,
@@ -141,7 +142,7 @@ export function buildEgressCluster(): Cluster {
     connect_timeout: '0.25s',
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection, {}),
-    outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
+    outlier_detection: outlierDetection(gatewayOutlier, gatewayOutlier.maxEjectionPercent.sidecar),
     ...gatewayHttp(),
   };
 }
@@ -158,7 +159,7 @@ export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
     connect_timeout: protoDuration(crossing.connectTimeoutMs),
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection),
-    outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
+    outlier_detection: outlierDetection(gatewayOutlier, gatewayOutlier.maxEjectionPercent.sidecar),
     ...(crossing.permits === 'all' ? {} : { lb_subset_config: byVisited }),
     ...(crossing.check === undefined ? {} : { health_checks: crossingChecks(plan, crossing.check) }),
     ...gatewayHttp(crossing.silenceMs),
@@ -247,19 +248,6 @@ function gatewayHttp(silenceMs = 2_000): ReturnType<typeof httpUpstream> {
     },
   });
 }
-
-/**
- * For gateways only failed or broken connections and PING timeouts count. Envoy counts a stream reset, and
- * over HTTP/2 the end of a websocket, as one (docs/decisions/086-ends-that-count-as-failures.md): hence not
- * two in a row.
- */
-const unreachable: Outlier = {
-  consecutiveLocalOriginFailures: 5,
-  intervalMs: 500,
-  baseEjectionMs: 2_000,
-  maxEjectionMs: 5_000,
-  maxEjectionPercent: { sidecar: 99, ingress: 99 },
-};
 
 /** A dead gateway has the fewest active requests: LEAST_REQUEST would prefer it, also for retries. */
 const gatewayBalancing = 'ROUND_ROBIN';

@@ -61,11 +61,13 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   // Reads proxies when somebody asks who serves a host.
   // Of the contract what it answers with.
   who: { folders: ['base', 'model', 'index', 'plan', 'translate'], types: ['contract'], node: true },
+  // Plans and reads the way of a request when somebody asks; of the contract also the words for reasons.
+  explain: { folders: ['base', 'model', 'index', 'plan', 'translate', 'who', 'contract'], node: false },
   // The control plane: the only room that sees all of them.
   plane: {
     folders: [
       ...['base', 'model', 'agreement', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
-      ...['metrics', 'rollout', 'failback', 'who', 'events'],
+      ...['metrics', 'rollout', 'failback', 'who', 'explain', 'events'],
     ],
     // Of the contract the status that it answers with.
     types: ['contract'],
@@ -232,6 +234,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'failback.ts',
     'gateways.ts',
     'group.ts',
+    'health/priorities.ts',
     'passthrough.ts',
     'planner.ts',
     'retries/retry.ts',

@@ -1,0 +1,93 @@
+import { Command, Option } from 'commander';
+import { stringify } from 'yaml';
+import { MeshError } from '../../../base/error.ts';
+import { exitCode } from '../../../base/exit.ts';
+import { askExplain, type ExplainAnswer } from '../../../client/explain-client.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { askEach } from '../../ask-each.ts';
+import { explainText } from '../../explain/explain-text.ts';
+import { helpEnd } from '../../help-end.ts';
+import { adminOption } from '../../options/admin.ts';
+
+interface Flags {
+  readonly admin: readonly ListenAddress[];
+  readonly from: string;
+  readonly host: string;
+  readonly trail?: string;
+  readonly path: string;
+  readonly method: string;
+  readonly whyNot?: string;
+  readonly if?: readonly string[];
+  readonly output: 'table' | 'json' | 'yaml';
+}
+
+/** `isthmus explain`: which way a request goes, and why. */
+export function explainCommand(): Command {
+  return new Command('explain')
+    .summary('show which way a request goes now, and why')
+    .description(
+      'Show the way of a request hop by hop: the objects, priorities and health that decide, and what loop prevention forbids. The control plane plans it by the code that plans what it pushes, with the health that the proxies on the way report.',
+    )
+    .requiredOption(
+      '--from <idc/node>',
+      'where the request begins: a sidecar, or an ingress gateway for clients',
+    )
+    .requiredOption('--host <host>', 'the host that it is for, such as checkout.shop, or with its port')
+    .option(
+      '--trail <idcs>',
+      'IDCs that it has been in, oldest first, by comma: it comes from another IDC, to an ingress gateway',
+    )
+    .option('--path <path>', 'its path', '/')
+    .option('--method <method>', 'its method, which decides what is tried again', 'GET')
+    .option('--why-not <idc>', 'also say why this IDC does not serve it')
+    .option(
+      '--if <name=down...>',
+      'what if these were down: an IDC, sh-b/ingress-1, sh-b/egress-1, a WorkloadEntry or an address of an instance',
+    )
+    .addOption(adminOption())
+    .addOption(
+      new Option('-o, --output <format>', 'output format')
+        .choices(['table', 'json', 'yaml'])
+        .default('table'),
+    )
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 the IDC where it begins serves it; 1 another IDC does; 2 it cannot be told: no control plane answers, or a name is unknown; 3 nobody serves it.',
+        examples: [
+          'isthmus explain --from sh-a/caller --host checkout.shop',
+          'isthmus explain --from sh-a/caller --host checkout.shop --why-not sh-b',
+          'isthmus explain --from sh-a/caller --host checkout.shop --if sh-a=down',
+        ],
+      }),
+    )
+    .action(explain);
+}
+
+async function explain({ admin, host, output, ...flags }: Flags): Promise<void> {
+  const { from, trail, path, method, whyNot } = flags;
+  const query = {
+    ...{ from, path, method },
+    ...(trail === undefined ? {} : { trail }),
+    ...(whyNot === undefined ? {} : { whyNot }),
+    ...(flags.if === undefined ? {} : { if: flags.if.join(',') }),
+  };
+  const replies = await askEach(admin, (where) => askExplain(where, host, query));
+  // A proxy is connected to one of the control planes of its IDC: the others do not know it.
+  const answer = replies.flatMap((one) => ('reply' in one ? [one.reply] : []))[0];
+  if (answer === undefined) throw new MeshError('unavailable', 'no control plane has answered');
+  process.stdout.write(textOf(answer, output));
+  process.exitCode = codes[answer.served];
+}
+
+const codes: Readonly<Record<ExplainAnswer['served'], number>> = {
+  here: exitCode.ok,
+  away: exitCode.failed,
+  nobody: exitCode.unserved,
+};
+
+function textOf(answer: ExplainAnswer, output: Flags['output']): string {
+  if (output === 'json') return `${JSON.stringify(answer, null, 2)}\n`;
+  return output === 'yaml' ? stringify(answer, { aliasDuplicateObjects: false }) : explainText(answer);
+}

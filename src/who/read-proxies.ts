@@ -1,0 +1,47 @@
+import type { ReadClusters } from './read-clusters.ts';
+import type { AskedProxy, SeenClusters } from './types.ts';
+import { type Way, wayTo } from './way.ts';
+
+/** Most proxies asked for a host, of each role; most that are read at once; most questions at once. */
+export const whoLimits = { proxiesMax: 32, readsMax: 16, questionsMax: 8 } as const;
+
+/** So many of each role, those first that can be read. */
+export function chooseProxies(having: readonly AskedProxy[]): readonly AskedProxy[] {
+  const byRole = Map.groupBy(having, ({ role }) => role);
+  return [...byRole.values()].flatMap((list) => {
+    const [readable, others] = [list.filter(isReadable), list.filter((one) => !isReadable(one))];
+    return [...readable, ...others].slice(0, whoLimits.proxiesMax);
+  });
+}
+
+function isReadable(proxy: AskedProxy): boolean {
+  return 'port' in wayTo(proxy);
+}
+
+/** Reads several at a time; a string: why there is no answer. */
+export async function readAll(
+  proxies: readonly AskedProxy[],
+  names: readonly string[],
+  read: ReadClusters,
+): Promise<ReadonlyMap<AskedProxy, SeenClusters | string>> {
+  const found = new Map<AskedProxy, SeenClusters | string>();
+  const line = proxies.values();
+  const next = async () => {
+    for (const proxy of line) found.set(proxy, await readOne(wayTo(proxy), names, read));
+  };
+  await Promise.all(Array.from({ length: whoLimits.readsMax }, next));
+  return found;
+}
+
+async function readOne(
+  way: Way,
+  names: readonly string[],
+  read: ReadClusters,
+): Promise<SeenClusters | string> {
+  if ('why' in way) return way.why;
+  try {
+    return await read(way, names);
+  } catch (reason) {
+    return `it does not answer at ${way.address}:${way.port}: ${(reason as Error).message}`;
+  }
+}
