@@ -8,11 +8,17 @@ import type { ListenAddress } from './values/listen-address.ts';
 /** The role of an Envoy; or a gRPC client, which requests its configuration itself. */
 export type NodeRole = 'sidecar' | 'ingress' | 'egress' | 'grpc';
 
-/** The part common to all proxies. */
-interface CommonScope {
-  readonly idc: string;
-  /** Access log file (JSON lines); absent: none. */
+/** What a proxy writes to its access log. */
+export interface AccessLogScope {
+  /** Its file (JSON lines); absent: none. */
   readonly accessLog?: string;
+  /** Request headers that lines of HTTP requests contain as well, in lower case. */
+  readonly accessLogHeaders?: readonly string[];
+}
+
+/** The part common to all proxies. */
+interface CommonScope extends AccessLogScope {
+  readonly idc: string;
 }
 
 /** Proxies that select among instances. */
@@ -104,6 +110,10 @@ export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata
   const common = {
     idc,
     ...optional('accessLog', raw.accessLog === undefined ? undefined : parseText(received, 'accessLog')),
+    ...optional(
+      'accessLogHeaders',
+      raw.accessLogHeaders === undefined ? undefined : parseHeaderNames(received, 'accessLogHeaders'),
+    ),
   };
   const choosing = {
     ...common,
@@ -196,6 +206,22 @@ function parseUnknownHosts(received: ReceivedScope): Pick<SidecarScope, 'unknown
     );
   }
   return { unknownHosts: 'pass' };
+}
+
+const headerNamesMax = 16;
+
+/** Names that Envoy's format `%REQ(NAME)%` takes as they are. */
+function parseHeaderNames(received: ReceivedScope, field: string): readonly string[] {
+  const value = received.raw[field];
+  if (!Array.isArray(value) || value.length > headerNamesMax)
+    throw fieldError(received, field, `must be a list of at most ${headerNamesMax} names of headers`);
+  const names = value.map((name) => (typeof name === 'string' ? name.trim().toLowerCase() : ''));
+  const bad = names.findIndex((name) => !/^[a-z0-9_-]{1,64}$/.test(name));
+  if (bad >= 0) {
+    const shown = JSON.stringify(value[bad]) ?? 'undefined';
+    throw fieldError(received, field, `${shown} is not the name of a header (a-z, 0-9, - and _, at most 64)`);
+  }
+  return [...new Set(names)].sort();
 }
 
 /** Each is indexed separately, for each node class. */

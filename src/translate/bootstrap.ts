@@ -1,6 +1,12 @@
 import type { Bootstrap, Cluster, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
-import { clustersField, type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
+import {
+  type AccessLogScope,
+  clustersField,
+  type NodeScope,
+  nodeMetadataKey,
+  parseNodeScope,
+} from '../model/node.ts';
 import { ownHeaders } from '../model/trail.ts';
 import { isLoopback } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
@@ -87,7 +93,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     ...(scope.role === 'egress' ? {} : dnsResolver(options.dns ?? [])),
     static_resources: {
       clusters: [controlPlaneCluster(options.xds), ...(inbound ? workloadClusters(inbound.app) : [])],
-      listeners: inbound ? [inboundListener(inbound.listen, scope.accessLog)] : [],
+      listeners: inbound ? [inboundListener(inbound.listen, scope)] : [],
     },
     // Names of the filter's counters contain listener and peer (docs/trail.md); these become Prometheus
     // labels.
@@ -225,7 +231,7 @@ function workloadCluster(
   };
 }
 
-function inboundListener(listen: ListenAddress, logFile: string | undefined): Listener {
+function inboundListener(listen: ListenAddress, log: AccessLogScope): Listener {
   return {
     name: 'inbound',
     address: socketAddress(listen),
@@ -242,7 +248,7 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
                 ...insideHttp,
                 // Timeouts are the caller's; one here would cut requests that it still waits for.
                 stream_idle_timeout: '0s',
-                ...accessLog('inbound', logFile),
+                ...accessLog('inbound', log),
                 ...localReplies('inbound'),
                 route_config: {
                   name: 'inbound',

@@ -151,7 +151,7 @@ export function buildScopeResources(scope: NodeScope, context: ScopeContext): re
           buildHttpListener({
             role: 'outbound',
             listen: scope.outbound,
-            accessLog: scope.accessLog,
+            log: scope,
             filters: [passthroughFilter],
           }),
         ),
@@ -257,7 +257,7 @@ function guarded(
       buildHttpListener({
         role,
         listen,
-        accessLog: scope.accessLog,
+        log: scope,
         filters: [...before, guardFilter(guard), ...after],
         ...(role === 'edge' && context.localIdc?.spec.edge ? { edge: context.localIdc.spec.edge } : {}),
       }),

@@ -32,6 +32,11 @@ t.test('errors name the flag', async (t) => {
     [of('sidecar', '--inbound', ':1'), /--inbound and --app go together/],
     [of('sidecar'), /without --outbound and --inbound does nothing: give/],
     [of('sidecar', '--namespace', 'n', '--depends-on', 'b.n'), /--depends-on needs --outbound/],
+    [of('egress', '--access-log-headers', 'x-tenant'), /--access-log-headers needs --access-log/],
+    [
+      of('egress', '--access-log', '/dev/stdout', '--access-log-headers', 'x-tenant,a b'),
+      /^--access-log-headers: "a b" is not the name of a header/,
+    ],
     [of('egress', '--unknown-hosts', 'pass'), /--unknown-hosts is for --role sidecar/],
     [
       of('sidecar', '--unknown-hosts', 'pass', '--outbound', '0.0.0.0:15001'),

@@ -6,6 +6,12 @@ export type Held = readonly [row: string, says: string, file: string, code: stri
 
 /** Of requests, the edge and the limits of an IDC. */
 const requests: readonly Held[] = [
+  [
+    'request headers in the access log',
+    'none',
+    'src/translate/listener/http-listener.ts',
+    'accessLogHeaders = []',
+  ],
   ['idle stream', '1 h', 'src/plan/retries/retry.ts', 'idleTimeoutMs: 3_600_000,'],
   ['whole request', 'none', 'src/plan/retries/retry.ts', 'timeoutMs: 0,'],
   ['one try', 'none', 'src/plan/retries/retry.ts', 'perTryTimeoutMs: 0,'],

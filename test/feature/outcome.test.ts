@@ -81,6 +81,22 @@ t.test('a caller that asks for a host of no Group gets the reason', async (t) =>
   });
 });
 
+t.test('an access log has the request headers that were asked for, and no others', async (t) => {
+  const headers = { 'x-tenant': 'blue "1"', 'x-drill-id': 'x' };
+  await get(world.outbound, '/tenant', { host: 'near.test', headers });
+  await get(world.edge, '/tenant', { host: 'near.test', headers });
+  const lineOf = async (file: string) => {
+    const lines = () => readFileSync(join(logs, file), 'utf8').trim().split('\n');
+    const found = () => lines().find((line) => line.includes('/tenant')) ?? '';
+    await until(`${file} has it`, () => found() !== '');
+    return JSON.parse(found());
+  };
+  t.strictSame((await lineOf('caller.log')).headers, { 'x-tenant': 'blue "1"' });
+  const plain = await lineOf('sh-a-ingress.log');
+  t.notOk('headers' in plain, 'where none were asked for');
+  t.notOk(Object.values(plain).includes('x'), 'nothing of a drill');
+});
+
 t.test('a host of a Group is known, even without a route for the request', async (t) => {
   const answer = await rawExchange(
     world.outbound,

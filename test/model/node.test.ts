@@ -23,6 +23,10 @@ t.test('a proxy says what it is', async (t) => {
   t.same(parse({ role: 'grpc', idc: 'a', namespace: 'shop', dependsOn: ['B.shop'], outbound: at(1) }), {
     ...{ role: 'grpc', idc: 'a', namespace: 'shop', dependsOn: ['b.shop'] },
   });
+  const logging = { role: 'egress', idc: 'a', sidecar: at(1), ingress: at(2), accessLog: '/dev/stdout' };
+  t.match(parse({ ...logging, accessLogHeaders: [' X-Tenant', 'user-agent', 'x-tenant'] }), {
+    accessLogHeaders: ['user-agent', 'x-tenant'],
+  });
   const caller = (unknownHosts: string) =>
     parse({ role: 'sidecar', idc: 'a', namespace: 'x', outbound: at(15001, '127.0.0.1'), unknownHosts });
   t.match(caller('pass'), { unknownHosts: 'pass' });
@@ -48,6 +52,15 @@ t.test('faults in node metadata are named', async (t) => {
       { role: 'sidecar', idc: 'a', namespace: 'x', outbound: at(15001), unknownHosts: 'pass' },
       /unknownHosts: pass needs an outbound address on loopback/,
     ],
+    [{ role: 'egress', idc: 'a', accessLogHeaders: 'x' }, /accessLogHeaders: must be a list of at most 16/],
+    [
+      { role: 'egress', idc: 'a', accessLogHeaders: Array.from({ length: 17 }, (_, i) => `x-${i}`) },
+      /accessLogHeaders: must be a list of at most 16/,
+    ],
+    ...[':authority', 'x)%', 'a?b', '', 'x'.repeat(65), 7, null].map((name): [unknown, RegExp] => [
+      { role: 'egress', idc: 'a', accessLogHeaders: ['x-tenant', name] },
+      /accessLogHeaders: .* is not the name of a header/,
+    ]),
     [{ role: 'ingress', idc: 'a', edge: at(1) }, /peer: must be \{address, port\}/],
     [{ role: 'ingress', idc: 'a', edge: at(-1), peer: at(2) }, /edge: -1 is not a port/],
     [{ role: 'ingress', idc: 'a', edge: at(70_000), peer: at(2) }, /edge: 70000 is not a port/],

@@ -105,7 +105,7 @@ spec:
     ...starts,
     (meshes[0] as Mesh).envoy(
       'caller',
-      { role: 'sidecar', idc: 'sh-a', namespace: 'test', outbound },
+      { role: 'sidecar', accessLogHeaders: ['x-tenant'], idc: 'sh-a', namespace: 'test', outbound },
       options,
     ),
   ]);

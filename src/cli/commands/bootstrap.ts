@@ -17,6 +17,7 @@ interface Flags {
   readonly admin?: ListenAddress;
   readonly xdsMode: 'delta' | 'sotw';
   readonly accessLog?: string;
+  readonly accessLogHeaders?: readonly string[];
   readonly output: 'yaml' | 'json';
   readonly dns?: readonly ListenAddress[];
   readonly maxHeap?: number;
@@ -70,6 +71,11 @@ export function bootstrapCommand(
     )
     .addOption(new Option('--xds-mode <mode>', 'ADS variant').choices(['delta', 'sotw']).default('delta'))
     .option('--access-log <file>', 'write access logs there as JSON lines, e.g. /dev/stdout')
+    .option(
+      '--access-log-headers <names>',
+      'request headers that its lines contain as well, under headers, by comma; needs --access-log (default: none)',
+      (text: string) => text.split(',').map((name) => name.trim().toLowerCase()),
+    )
     .addOption(new Option('-o, --output <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
     .optionsGroup('For a sidecar or a gRPC client:')
     .option('--namespace <name>', "the workload's namespace (default: default)")
@@ -145,6 +151,12 @@ function bootstrapOf(flags: Flags): object {
       '--inbound and --app go together: where requests arrive, and where they go',
     );
   }
+  if (flags.accessLogHeaders !== undefined && flags.accessLog === undefined) {
+    throw new MeshError(
+      'invalid',
+      '--access-log-headers needs --access-log: the file that they are written to',
+    );
+  }
   if (flags.dependsOn !== undefined && flags.outbound === undefined && flags.role === 'sidecar') {
     throw new MeshError(
       'invalid',
@@ -185,7 +197,7 @@ function checkForms({ role, xdsMode, output }: Flags, command: Command): void {
 }
 
 /** Flags of an Envoy only. */
-const envoyFlags = ['admin', 'dns', 'maxHeap', 'accessLog'] as const;
+const envoyFlags = ['admin', 'dns', 'maxHeap', 'accessLog', 'accessLogHeaders'] as const;
 
 const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
   sidecar: ['namespace', 'dependsOn', 'outbound', 'unknownHosts', 'inbound', 'app'],
@@ -253,6 +265,7 @@ function scopeOf(flags: Flags): NodeScope {
   const common = {
     idc: flags.idc,
     ...(flags.accessLog === undefined ? {} : { accessLog: flags.accessLog }),
+    ...(flags.accessLogHeaders === undefined ? {} : { accessLogHeaders: flags.accessLogHeaders }),
   };
   if (flags.zone !== undefined && flags.role === 'egress') {
     throw new MeshError(

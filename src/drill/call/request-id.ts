@@ -1,3 +1,6 @@
+/** The request header of the id, which access logs of a drill contain. */
+export const drillIdHeader = 'x-drill-id';
+
 /** Prefix of the ids of probes: not part of the load, and excluded from all counts. */
 export const probePrefix = 'probe:';
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { sleep } from '../../base/clock.ts';
-import { isOfLoad } from '../call/request-id.ts';
+import { isMap } from '../../base/raw-map.ts';
+import { drillIdHeader, isOfLoad } from '../call/request-id.ts';
 import { machineClock } from '../time.ts';
 import { parseUpstreamLog, type UpstreamEntry } from '../upstream/upstream-log.ts';
 import { askAdmin, readStats } from '../world/envoy.ts';
@@ -84,7 +85,7 @@ export function readAccessLog(
     if (raw) {
       const listener = String(raw.listener);
       if (offset >= markOffset) linesSinceMark.set(listener, (linesSinceMark.get(listener) ?? 0) + 1);
-      const id = textOf(raw.drill_id);
+      const id = textOf(isMap(raw.headers) ? raw.headers[drillIdHeader] : undefined);
       if (wanted(id)) {
         lines.push({
           proxy: `${proxy.idc}/${proxy.name}`,

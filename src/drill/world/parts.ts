@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { NodeScope } from '../../model/node.ts';
+import type { AccessLogScope, NodeScope } from '../../model/node.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { type BootstrapOptions, buildBootstrap } from '../../translate/bootstrap.ts';
+import { drillIdHeader } from '../call/request-id.ts';
 import { entryPoint, type ProcessSpec } from '../process/process.ts';
 import type { DnsPlan } from './dns-main.ts';
 import { type EnvoyBinary, envoyArgs } from './envoy.ts';
@@ -91,7 +92,11 @@ export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
       };
       return envoyPart(kind, plan, buildBootstrap(options), paths, envoy);
     };
-    const common = (plan: ProxyPlan) => ({ idc: idc.name, accessLog: paths.accessLog(plan) });
+    const common = (plan: ProxyPlan) => ({
+      idc: idc.name,
+      accessLog: paths.accessLog(plan),
+      accessLogHeaders: [drillIdHeader],
+    });
     const sidecar = (instance: InstancePlan) =>
       proxy(
         'sidecar',
@@ -115,7 +120,7 @@ export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
   });
 }
 
-type Common = { readonly idc: string; readonly accessLog: string };
+type Common = { readonly idc: string } & AccessLogScope;
 
 function ingressScope({ edge, peer }: IngressPlan, common: Common): NodeScope {
   return { role: 'ingress', ...common, edge, peer };

@@ -6,7 +6,7 @@ type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
 
 /** An access log of JSON lines with these fields; none without a file. */
 export function jsonAccessLog(
-  fields: Readonly<Record<string, string>>,
+  fields: Readonly<Record<string, string | Readonly<Record<string, string>>>>,
   file: string | undefined,
 ): AccessLogs {
   if (file === undefined) return {};

@@ -1,5 +1,6 @@
 import type { HttpConnectionManager, Listener } from '../../../protos/gen/envoy.d.ts';
 import type { EdgePolicy } from '../../model/idc.ts';
+import type { AccessLogScope } from '../../model/node.ts';
 import { outcomeHeader, trailHeader, visitedHeader } from '../../model/trail.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { ListenerRole } from '../../plan/types.ts';
@@ -48,7 +49,8 @@ export const visitedToMetadata: HttpFilter = {
 };
 
 /** An access log of requests, one JSON line each; none without a file. */
-export function accessLog(listener: HttpRole, file: string | undefined) {
+export function accessLog(listener: HttpRole, { accessLog: file, accessLogHeaders = [] }: AccessLogScope) {
+  const headers = Object.fromEntries(accessLogHeaders.map((name) => [name, `%REQ(${name})%`]));
   const fields = {
     listener,
     method: '%REQ(:METHOD)%',
@@ -61,12 +63,12 @@ export function accessLog(listener: HttpRole, file: string | undefined) {
     trail: `%REQ(${trailHeader})%`,
     outcome: listener === 'edge' ? outcomeInMetadata : `%RESP(${outcomeHeader})%`,
     request_id: '%REQ(X-REQUEST-ID)%',
-    drill_id: '%REQ(X-DRILL-ID)%',
     upstream_host: '%UPSTREAM_HOST%',
     upstream_cluster: '%UPSTREAM_CLUSTER%',
     attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
     downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
     downstream_direct_remote: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
+    ...(accessLogHeaders.length === 0 ? {} : { headers }),
   };
   return jsonAccessLog(fields, file);
 }
@@ -86,7 +88,7 @@ export const clientKeepalive: NonNullable<Listener['socket_options']> = [
 interface HttpListener {
   readonly role: ListenerRole;
   readonly listen: ListenAddress;
-  readonly accessLog: string | undefined;
+  readonly log: AccessLogScope;
   /** Filters before the router. */
   readonly filters: readonly HttpFilter[];
   /** The Idc's edge policy; for the edge only. */
@@ -120,7 +122,7 @@ export function buildHttpListener(options: HttpListener): Listener {
   };
 }
 
-function buildManager({ role, edge, filters, accessLog: file }: HttpListener): HttpConnectionManager {
+function buildManager({ role, edge, filters, log }: HttpListener): HttpConnectionManager {
   const isFirst = role === 'outbound' || role === 'edge';
   return {
     stat_prefix: role,
@@ -128,7 +130,7 @@ function buildManager({ role, edge, filters, accessLog: file }: HttpListener): H
     ...(role === 'edge'
       ? { ...edgeHttp(edge ?? {}), ...edgeTimes }
       : { ...(role === 'outbound' ? workloadHttp : insideHttp), ...insideTimes }),
-    ...accessLog(role, file),
+    ...accessLog(role, log),
     ...localReplies(role),
     rds: {
       route_config_name: role,

@@ -12,7 +12,7 @@ import { idcOf, planTopology, shopWorld } from '../../../src/drill/world/topolog
 
 const proxy = { idc: 'sh-b', name: 'ingress-1' };
 const line = (more: object) =>
-  `${JSON.stringify({ time: new Date().toISOString(), listener: 'peer', status: 200, flags: '-', trail: 'sh-a,sh-b', attempts: 1, duration: 7, drill_id: 'x:1', ...more })}\n`;
+  `${JSON.stringify({ time: new Date().toISOString(), listener: 'peer', status: 200, flags: '-', trail: 'sh-a,sh-b', attempts: 1, duration: 7, headers: { 'x-drill-id': 'x:1' }, ...more })}\n`;
 
 t.test(
   'an access log: load lines as requests, every line for the counters, cut lines not at all',
@@ -21,8 +21,8 @@ t.test(
     writeFileSync(
       file,
       line({}) +
-        line({ drill_id: null, path: '/healthz' }) +
-        line({ drill_id: 'probe:4' }) +
+        line({ headers: { 'x-drill-id': null }, path: '/healthz' }) +
+        line({ headers: { 'x-drill-id': 'probe:4' } }) +
         '{"listener":"pe',
     );
     const { lines, linesSinceMark } = readAccessLog(proxy, file, 0);
@@ -50,9 +50,9 @@ t.test(
 
 t.test('after a restart only later lines are compared with the counters, but all are read', async (t) => {
   const file = join(t.testdir(), 'access.jsonl');
-  writeFileSync(file, line({}) + line({ drill_id: 'x:2', path: '/ü' }));
+  writeFileSync(file, line({}) + line({ headers: { 'x-drill-id': 'x:2' }, path: '/ü' }));
   const mark = statSync(file).size;
-  appendFileSync(file, line({ drill_id: 'x:3', listener: 'edge' }));
+  appendFileSync(file, line({ headers: { 'x-drill-id': 'x:3' }, listener: 'edge' }));
   const { lines, linesSinceMark } = readAccessLog(proxy, file, mark);
   t.same(
     lines.map((each) => each.id),
