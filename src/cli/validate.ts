@@ -1,21 +1,27 @@
+import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
 import { printable } from '../base/text/safe-excerpt.ts';
+import { askRegistry } from '../client/registry-client.ts';
 import type { Finding } from '../model/finding.ts';
-import { checkFolder, type FolderCheck } from '../registry/files/check-folder.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { type Check, checkInputs } from '../registry/check/check-inputs.ts';
+import { readInputs } from '../registry/check/read-inputs.ts';
+import { readStandardInput } from './process/standard-input.ts';
 
-/** Output format of `validate`. */
-export type ValidateOutput = 'text' | 'json';
+/** How `validate` checks, and shows what it finds. */
+export interface ValidateOptions {
+  readonly output: 'text' | 'json';
+  /** Warnings fail, too. */
+  readonly strict?: boolean;
+  /** The control plane whose objects are checked together with these. */
+  readonly live?: ListenAddress;
+}
 
 /** Output streams of `validate`. */
 export interface ValidateStreams {
   out(text: string): void;
   err(text: string): void;
-}
-
-/** Reads and checks all objects of a folder. Throws a MeshError if the folder is missing or unreadable. */
-export function validateFolder(dir: string): Promise<FolderCheck> {
-  return checkFolder(dir);
 }
 
 /**
@@ -27,49 +33,69 @@ export function renderProblem({ code, severity, where, path, message }: Finding)
 }
 
 /** The result for people: a line for each problem, then totals. */
-export function renderText({ problems, objects }: FolderCheck): string {
+function renderText({ problems, objects, replaced }: Check, { live }: ValidateOptions): string {
   const { errors, warnings, notes } = tally(problems);
   const kinds = new Map<string, number>();
   for (const { kind } of objects) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   const found = [...kinds].sort().map(([kind, count]) => `${count} ${kind}`);
   const good = `${count(objects.length, 'object')} good${found.length > 0 ? ` (${found.join(', ')})` : ''}`;
   const sum = `${good}, ${count(errors, 'error')}, ${count(warnings, 'warning')}${notes > 0 ? `, ${count(notes, 'note')}` : ''}`;
-  return [...problems.map(renderProblem), sum].map((line) => `${line}\n`).join('');
+  const lines = [...problems.map(renderProblem), sum];
+  if (replaced !== undefined && live !== undefined) {
+    const { held, added, changed, unchanged } = replaced;
+    lines.push(
+      `beside ${count(held, 'object')} in force at ${showAddress(live)}: ${added} new, ${changed} changed, ${unchanged} as in force`,
+    );
+  }
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 /**
  * The result for scripts: `{ok, errors, warnings, notes, objects, problems}`, objects as `{kind, namespace,
- * name, origin}`.
+ * name, origin}`; with a control plane also `live`.
  */
-export function renderJson({ problems, objects }: FolderCheck): string {
-  const tallied = tally(problems);
+function renderJson({ problems, objects, replaced }: Check, options: ValidateOptions): string {
+  const { live } = options;
   const listed = objects.map(({ kind, meta }) => {
     return { kind, namespace: meta.namespace, name: meta.name, origin: meta.origin };
   });
-  const result = { ok: tallied.errors === 0, ...tallied, objects: listed, problems };
+  const ok = codeOf(problems, options) === exitCode.ok;
+  const beside = replaced && live && { live: { admin: showAddress(live), ...replaced } };
+  const result = { ok, ...tally(problems), ...beside, objects: listed, problems };
   return `${JSON.stringify(result, null, 2)}\n`;
 }
 
+/** Warnings and notes are allowed, with `strict` only notes. */
+function codeOf(problems: readonly Finding[], { strict = false }: ValidateOptions): number {
+  const { errors, warnings } = tally(problems);
+  return errors > 0 || (strict && warnings > 0) ? exitCode.failed : exitCode.ok;
+}
+
 /**
- * The command `isthmus validate DIR`. Returns the exit code: 0 without errors (warnings and notes are
- * allowed), 1 with errors, 2 if the folder cannot be read.
+ * The command `isthmus validate PATH…`. Returns the exit code: 0 without errors, 1 with errors, or with
+ * warnings if they fail, 2 if a path cannot be read or the control plane does not answer.
  */
 export async function runValidate(
-  dir: string,
-  output: ValidateOutput,
+  paths: readonly string[],
+  options: ValidateOptions,
   streams: ValidateStreams = processStreams,
 ): Promise<number> {
-  let check: FolderCheck;
+  let check: Check;
   try {
-    check = await validateFolder(dir);
+    const read = await readInputs(paths, readStandardInput);
+    const held = options.live === undefined ? undefined : await askRegistry(options.live);
+    check = checkInputs(read, systemClock.wall(), held);
   } catch (reason) {
-    const { message } = MeshError.from(reason);
-    if (output === 'json') streams.out(`${JSON.stringify({ ok: false, error: message }, null, 2)}\n`);
-    else streams.err(`isthmus validate: ${message}\n`);
+    const error = MeshError.from(reason);
+    // A fault of this program is no fault of the input: it is shown with its stack.
+    if (error.code === 'internal') throw error;
+    const { message } = error;
+    if (options.output === 'json') streams.out(`${JSON.stringify({ ok: false, error: message }, null, 2)}\n`);
+    else for (const line of message.split('\n')) streams.err(`isthmus validate: ${printable(line)}\n`);
     return exitCode.unusable;
   }
-  streams.out(output === 'json' ? renderJson(check) : renderText(check));
-  return check.problems.some(({ severity }) => severity === 'error') ? exitCode.failed : exitCode.ok;
+  streams.out((options.output === 'json' ? renderJson : renderText)(check, options));
+  return codeOf(check.problems, options);
 }
 
 const processStreams: ValidateStreams = {

@@ -16,7 +16,7 @@ type OfNode = Extract<StatusBody, readonly unknown[]>;
 
 /** Requests a control plane's status. Throws MeshError `unavailable` without an answer. */
 export async function askStatus(admin: ListenAddress): Promise<OfPlane> {
-  return (await readPage(admin, operations.getStatus.path)) as OfPlane;
+  return (await readJsonPage(admin, operations.getStatus.path)) as OfPlane;
 }
 
 /**
@@ -25,16 +25,23 @@ export async function askStatus(admin: ListenAddress): Promise<OfPlane> {
  */
 export async function askNode(admin: ListenAddress, node: string): Promise<OfNode> {
   const path = `${operations.getStatus.path}?node=${encodeURIComponent(node)}`;
-  return (await readPage(admin, path)) as OfNode;
+  return (await readJsonPage(admin, path)) as OfNode;
 }
 
 /** Requests the problems of registry objects. Throws MeshError as `askStatus`. */
 export async function askProblems(admin: ListenAddress): Promise<Answer<'getProblems'>['body']> {
-  return (await readPage(admin, operations.getProblems.path)) as Answer<'getProblems'>['body'];
+  return (await readJsonPage(admin, operations.getProblems.path)) as Answer<'getProblems'>['body'];
 }
 
-/** Reads a JSON page. Users may give an Envoy's address, or an xDS port: the error says what answered. */
-async function readPage(admin: ListenAddress, path: string): Promise<unknown> {
+async function readJsonPage(admin: ListenAddress, path: string): Promise<unknown> {
+  return JSON.parse((await readPage(admin, path)).text);
+}
+
+/**
+ * Reads a page of JSON, or of lines of it. Users may give an Envoy's address, or an xDS port: the error says
+ * what answered. Throws MeshError `not-found` or `unavailable`.
+ */
+export async function readPage(admin: ListenAddress, path: string): Promise<HttpAnswer> {
   const where = showAddress(admin);
   let answer: HttpAnswer;
   try {
@@ -52,7 +59,7 @@ async function readPage(admin: ListenAddress, path: string): Promise<unknown> {
       'unavailable',
       `${where} is not the admin address of a control plane: ${path} answers ${answer.status}, ${firstLine(answer.text)}. Give its address with --admin, which is not that of an Envoy`,
     );
-  return JSON.parse(answer.text);
+  return answer;
 }
 
 /**

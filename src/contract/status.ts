@@ -236,6 +236,16 @@ export const statusContract = {
     },
     refusals: [429],
   },
+  getRegistry: {
+    ...{ tag, isDear: true },
+    summary: 'All objects in force, and the classes of proxies',
+    description:
+      'Lines of JSON: first the settings of the control plane, its sources in order of precedence and the classes of its proxies, then lists of objects of one source each. For `isthmus validate --live` of the same version; the form of objects may change with it.',
+    help: 'all objects in force, and the classes of proxies (lines of JSON)',
+    query: z.strictObject({}),
+    answers: { 200: text('Lines of JSON.') },
+    refusals: [429],
+  },
   getMetrics: {
     ...{ tag, isDear: true, ...anyQuery },
     summary: 'Metrics for Prometheus',

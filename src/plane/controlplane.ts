@@ -5,6 +5,7 @@ import { earlierIn } from '../events/earlier.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { connectParts } from './connect.ts';
 import { makeParts } from './parts.ts';
+import { readRegistryState } from './reading/registry-state.ts';
 import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
 /**
@@ -45,13 +46,9 @@ export async function startControlPlane(
     metrics,
     xds: { address: options.xds.address, port },
     problems,
+    registry: () => readRegistryState(options, parts.roster.connected()),
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
-    confirmDeletes: () =>
-      sources.reduce(
-        (sum, { facets: { deletionGuard } }) =>
-          sum + (deletionGuard === 'none' ? 0 : deletionGuard.confirm()),
-        0,
-      ),
+    confirmDeletes: () => confirmDeletes(sources),
     events,
     deletions,
     evacuations: { ...pipeline.evacuations, limitedShares: () => failback.limitedShares() },
@@ -71,4 +68,10 @@ export async function startControlPlane(
     throw reason;
   }
   return plane;
+}
+
+/** Confirms the deletions that the sources hold; returns how many. */
+function confirmDeletes(sources: ControlPlaneOptions['sources']): number {
+  const guards = sources.map(({ facets: { deletionGuard } }) => deletionGuard);
+  return guards.reduce((sum, guard) => sum + (guard === 'none' ? 0 : guard.confirm()), 0);
 }

@@ -19,6 +19,7 @@ import type { XdsLimits } from '../xds/xds.ts';
 import type { PlaneEvents } from './events/event-reader.ts';
 import type { Heap } from './memory.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { RegistryState } from './reading/registry-state.ts';
 import type { StatusReader } from './status.ts';
 
 /** Options of a control plane. */
@@ -71,6 +72,8 @@ export interface ControlPlane extends StatusReader, WhoReader, Explainer {
   /** The ADS address with the bound port. */
   readonly xds: ListenAddress;
   problems(): readonly Finding[];
+  /** All that it decides by, at this moment. */
+  registry(): RegistryState;
   /** Disagreements between a WorkloadEntry and its selectors. */
   disagreementsOf(ref: Ref): readonly Disagreement[];
   /** Confirms the deletions that sources hold; returns how many. */

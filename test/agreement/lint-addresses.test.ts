@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { validateFolder } from '../../src/cli/validate.ts';
+import { checkFolder } from '../../src/registry/check/check-inputs.ts';
 import { idc, type RawObject, service, toYaml, workload } from '../registry/objects.ts';
 
 /** What `isthmus validate` says of shared addresses. */
 async function told(t: Test, ...objects: RawObject[]): Promise<string[]> {
   const dir = t.testdir();
   writeFileSync(join(dir, 'mesh.yaml'), toYaml(...objects));
-  const { problems } = await validateFolder(dir);
+  const { problems } = await checkFolder(dir);
   return problems
     .filter(({ code }) => code === 'SharedAddress')
     .map(({ ref, path, message }) => `${ref?.name}: ${path}: ${message}`);

@@ -56,7 +56,7 @@ t.test('bash: commands, options, choices, files and folders', async (t) => {
   t.strictSame(inBash('serve', '--log-level', 'wa'), ['warn']);
   t.strictSame(inBash('serve', '--config', 'reg'), ['registry of objects']);
   t.strictSame(inBash('serve', '--file', 'reg').sort(), ['registry of objects', 'registry.yaml']);
-  t.strictSame(inBash('validate', 'reg'), ['registry of objects']);
+  t.strictSame(inBash('validate', 'reg').sort(), ['registry of objects', 'registry.yaml']);
   t.strictSame(inBash('completion', ''), ['bash', 'zsh', 'fish']);
 });
 
@@ -109,7 +109,7 @@ t.test('fish offers the same', async (t) => {
   t.strictSame(inFish('isthmus bootstrap --role '), ['egress', 'grpc', 'ingress', 'sidecar']);
   t.strictSame(inFish('isthmus bootstrap --role=si'), ['--role=sidecar']);
   t.strictSame(inFish('isthmus serve --idc drill --log-level deb'), ['debug']);
-  t.strictSame(inFish('isthmus validate reg'), ['registry of objects/']);
+  t.strictSame(inFish('isthmus validate reg')?.sort(), ['registry of objects/', 'registry.yaml']);
   const offered = inFish('isthmus serve --') ?? [];
   t.strictSame(
     optionList.filter(({ row }) => !offered.includes(row.flag)),

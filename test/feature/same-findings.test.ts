@@ -5,7 +5,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Finding } from '../../src/model/finding.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
-import { checkFolder } from '../../src/registry/files/check-folder.ts';
+import { checkFolder } from '../../src/registry/check/check-inputs.ts';
 import { openSource } from '../../src/registry/open.ts';
 import { TestFolder } from '../registry/folder-fixture.ts';
 import { drGroup, idc, type RawObject, service, toYaml, workload } from '../registry/objects.ts';

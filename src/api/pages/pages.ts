@@ -1,4 +1,5 @@
 import { MeshError } from '../../base/error.ts';
+import { didYouMean } from '../../base/text/suggest.ts';
 import { contract } from '../../contract/contract.ts';
 import type { explainContract } from '../../contract/explain.ts';
 import { type OperationId, operations } from '../../contract/operations.ts';
@@ -7,6 +8,7 @@ import type { whoContract } from '../../contract/who.ts';
 import type { ControlPlane } from '../../plane/types.ts';
 import { describePeer } from '../../registry/registrations/describe-peers.ts';
 import type { ApiAnswer, Handlers } from '../handlers.ts';
+import { writeRegistryLines } from '../lines/line-pages.ts';
 
 type Ids = keyof (typeof statusContract & typeof whoContract & typeof explainContract) & OperationId;
 
@@ -23,6 +25,7 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
     getWho: async ({ path, query }) => ({ status: 200, body: await plane.who(path.host, query.for) }),
     explain: async ({ path, query }) => ({ status: 200, body: await plane.explain(path.host, query) }),
     getProblems: () => ({ status: 200, body: plane.problems() }),
+    getRegistry: async () => ({ status: 200, body: await writeRegistryLines(plane) }),
     async getMetrics() {
       const { contentType } = plane.metrics.registry;
       return { status: 200, type: contentType, body: await plane.metrics.registry.metrics() };
@@ -50,10 +53,17 @@ function readinessPage(plane: ControlPlane): ApiAnswer<'getReady'> {
   return { status: ready ? 200 : 503, body: `${[first, ...notes].join('\n')}\n` };
 }
 
+/** More nodes are not compared with one that there is not. */
+const comparedMax = 2_000;
+
 /** A node in full. Throws MeshError `not-found` with known details if it is not connected. */
 function nodeStreams(plane: ControlPlane, id: string) {
   const streams = plane.node(id);
-  if (streams.length > 0) return streams;
+  return streams.length > 0 ? streams : unknownNode(plane, id);
+}
+
+/** Throws MeshError `not-found`: since when the node is gone, or the nearest of those that there are. */
+function unknownNode(plane: ControlPlane, id: string): never {
   const { gone, proxies } = plane.status();
   const was = gone.find((node) => node.id === id);
   if (was !== undefined) {
@@ -68,5 +78,10 @@ function nodeStreams(plane: ControlPlane, id: string) {
     names.length === 0
       ? 'no proxy is connected'
       : `connected are ${names.join(', ')}${proxies.length > 10 ? ', …' : ''}`;
-  throw new MeshError('not-found', `no node '${id}' is connected, nor was in the last hour; ${known}`);
+  const near = didYouMean(
+    id,
+    [...proxies, ...gone].slice(0, comparedMax).map((proxy) => proxy.id),
+  );
+  const message = `no node '${id}' is connected, nor was in the last hour; ${known}${near === '' ? '' : `.${near}`}`;
+  throw new MeshError('not-found', message);
 }

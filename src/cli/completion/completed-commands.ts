@@ -53,7 +53,7 @@ function completedOption({ long, short, flags, description, argChoices, required
 function completedValue(placeholder: string, choices: readonly string[] | undefined): CompletedValue {
   if (choices !== undefined) return { kind: 'choice', choices };
   if (/<dir>/.test(placeholder)) return { kind: 'folder' };
-  return { kind: /<file>/.test(placeholder) ? 'file' : 'other' };
+  return { kind: /<(?:file|path)>/.test(placeholder) ? 'file' : 'other' };
 }
 
 /** The first clause: a menu of a shell has room for a few words. */

@@ -141,6 +141,8 @@ export function createFileReader(root: string, shown: string, rule: HalfWrittenR
 
 /** Largest file read: a log or a disk image with a wrong name must not exhaust memory. */
 const fileMiBMax = 256;
+/** The same in bytes. */
+export const registryFileBytesMax = fileMiBMax * 2 ** 20;
 
 /** A file's text, or its bytes as text if `encoding` names another than UTF-8. */
 interface ReadFile {
@@ -156,11 +158,10 @@ async function readStable(path: string): Promise<ReadFile> {
   const handle = await openRegular(path);
   try {
     const stats = await handle.stat();
-    const bytesMax = fileMiBMax * 1024 * 1024;
-    if (stats.size > bytesMax)
+    if (stats.size > registryFileBytesMax)
       throw new Error(`it is larger than ${fileMiBMax} MiB; split it, or move it away`);
     const signature = signatureOf(stats);
-    const bytes = await readOpened(handle, bytesMax);
+    const bytes = await readOpened(handle, registryFileBytesMax);
     const stable = signatureOf(await handle.stat()) === signature;
     const decoded = decodeText(bytes);
     return 'text' in decoded

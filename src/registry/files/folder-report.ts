@@ -55,13 +55,7 @@ export function reportFindings(input: ReportInput): Finding[] {
       `the folder cannot be read: ${why}. All objects stay in force as they are. Bring it back.`,
     );
   }
-  if (input.isEmpty)
-    add(
-      'FolderEmpty',
-      'warning',
-      folder,
-      'the folder holds no .yaml, .yml or .json file: is it the right one?',
-    );
+  if (input.isEmpty) problems.push(emptyFolder(folder));
   if (input.held > 0) add('DeletionsHeld', 'error', folder, heldMessage(input.held, input.inForce));
   if (input.delayed !== undefined && input.delayed.objects.size > 0)
     add('DeletionDelayed', 'warning', folder, describeDelay(input.delayed, 'in no file any more'));
@@ -97,6 +91,12 @@ export function reportFindings(input: ReportInput): Finding[] {
   for (const fault of firstCauses(input.faults, incompleteKindsOf(input)))
     problems.push(crossProblem(input, fault, problems.length < locatedMax));
   return problems;
+}
+
+/** The finding on a folder without a file that is read. */
+export function emptyFolder(folder: string): Finding {
+  const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
+  return { code: 'FolderEmpty', severity: 'warning', where: folder, path: '', message };
 }
 
 /** Errors without those caused by objects that may be missing because of a reported error. */

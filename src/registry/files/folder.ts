@@ -6,7 +6,7 @@ import { createObjectsInForce, type ObjectsInForce } from './objects-in-force.ts
 import { isHidden, isRegistryFile, type Scan, scanFolder } from './scan.ts';
 
 /** A folder as last read; it neither watches nor waits. All times are the clock's, in milliseconds. */
-export interface Folder {
+interface Folder {
   /** The objects of its files. */
   readonly catalog: ObjectsInForce;
   readonly files: ReadonlyMap<string, FileState>;

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { renderProblem, validateFolder } from '../../../src/cli/validate.ts';
+import { renderProblem } from '../../../src/cli/validate.ts';
+import { checkFolder } from '../../../src/registry/check/check-inputs.ts';
 
 const cases = new URL('bad/', import.meta.url).pathname;
 
@@ -10,7 +11,7 @@ const cases = new URL('bad/', import.meta.url).pathname;
 for (const name of readdirSync(cases)) {
   t.test(`bad input: ${name}`, async (t) => {
     const folder = join(cases, name);
-    const { problems } = await validateFolder(folder);
+    const { problems } = await checkFolder(folder);
     const told = problems
       .map((problem) => `${renderProblem(problem).replaceAll(`${folder}/`, '')}\n`)
       .join('');

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Finding } from '../../../src/model/finding.ts';
-import { checkFolder } from '../../../src/registry/files/check-folder.ts';
+import { checkFolder } from '../../../src/registry/check/check-inputs.ts';
 
 import { type Mesh, startMesh } from '../../support/mesh.ts';
 import { TestFolder } from '../folder-fixture.ts';

@@ -14,7 +14,7 @@ async function run(folder: string, output: 'text' | 'json') {
       err += text;
     },
   };
-  return { code: await runValidate(folder, output, streams), out, err };
+  return { code: await runValidate([folder], { output }, streams), out, err };
 }
 
 t.test('a good folder: the sum, and exit code 0', async (t) => {
@@ -102,7 +102,7 @@ t.test('a folder that cannot be read: exit code 2', async (t) => {
   t.match(text, {
     code: 2,
     out: '',
-    err: /^isthmus validate: the folder .*nowhere cannot be read.*create it/,
+    err: /^isthmus validate: .*nowhere cannot be read: it does not exist \(ENOENT\); correct the path\n$/,
   });
   const json = await run(folder.at('nowhere'), 'json');
   t.equal(json.code, 2);

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { type Evacuation, nextChangeAt, percentAt } from '../../../src/model/evacuation.ts';
-import { checkFolder } from '../../../src/registry/files/check-folder.ts';
+import { checkFolder } from '../../../src/registry/check/check-inputs.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
 
 const now = Date.parse('2026-03-01T12:00:00Z');

@@ -4,7 +4,7 @@ import t from 'tap';
 import { z } from 'zod';
 import { configJsonSchema } from '../../../src/config/schema.ts';
 import { generateScenarioSchema } from '../../../src/drill/scenario/write-schema.ts';
-import { checkFolder } from '../../../src/registry/files/check-folder.ts';
+import { checkFolder } from '../../../src/registry/check/check-inputs.ts';
 import { readContent } from '../../../src/registry/files/documents.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
 import { generateSchemas, schemaFolder } from '../../../src/registry/parse/own/write-schemas.ts';

@@ -82,7 +82,7 @@ export function callApi(port: number, method: string, path: string, body?: unkno
           const answer = { status, type: headers['content-type'] ?? '', text };
           const faults = contractFaults(method, apiPath(path), answer);
           if (faults.length > 0) reject(new Error(`${method} ${path}: ${status}: ${faults.join('; ')}`));
-          else resolve({ status, body: JSON.parse(text) });
+          else resolve({ status, body: /json/.test(answer.type) ? JSON.parse(text) : text });
         });
         response.on('error', reject);
       },

@@ -246,7 +246,8 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
   registry: [
     'evacuations/evacuation-record.ts',
     'evacuations/evacuations-source.ts',
-    'files/check-folder.ts',
+    'check/check-inputs.ts',
+    'check/read-inputs.ts',
     'files/one-document.ts',
     'files/read-objects.ts',
     'lastgood/last-good-source.ts',

@@ -1,0 +1,42 @@
+import { MeshError } from '../base/error.ts';
+import { operations } from '../contract/operations.ts';
+import {
+  type RegistryHead,
+  type RegistryLine,
+  registryFormat,
+  type WrittenHead,
+} from '../contract/registry-lines.ts';
+import type { MeshObject } from '../model/object.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { readPage } from './status-client.ts';
+
+/** What a control plane decides by: settings, classes of proxies, and objects by source. */
+interface RegistryAnswer {
+  readonly head: RegistryHead;
+  readonly sources: readonly { readonly name: string; readonly objects: readonly MeshObject[] }[];
+}
+
+/**
+ * Requests all objects in force. Throws MeshError `unavailable` without a complete answer, `unsupported` if
+ * the control plane is of a version whose objects have another form.
+ */
+export async function askRegistry(admin: ListenAddress): Promise<RegistryAnswer> {
+  const { text } = await readPage(admin, operations.getRegistry.path);
+  const [first = '', ...lines] = text.trimEnd().split('\n');
+  const where = showAddress(admin);
+  const head = JSON.parse(first) as WrittenHead;
+  if (head.format !== registryFormat.format || head.version !== registryFormat.version)
+    throw new MeshError(
+      'unsupported',
+      `the control plane at ${where} is of another version: run the \`isthmus\` of its version`,
+    );
+  const sources = head.sources.map((name) => ({ name, objects: [] as MeshObject[] }));
+  for (const line of lines) {
+    const { source, objects } = JSON.parse(line) as RegistryLine;
+    for (const object of objects) sources[source]?.objects.push(object);
+  }
+  const found = sources.reduce((sum, { objects }) => sum + objects.length, 0);
+  if (found !== head.objects)
+    throw new MeshError('unavailable', `${where} has sent ${found} of ${head.objects} objects: ask again`);
+  return { head, sources };
+}
