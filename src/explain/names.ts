@@ -203,7 +203,13 @@ function instanceParts({ plans, view }: PartFacts): readonly Part[] {
         const address = endpointName(endpoint);
         const entry = workloadEntryOf(view, address);
         const short = entry === undefined ? [] : [entry, `${idc}/${entry.slice(entry.indexOf('/') + 1)}`];
-        const names = [...short, address, `${idc}/${address}`, endpoint.address];
+        const names = [
+          ...short,
+          address,
+          `${idc}/${address}`,
+          endpoint.address,
+          `${idc}/${endpoint.address}`,
+        ];
         const key = hostKey(idc, address);
         found.set(key, { names, what: `the instance ${entry ?? address} of ${idc}`, idc, keys: [key] });
       }

@@ -13,10 +13,15 @@ export function endOf(
 ): Pick<Explanation, 'served' | 'by' | 'status' | 'summary'> {
   if (end.kind === 'nobody')
     return { served: 'nobody', status: end.status, summary: `NOBODY serves it (${end.status}): ${end.why}.` };
-  if (end.idc === idc) return { served: 'here', by: idc, summary: `${idc} serves it, where it begins.` };
+  const doubt =
+    hops[0]?.health === 'proxies'
+      ? ''
+      : ', if what is registered is healthy: the proxy where it begins does not tell';
+  if (end.idc === idc)
+    return { served: 'here', by: idc, summary: `${idc} serves it, where it begins${doubt}.` };
   const crossings = (hops.at(-1)?.trail.length ?? 1) - 1;
   const words = `after ${crossings} crossing${crossings === 1 ? '' : 's'}`;
-  return { served: 'away', by: end.idc, summary: `${end.idc} serves it, ${words}.` };
+  return { served: 'away', by: end.idc, summary: `${end.idc} serves it, ${words}${doubt}.` };
 }
 
 /** What else is to be known of a way. */

@@ -204,7 +204,7 @@ t.test('what if: an instance, a gateway, an IDC, by each of their names', async 
     return by;
   };
   t.equal(await ends('shop/cart-1', 'sh-a/cart-2'), 'sh-a');
-  const all = ['shop/cart-1', '10.1.1.2', '10.1.1.3:8080'];
+  const all = ['shop/cart-1', 'sh-a/10.1.1.2', '10.1.1.3:8080'];
   t.equal(await ends(...all), 'sh-b');
   t.equal(await ends(...all, 'sh-b/ingress-1'), 'sh-b', 'its other gateway is used');
   t.equal(await ends(...all, 'sh-b/ingress-1', '10.2.0.2:81'), 'sh-c');
@@ -300,6 +300,10 @@ t.test('nobody can be read: what is registered counts, and this is said', async 
   const proxies = fleet(instances()).map(({ clusters: _, ...proxy }) => proxy);
   const answer = await explaining({ yaml: shop({ spec: health }), proxies })('cart.shop');
   t.match(answer, { by: 'sh-a', hops: [{ health: 'registry', readAt: [] }] });
+  t.equal(
+    answer.summary,
+    'sh-a serves it, where it begins, if what is registered is healthy: the proxy where it begins does not tell.',
+  );
   t.strictSame(
     answer.hops[0]?.choices[0]?.hosts.map((host) => [host.health, host.isUsable]),
     Array(3).fill(['unknown', true]),

@@ -116,6 +116,10 @@ t.test('all is well: each request stays, and each instance that is named answers
 const noOneHere = [first.address, second.address];
 
 t.test('what is assumed comes true: instances, a gateway, an IDC', async (t) => {
+  await until('the egress gateway has checked the other IDCs', async () => {
+    const answers = await Promise.all([explained(...noOneHere), explained(...noOneHere, 'sh-b')]);
+    return answers.map(({ by }) => by).join() === 'sh-b,sh-c';
+  });
   const away = await explained(...noOneHere);
   const further = await explained(...noOneHere, 'sh-b/ingress-1');
   const nobody = await explained(...noOneHere, 'sh-b', 'sh-c');
@@ -157,6 +161,11 @@ t.test('control: where the first proxy cannot be read, the explanation is wrong,
   const answer = await get(edge as ListenAddress, '/', { host: 'one.test' });
   t.match(answer.body, /^sh-c /);
   t.equal(guess.by, 'sh-a');
+  t.match(guess.summary, /, if what is registered is healthy: the proxy where it begins does not tell\.$/);
+  const told = await runCli(
+    ...['explain', '--admin', `127.0.0.1:${admin.port}`, '--from', 'sh-a/ingress-1', '--host', 'one.test'],
+  );
+  t.equal(told.code, 2, told.out);
   t.match(guess, {
     hops: [{ health: 'registry' }],
     silent: [{ node: 'sh-a-ingress', why: /does not say where/ }],

@@ -54,7 +54,7 @@ export function explainCommand(): Command {
       'after',
       helpEnd({
         exits:
-          '0 the IDC where it begins serves it; 1 another IDC does; 2 it cannot be told: no control plane answers, or a name is unknown; 3 nobody serves it.',
+          '0 the IDC where it begins serves it; 1 another IDC does; 2 it cannot be told: no control plane answers, a name is unknown, or the proxy where it begins cannot be read; 3 nobody serves it.',
         examples: [
           'isthmus explain --from sh-a/caller --host checkout.shop',
           'isthmus explain --from sh-a/caller --host checkout.shop --why-not sh-b',
@@ -78,7 +78,13 @@ async function explain({ admin, host, output, ...flags }: Flags): Promise<void> 
   const answer = replies.flatMap((one) => ('reply' in one ? [one.reply] : []))[0];
   if (answer === undefined) throw new MeshError('unavailable', 'no control plane has answered');
   process.stdout.write(textOf(answer, output));
-  process.exitCode = codes[answer.served];
+  process.exitCode = codeOf(answer);
+}
+
+/** Without a reading of the first proxy it cannot be told who serves. */
+function codeOf({ served, hops: [first] }: ExplainAnswer): number {
+  const isGuess = served !== 'nobody' && first?.health === 'registry';
+  return isGuess ? exitCode.unusable : codes[served];
 }
 
 const codes: Readonly<Record<ExplainAnswer['served'], number>> = {
