@@ -232,12 +232,12 @@ export function* subscribeSotw(sub: Subscription, names: ReadNames, request: Sot
 }
 
 /**
- * A SotW request with unchanged names. With the newest nonce it asks for nothing, also if that was answered
- * before: a client that sends each ACK twice would be sent all of it without end. Without a nonce it needs a
- * response, unless one is due anyway, or the client has just refused what it would contain.
+ * A SotW request with unchanged names. An ACK or NACK asks for nothing. Any other is an explicit
+ * re-subscription, as for a cluster that warms again, and needs a response, unless one is due anyway, or the
+ * client has just refused what it would contain.
  */
 export function repeatSotw(sub: Subscription, request: Omit<SotwContext, 'first'>): void {
-  if (request.verdict !== 'none' || request.error) return;
+  if (request.verdict === 'ack' || request.verdict === 'nack' || request.error) return;
   if (sub.all || sub.answer || sub.toSend.size > 0 || sub.nacked !== undefined) return;
   sub.all = true;
   sub.answer = true;
