@@ -1,6 +1,7 @@
 import { machineId } from '../judge/machine.ts';
 import { nearnessOf } from '../judge/nearness.ts';
 import type { Row } from '../judge/row.ts';
+import { rowState } from '../judge/verdict.ts';
 import { toneOf } from './page/chart.ts';
 import type { ReportJson } from './report-json.ts';
 
@@ -19,13 +20,14 @@ const missedMax = 3;
 
 /** What was missed, or else what was nearest to its bound, in words; '' where no bound has a margin. */
 export function nearestWords(rows: readonly Row[]): string {
-  const missed = rows.filter(({ id, ok }) => !ok && id !== machineId);
+  // What a busy machine may have caused is in the verdict, as not judged.
+  const missed = rows.filter((row) => rowState(row, { rows }) === 'missed');
   if (missed.length > 0) {
     const more = missed.length > missedMax ? `; and ${missed.length - missedMax} more` : '';
     return `Missed: ${missed.slice(0, missedMax).map(seenWords).join('; ')}${more}.`;
   }
   const near = rows
-    .filter(({ id }) => id !== machineId)
+    .filter(({ id, ok }) => ok && id !== machineId)
     .map((row) => ({ row, near: nearnessOf(row) }))
     .filter(({ near }) => near?.kind === 'quantity')
     .sort((a, b) => (b.near?.used ?? 0) - (a.near?.used ?? 0))[0];

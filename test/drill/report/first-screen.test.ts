@@ -36,6 +36,19 @@ t.test('of one that missed a bound: which one', async (t) => {
     'Missed: p50 in the outage, relative to the steady one, of the slowest load, 4.27 × (≤ 3 ×).',
   );
   t.notMatch(lines.at(-1), 'negative control', 'no link where none was run');
+  const busy = report.verdict.map((row) =>
+    row.id === 'machine' || row.id === 'ack-p50' ? { ...row, ok: false } : row,
+  );
+  const failed = busy.map((row) => (row.id === 'success-rate' ? { ...row, ok: false } : row));
+  t.equal(
+    firstScreen(renderHtml({ ...report, verdict: failed }))[4],
+    'Missed: Requests that succeed, 100 % (100 %).',
+    'times that a busy machine may have delayed are not judged, and not named',
+  );
+  t.match(
+    firstScreen(renderHtml({ ...report, verdict: busy, unjudged: true }))[4],
+    /^Nearest to its bound: p99 in the outage/,
+  );
 });
 
 t.test('of a negative control: what is off, and that it failed as it must', async (t) => {
