@@ -88,12 +88,24 @@ const failover = z.strictObject({
   ),
   group: described('NAMESPACE/HOST:PORT.', z.string()),
   why: described(
-    'registry: no instance is registered. checks: the health checks of the control plane fail. unreached: instances do not accept connections of the control plane. proxies: a proxy that was read has none that can serve.',
+    'registry: no instance is registered. checks: the health checks of the control plane fail. unreached: instances do not accept connections of the control plane. proxies: the ingress gateways that were read consider none healthy.',
     z.enum(['registry', 'checks', 'unreached', 'proxies']),
   ).optional(),
   instances: described('Registered in this IDC.', count),
   to: described('The first IDC that may serve it; absent: no other may.', z.string()).optional(),
   lastedMs: z.number().optional(),
+});
+
+const ejection = z.strictObject({
+  ...common,
+  kind: z.literal('ejection'),
+  phase: described(
+    'An ingress gateway that was read has ejected an instance; end: it has not for a minute.',
+    z.enum(['begin', 'end']),
+  ),
+  group: failover.shape.group,
+  target: described('IP:PORT.', z.string()),
+  node: described('The gateway.', z.string()),
 });
 
 const reach = z.strictObject({
@@ -153,7 +165,7 @@ const gateway = z.strictObject({
 
 const kinds = [
   ...([controlPlane, change, push, nack, failover] as const),
-  ...([reach, evacuation, shed, gateway] as const),
+  ...([ejection, reach, evacuation, shed, gateway] as const),
 ] as const;
 
 /** The kinds of events. */

@@ -22,6 +22,8 @@ const messages: Readonly<Record<string, readonly [Level, string]>> = {
   'failover returning': ['info', 'failover: requests return gradually'],
   'failover held': ['warn', 'failover: the return failed, requests are held again'],
   'failover end': ['info', 'failover is over'],
+  'ejection begin': ['warn', 'ejected by a gateway'],
+  'ejection end': ['info', 'no longer ejected'],
   'reach refuse': ['warn', 'refuse connections'],
   'reach hung': ['warn', 'accept connections and never answer: considered hung'],
   'reach back': ['info', 'reached again, or removed'],

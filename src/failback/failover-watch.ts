@@ -38,6 +38,9 @@ interface Standing {
   why: Cause | undefined;
 }
 
+/** Groups that are looked at in one turn of the event loop: a millisecond or two. */
+const looksAtOnce = 500;
+
 /** A failover of an earlier control plane is not ended before probes have had the time to find it again. */
 const settleMs = 15_000;
 
@@ -53,6 +56,7 @@ export class FailoverWatch {
   readonly #groups = new Map<string, Standing>();
   readonly #keysOf = new Map<string, readonly string[]>();
   readonly #due = new Set<string>();
+  #keys: readonly string[] | undefined;
   #unreached: ReadonlySet<string> = new Set();
   #timer: Timer | undefined;
   #startedAt: number | undefined;
@@ -67,7 +71,7 @@ export class FailoverWatch {
   applyPlans(plans: PlannedGroups): void {
     for (const [host, ports] of plans) {
       const keys = ports.map(groupKey);
-      for (const key of this.#keysOf.get(host) ?? []) if (!keys.includes(key)) this.#groups.delete(key);
+      for (const key of this.#keysOf.get(host) ?? []) if (!keys.includes(key)) this.#forget(key);
       if (keys.length > 0) this.#keysOf.set(host, keys);
       else this.#keysOf.delete(host);
       for (const [i, plan] of ports.entries()) this.#plan(keys[i] as string, plan);
@@ -110,6 +114,21 @@ export class FailoverWatch {
     });
   }
 
+  /** The names of all Groups: the same list while these are the same. */
+  keys(): readonly string[] {
+    this.#keys ??= [...this.#groups.keys()];
+    return this.#keys;
+  }
+
+  /** The plan of a Group that gateways know and that has instances here; undefined: there is none. */
+  readablePlan(key: string): GroupPlan | undefined {
+    const plan = this.#groups.get(key)?.plan;
+    const hasInstances = plan?.instances.some(
+      ({ priority, endpoints }) => priority === undefined && endpoints.length > 0,
+    );
+    return hasInstances && plan?.seenBy === undefined ? plan : undefined;
+  }
+
   /** Groups that have failed over. */
   away(): readonly string[] {
     return [...this.#groups].flatMap(([key, { phase }]) => (phase === 'home' ? [] : [key]));
@@ -123,8 +142,16 @@ export class FailoverWatch {
   #plan(key: string, plan: GroupPlan): void {
     const known = this.#groups.get(key);
     if (known !== undefined) known.plan = plan;
-    else this.#groups.set(key, this.#opened(key, plan));
+    else {
+      this.#groups.set(key, this.#opened(key, plan));
+      this.#keys = undefined;
+    }
     this.#lookAt(key);
+  }
+
+  #forget(key: string): void {
+    this.#groups.delete(key);
+    this.#keys = undefined;
   }
 
   #opened(key: string, plan: GroupPlan): Standing {
@@ -138,16 +165,24 @@ export class FailoverWatch {
 
   /** Looks in the next turn, whatever comes until then. */
   #lookAt(key: string, afterMs = 0): void {
+    if (afterMs > 0) {
+      this.#clock.after(afterMs, () => this.#lookAt(key));
+      return;
+    }
     this.#due.add(key);
-    if (afterMs === 0) this.#timer ??= this.#clock.after(0, () => this.#lookAtDue());
-    else this.#clock.after(afterMs, () => this.#lookAt(key));
+    this.#timer ??= this.#clock.after(0, () => this.#lookAtDue());
   }
 
   #lookAtDue(): void {
     this.#timer = undefined;
-    const due = [...this.#due];
-    this.#due.clear();
-    for (const key of due) {
+    let left = looksAtOnce;
+    for (const key of this.#due) {
+      if (left === 0) {
+        this.#timer = this.#clock.after(0, () => this.#lookAtDue());
+        return;
+      }
+      left -= 1;
+      this.#due.delete(key);
       const group = this.#groups.get(key);
       if (group !== undefined) this.#look(key, group);
     }

@@ -1,8 +1,10 @@
 import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
+import { cut } from '../events/cut.ts';
 import { createExplainer, type Explainer } from '../explain/explain.ts';
 import type { Finding } from '../model/finding.ts';
 import { readClusters } from '../who/read-clusters.ts';
+import { InstanceRounds } from '../who/rounds.ts';
 import { createWhoReader, type WhoReader } from '../who/who.ts';
 import { createEventReader, type PlaneEvents } from './events/event-reader.ts';
 import { tellStreams } from './events/tell-streams.ts';
@@ -77,10 +79,8 @@ export function connectParts(
     evacuations: () => pipeline.evacuations.list().items,
     localShares: () => failback.limitedShares(),
   });
-  const close = () => {
-    watch.close();
-    agreement.close();
-  };
+  const rounds = startRounds(parts, options);
+  const close = () => [watch, rounds, agreement].forEach((one) => void one.close());
   const reader = createEventReader({
     ...{ idc: options.idc, journal, events, view: () => pipeline.view() },
     asks: (ref, by) => feed.asked.asks(ref, by),
@@ -89,7 +89,24 @@ export function connectParts(
   return { feed, status, readers, events: reader, problems, close };
 }
 
-/** Reads proxies when somebody asks, and nothing before. */
+/** Reads ingress gateways in the background, a little at a time. */
+function startRounds({ roster, failovers, events }: Parts, { clock }: ControlPlaneOptions): InstanceRounds {
+  const rounds = new InstanceRounds({
+    ...{ clock, read: readClusters },
+    proxies: () => roster.connected(),
+    keys: () => failovers.keys(),
+    planOf: (key) => failovers.readablePlan(key),
+    onSeen: (key, canServe) => failovers.applySeen(key, canServe),
+    onEjected(group, target, node, isEjected) {
+      const phase = isEjected ? 'begin' : 'end';
+      events.note({ kind: 'ejection', phase, group, target: cut(target), node: cut(node) });
+    },
+  });
+  rounds.start();
+  return rounds;
+}
+
+/** Reads proxies when somebody asks. */
 function whoReader({ roster, pipeline, failback }: Parts, { idc, clock }: ControlPlaneOptions): WhoReader {
   return createWhoReader({
     ...{ idc, clock, read: readClusters },

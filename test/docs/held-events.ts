@@ -25,4 +25,6 @@ export const heldByEvents: readonly Held[] = [
   ['a foreign text in an event', '300 bytes; 120', 'src/events/cut.ts', '{ text: 300, value: 120 }'],
   ['the same refusal of several', '10 s', 'src/events/repeats.ts', 'windowMs: 10_000,'],
   ['a Group without an instance', 'after 1 s', 'src/plan/failback.ts', 'goneMs: 1_000,'],
+  ['ingress gateways are read', 'each 2 s; 50; 8; 2', 'src/who/rounds.ts', 'every: 2_000,'],
+  ['ingress gateways are read', 'each 2 s; 50; 8; 2', 'src/who/rounds.ts', 'groups: 50,'],
 ];

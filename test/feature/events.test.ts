@@ -98,7 +98,7 @@ async function eventsAfter(after: number): Promise<EventList> {
 /** What an event is of, in a few words. */
 function nameOf(event: PlaneEvent): string {
   const of = {
-    ...{ controlplane: () => '', push: () => '' },
+    ...{ controlplane: () => '', push: () => '', ejection: () => '' },
     change: (one: PlaneEvent) => (one.kind === 'change' ? `${one.change} ${one.object}` : ''),
     nack: (one: PlaneEvent) => (one.kind === 'nack' ? one.node : ''),
     failover: (one: PlaneEvent) => (one.kind === 'failover' ? one.group : ''),

@@ -21,6 +21,8 @@ function wordsOf(event: ToldEvent): string {
       return nackText(event);
     case 'failover':
       return failoverText(event);
+    case 'ejection':
+      return ejectionText(event);
     case 'reach':
       return reachText(event);
     case 'evacuation':
@@ -80,7 +82,7 @@ const causes = {
   registry: 'none is registered',
   checks: 'too few pass their health check',
   unreached: 'none accepts connections',
-  proxies: 'proxies consider none healthy',
+  proxies: 'ingress gateways consider none healthy',
 } as const;
 
 function failoverText({ phase, group, why, instances, to, lastedMs }: Of<'failover'>): string {
@@ -98,6 +100,11 @@ function failoverText({ phase, group, why, instances, to, lastedMs }: Of<'failov
       return `${group} is HOME again${lasted}, ${counted(instances, 'instance')}`;
     }
   }
+}
+
+function ejectionText({ phase, group, target, node }: Of<'ejection'>): string {
+  const what = `${target} of ${group}`;
+  return phase === 'begin' ? `${node} EJECTED ${what}` : `${node} no longer ejects ${what}`;
 }
 
 function reachText({ phase, targets, more }: Of<'reach'>): string {
