@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   who: async () => (await import('./commands/look/who.ts')).whoCommand(),
   explain: async () => (await import('./commands/look/explain.ts')).explainCommand(),
   events: async () => (await import('./commands/look/events.ts')).eventsCommand(),
+  diff: async () => (await import('./commands/look/diff.ts')).diffCommand(),
   run: async () => (await import('./commands/run.ts')).runCommand(),
   instances: async () => (await import('./commands/instances.ts')).instancesCommand(),
   deregister: async () => (await import('./commands/deregister.ts')).deregisterCommand(),

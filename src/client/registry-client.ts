@@ -1,17 +1,17 @@
 import { MeshError } from '../base/error.ts';
-import { operations } from '../contract/operations.ts';
 import {
   type RegistryHead,
   type RegistryLine,
   registryFormat,
   type WrittenHead,
-} from '../contract/registry-lines.ts';
+} from '../contract/lines/registry-lines.ts';
+import { operations } from '../contract/operations.ts';
 import type { MeshObject } from '../model/object.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { readPage } from './status-client.ts';
 
 /** What a control plane decides by: settings, classes of proxies, and objects by source. */
-interface RegistryAnswer {
+export interface RegistryAnswer {
   readonly head: RegistryHead;
   readonly sources: readonly { readonly name: string; readonly objects: readonly MeshObject[] }[];
 }

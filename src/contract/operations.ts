@@ -21,6 +21,7 @@ export const operations = {
   listEvents: { method: 'GET', path: '/v1/events' },
   awaitEvents: { method: 'GET', path: '/v1/events/newest' },
   getProblems: { method: 'GET', path: '/problems' },
+  getConfig: { method: 'GET', path: '/v1/config/{node}' },
   getRegistry: { method: 'GET', path: '/v1/registry' },
   getMetrics: { method: 'GET', path: '/metrics' },
   confirmDeletes: { method: 'POST', path: '/confirm-deletes' },

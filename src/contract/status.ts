@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { component, described, finding } from './components.ts';
 import { evacuation } from './evacuations.ts';
 import type { Json, Written } from './json.ts';
+import { configQuery } from './lines/config-lines.ts';
 import type { Operation } from './operation.ts';
 
 const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
@@ -236,11 +237,22 @@ export const statusContract = {
     },
     refusals: [429],
   },
+  getConfig: {
+    ...{ tag, isDear: true },
+    summary: 'The configuration of a proxy: what it was sent, and what it has acknowledged',
+    description:
+      'Lines of JSON: first the node and the number of its resources, then each resource with its state and its versions, in the order of pushes. At most 20,000 resources and 32 MiB.',
+    help: 'what a proxy was sent and has acknowledged (lines of JSON)',
+    path: { node: 'The node id.' },
+    query: configQuery,
+    answers: { 200: text('Lines of JSON.') },
+    refusals: [404, 429],
+  },
   getRegistry: {
     ...{ tag, isDear: true },
     summary: 'All objects in force, and the classes of proxies',
     description:
-      'Lines of JSON: first the settings of the control plane, its sources in order of precedence and the classes of its proxies, then lists of objects of one source each. For `isthmus validate --live` of the same version; the form of objects may change with it.',
+      'Lines of JSON: first the settings of the control plane, its sources in order of precedence and the classes of its proxies, then lists of objects of one source each. For `isthmus validate --live` and `isthmus diff` of the same version; the form of objects may change with it.',
     help: 'all objects in force, and the classes of proxies (lines of JSON)',
     query: z.strictObject({}),
     answers: { 200: text('Lines of JSON.') },

@@ -5,6 +5,7 @@ import { earlierIn } from '../events/earlier.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { connectParts } from './connect.ts';
 import { makeParts } from './parts.ts';
+import { readNodeConfig } from './reading/node-config.ts';
 import { readRegistryState } from './reading/registry-state.ts';
 import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
@@ -46,6 +47,7 @@ export async function startControlPlane(
     metrics,
     xds: { address: options.xds.address, port },
     problems,
+    config: (node, question) => readNodeConfig(node, question, { xds, clock }),
     registry: () => readRegistryState(options, parts.roster.connected()),
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
     confirmDeletes: () => confirmDeletes(sources),

@@ -13,13 +13,13 @@ import type { NodeScope } from '../model/node.ts';
 import { type Change, refOf, showRef } from '../model/object.ts';
 import { allReached, type Reach } from '../model/reach.ts';
 import type { LoopPrevention } from '../model/trail.ts';
-import { evacuationsAt, evacuationsChangeAt } from '../plan/evacuation/evacuation.ts';
+import { evacuationsChangeAt } from '../plan/evacuation/evacuation.ts';
 import type { KnownHealth } from '../plan/evacuation/evacuation-capacity.ts';
 import {
   type EvacuationEffect,
+  edgeReadiness,
   evacuationEffect,
   evacuationStatuses,
-  sendsAllAway,
 } from '../plan/evacuation/evacuation-effect.ts';
 import {
   describeHungGateway,
@@ -204,9 +204,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   /** The readiness of the edge; undefined: not reported. */
   function readiness(): boolean | undefined {
-    const view = index.view();
-    if (!view.idcs.get(idc)?.spec.exposeReady) return undefined;
-    return !sendsAllAway(view, evacuationsAt(view, clock.wall()), idc, hopLimit);
+    return edgeReadiness(index.view(), idc, hopLimit, clock.wall());
   }
 
   /** Plans these hosts, and what is due by the clock. */

@@ -19,6 +19,7 @@ import type { XdsLimits } from '../xds/xds.ts';
 import type { PlaneEvents } from './events/event-reader.ts';
 import type { Heap } from './memory.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { ConfigQuestion, NodeConfig } from './reading/node-config.ts';
 import type { RegistryState } from './reading/registry-state.ts';
 import type { StatusReader } from './status.ts';
 
@@ -72,6 +73,11 @@ export interface ControlPlane extends StatusReader, WhoReader, Explainer {
   /** The ADS address with the bound port. */
   readonly xds: ListenAddress;
   problems(): readonly Finding[];
+  /**
+   * The configuration of a connected node; undefined: it is not connected. Throws MeshError (see
+   * `readNodeConfig`).
+   */
+  config(node: string, question: ConfigQuestion): NodeConfig | undefined;
   /** All that it decides by, at this moment. */
   registry(): RegistryState;
   /** Disagreements between a WorkloadEntry and its selectors. */

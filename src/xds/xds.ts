@@ -13,6 +13,7 @@ import { clientStatus } from './services/client-status.ts';
 import { discovery } from './services/discovery.ts';
 import { Health, healthService } from './services/health.ts';
 import { reflection, reflectionServices } from './services/reflection.ts';
+import { resourcesOfStream, type StreamResource } from './services/stream-resources.ts';
 import { Answering } from './services/tool-calls.ts';
 import {
   type Levels,
@@ -46,6 +47,7 @@ export type {
   TypeStatus,
 } from './events.ts';
 export type { Applied } from './hub.ts';
+export type { StreamResource } from './services/stream-resources.ts';
 export type { Levels, XdsLimits } from './transport/grpc-server.ts';
 export type { TlsOptions } from './transport/listener.ts';
 
@@ -129,6 +131,11 @@ export interface XdsServer {
   unconfirmed(what: number | Concern): StreamStatus[];
   /** Whether `unconfirmed(what)` is empty; cheaper. */
   isConfirmed(what: number | Concern): boolean;
+  /**
+   * The resources of a stream (`StreamInfo.id`), in sync or not, of one type (`CDS`) or of all; empty if
+   * there is none of this id.
+   */
+  resources(stream: number, type?: string): StreamResource[];
   /** Resources of which the stream's version differs (`StreamInfo.id`); empty when in sync. */
   differences(stream: number): ResourceDifference[];
   readonly stats: Readonly<Stats>;
@@ -204,6 +211,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     unconfirmed: (what) => hub.unconfirmed(what),
     isConfirmed: (what) => hub.isConfirmed(what),
     differences: (stream) => hub.differences(stream),
+    resources: (stream, type) => resourcesOfStream(hub, stream, type),
     async handOver(overMs) {
       tellHealth({ open: false });
       await Promise.all(listening.map((one) => one.handOver(overMs)));

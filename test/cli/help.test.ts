@@ -9,6 +9,7 @@ import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { diffCommand } from '../../src/cli/commands/look/diff.ts';
 import { eventsCommand } from '../../src/cli/commands/look/events.ts';
 import { explainCommand } from '../../src/cli/commands/look/explain.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
@@ -26,6 +27,7 @@ const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand()],
+  ...[diffCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

@@ -1,6 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
-import { type RegistryLine, registryFormat, type WrittenHead } from '../../contract/registry-lines.ts';
+import { type RegistryLine, registryFormat, type WrittenHead } from '../../contract/lines/registry-lines.ts';
+import type { NodeConfig } from '../../plane/reading/node-config.ts';
 import type { ControlPlane } from '../../plane/types.ts';
 
 /** Objects in a line: long ones make JSON fast, short ones let pushes go on in between. */
@@ -30,6 +31,14 @@ export async function writeRegistryLines(
         yield { source, objects: list.slice(start, start + lineObjects) };
   }
   return writeLines(first, lines(), most, `the ${objects} objects are`);
+}
+
+/** The configuration of a node as lines of JSON. Throws as `writeRegistryLines`. */
+export async function writeConfigLines(
+  { head, resources }: NodeConfig,
+  most: number = charactersMax.config,
+): Promise<string> {
+  return writeLines(head, resources, most, `the ${head.resources} resources of ${head.node} are`);
 }
 
 async function writeLines(

@@ -8,7 +8,7 @@ import type { whoContract } from '../../contract/who.ts';
 import type { ControlPlane } from '../../plane/types.ts';
 import { describePeer } from '../../registry/registrations/describe-peers.ts';
 import type { ApiAnswer, Handlers } from '../handlers.ts';
-import { writeRegistryLines } from '../lines/line-pages.ts';
+import { writeConfigLines, writeRegistryLines } from '../lines/line-pages.ts';
 
 type Ids = keyof (typeof statusContract & typeof whoContract & typeof explainContract) & OperationId;
 
@@ -25,6 +25,10 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
     getWho: async ({ path, query }) => ({ status: 200, body: await plane.who(path.host, query.for) }),
     explain: async ({ path, query }) => ({ status: 200, body: await plane.explain(path.host, query) }),
     getProblems: () => ({ status: 200, body: plane.problems() }),
+    getConfig: async ({ path, query }) => ({
+      status: 200,
+      body: await writeConfigLines(plane.config(path.node, query) ?? unknownNode(plane, path.node)),
+    }),
     getRegistry: async () => ({ status: 200, body: await writeRegistryLines(plane) }),
     async getMetrics() {
       const { contentType } = plane.metrics.registry;

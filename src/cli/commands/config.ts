@@ -2,21 +2,24 @@ import { Command, Option } from 'commander';
 import { exitCode } from '../../base/exit.ts';
 import { helpEnd } from '../help-end.ts';
 import { addConfigFlags, configOf } from '../options/config.ts';
+import { configShowCommand } from './look/config-show.ts';
 
-/** `isthmus config`: shows or checks a configuration without running it. */
+/** `isthmus config`: shows the configuration of a proxy; shows or checks that of a control plane. */
 export function configCommand(): Command {
   return new Command('config')
-    .summary('show or check the configuration of a control plane')
+    .summary('show the configuration of a proxy, or of a control plane')
     .description(
-      'Show the configuration of `isthmus serve`, and the origin of each value; or check a file for it.',
+      'Show what a proxy was sent and has acknowledged (`isthmus config NODE`); show the configuration of `isthmus serve`, and the origin of each value (`print`); or check a file for it (`check`).',
     )
+    .addCommand(configShowCommand(), { isDefault: true })
     .addCommand(printCommand())
     .addCommand(checkCommand())
     .addHelpText(
       'after',
       helpEnd({
-        exits: '0 shown, or valid; 1 the file is invalid (`check`); 2 it could not be read or used.',
-        examples: ['isthmus config print --file /etc/isthmus/isthmus.yaml'],
+        exits:
+          '0 shown, or valid; 1 the file is invalid (`check`), or the proxy has not acknowledged all; 2 it could not be read or used.',
+        examples: ['isthmus config egress-1', 'isthmus config print --file /etc/isthmus/isthmus.yaml'],
       }),
     );
 }

@@ -93,6 +93,17 @@ export function sendsAllAway(
   );
 }
 
+/** What the readiness path of the edge answers at a time; undefined: the IDC does not serve it. */
+export function edgeReadiness(
+  view: MeshView,
+  localIdc: string,
+  hopLimit: number,
+  wallMs: number,
+): boolean | undefined {
+  if (!view.idcs.get(localIdc)?.spec.exposeReady) return undefined;
+  return !sendsAllAway(view, evacuationsAt(view, wallMs), localIdc, hopLimit);
+}
+
 /** The first target IDC, or why there is none. */
 function destinationOf(
   group: GroupView,

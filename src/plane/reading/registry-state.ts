@@ -1,4 +1,4 @@
-import type { ProxyClass, RegistryHead } from '../../contract/registry-lines.ts';
+import type { ProxyClass, RegistryHead } from '../../contract/lines/registry-lines.ts';
 import type { RosterStream } from '../../delivery/roster.ts';
 import type { MeshObject } from '../../model/object.ts';
 import type { Source } from '../../registry/source.ts';

@@ -5,6 +5,7 @@ import { type MeshObject, refKey, refOf } from '../../model/object.ts';
 import { renderPath } from '../../model/values/field-path.ts';
 import type { FileState } from '../files/file-reader.ts';
 import type { ObjectsInForce } from '../files/objects-in-force.ts';
+import { createLossGuard, losesAllInstances, lossRule } from '../lastgood/loss-guard.ts';
 import { createPrecedence } from '../merge/precedence.ts';
 
 /** The objects in force at a control plane by source, in order of precedence: its folder first. */
@@ -79,7 +80,7 @@ function lookAtAll(sources: HeldObjects['sources'], wallMs: number) {
 }
 
 /** Of several objects of one name that of the first source; and findings on the others. */
-function objectsInForceOf(sources: HeldObjects['sources']): {
+export function objectsInForceOf(sources: HeldObjects['sources']): {
   readonly objects: readonly MeshObject[];
   readonly overruled: readonly Finding[];
 } {
@@ -103,4 +104,22 @@ function keyOfLint({ code, object, path, message }: Lint): string {
 
 function keyOfFinding({ code, where, message }: Finding): string {
   return [code, where, message].join('\n');
+}
+
+/**
+ * How many of the objects of a folder would go if it held these instead, and their deletion would be held as
+ * a probable loss (docs/files-source.md); 0: it would not be held.
+ */
+export function heldDeletions(inForce: readonly MeshObject[], found: readonly MeshObject[]): number {
+  const keys = new Set(found.map((object) => refKey(refOf(object))));
+  const missing = new Set(inForce.map((object) => refKey(refOf(object))).filter((key) => !keys.has(key)));
+  const guard = createLossGuard(lossRule);
+  const state = {
+    ...{ missing, found: keys.size, isFound: (key: string) => keys.has(key) },
+    inForce: new Set([...keys, ...inForce.map((object) => refKey(refOf(object)))]).size,
+    allInstances: losesAllInstances(missing, [...inForce, ...found]),
+    ...{ replaced: false, readable: true, isReplaced: () => false, sole: () => new Map() },
+  };
+  guard.decide({ ...state, now: 0 });
+  return guard.decide({ ...state, now: lossRule.settleMsMax }).held ? missing.size : 0;
 }

@@ -247,6 +247,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'evacuations/evacuation-record.ts',
     'evacuations/evacuations-source.ts',
     'check/check-inputs.ts',
+    'check/held-objects.ts',
     'check/read-inputs.ts',
     'files/one-document.ts',
     'files/read-objects.ts',

@@ -1,6 +1,6 @@
-import type { NodeScope } from '../model/node.ts';
-import type { MeshObject } from '../model/object.ts';
-import type { LoopPrevention } from '../model/trail.ts';
+import type { NodeScope } from '../../model/node.ts';
+import type { MeshObject } from '../../model/object.ts';
+import type { LoopPrevention } from '../../model/trail.ts';
 
 /**
  * The first line of `GET /v1/registry`, and the version of all lines: another one is not read. Increment it

@@ -1,0 +1,100 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { stringify } from 'yaml';
+import type { MeshError } from '../../../base/error.ts';
+import { exitCode } from '../../../base/exit.ts';
+import { didYouMean } from '../../../base/text/suggest.ts';
+import { askConfig, type ConfigAnswer } from '../../../client/config-client.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { pushOrder } from '../../../xds/resource-types.ts';
+import { type AdminReply, askEach } from '../../ask-each.ts';
+import { configText } from '../../config-text.ts';
+import { helpEnd } from '../../help-end.ts';
+import { adminOption } from '../../options/admin.ts';
+
+interface Flags {
+  readonly admin: readonly ListenAddress[];
+  readonly type?: string;
+  readonly name?: string;
+  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+}
+
+const types = pushOrder.map(({ short }) => short.toLowerCase());
+
+/** A type in any case. */
+function parseType(text: string): string {
+  const type = text.toLowerCase();
+  if (types.includes(type)) return type;
+  throw new InvalidArgumentError(
+    `no type is named '${text}': there are ${types.join(', ')}.${didYouMean(type, types)}`,
+  );
+}
+
+/** `isthmus config show NODE`, or without `show`: what a proxy was sent and has acknowledged. */
+export function configShowCommand(): Command {
+  return new Command('show')
+    .summary('show what a proxy was sent and has acknowledged (the default)')
+    .description(
+      'Show the resources of a proxy as its control plane has them: what it was sent, which version it has acknowledged, what it refused, and what it has asked for and nobody has. `show` may be left out.',
+    )
+    .argument('<node>', 'node id of the proxy')
+    .addOption(adminOption())
+    .addOption(new Option('--type <type>', 'only of this type').choices(types).argParser(parseType))
+    .option('--name <name>', 'only the resource of this name')
+    .addOption(
+      new Option(
+        '-o, --output <format>',
+        'output format; wide: with whole versions; json and yaml: with the resources themselves, a list with one entry for each control plane that has the proxy',
+      )
+        .choices(['table', 'wide', 'json', 'yaml'])
+        .default('table'),
+    )
+    .addHelpText(
+      'after',
+      `
+States:
+  SYNCED    the proxy has acknowledged the newest
+  STALE     a newer version is on its way, or the removal
+  NACKED    the proxy refused it
+  NOT SENT  it is due, and not sent yet
+  ABSENT    the proxy has asked for it, and there is none
+${helpEnd({
+  exits:
+    '0 the proxy has acknowledged all that is shown; 1 it has not, or one of several control planes does not answer; 2 none answers, or the proxy is connected to none, or it has no such resource.',
+  examples: ['isthmus config egress-1 --admin 10.1.0.9:15014', 'isthmus config egress-1 --type cds -o json'],
+})}`,
+    )
+    .action(show);
+}
+
+async function show(node: string, flags: Flags): Promise<void> {
+  const { admin, type, name, output } = flags;
+  const contents = output === 'json' || output === 'yaml';
+  const replies = await askEach(admin, (where) => askConfig(where, node, { type, name, contents }));
+  const found = replies.flatMap((one) => ('reply' in one ? [{ admin: one.admin, ...one.reply }] : []));
+  const silent = replies.filter(isSilent);
+  for (const one of silent) process.stderr.write(`isthmus: ${one.admin}: ${one.error.message}\n`);
+  process.stdout.write(textOf(found, output));
+  const isWhole = found.every(({ resources }) => resources.every(({ state }) => state === 'SYNCED'));
+  process.exitCode = isWhole && silent.length === 0 ? exitCode.ok : exitCode.failed;
+}
+
+function textOf(
+  found: readonly ({ readonly admin: string } & ConfigAnswer)[],
+  output: Flags['output'],
+): string {
+  if (output === 'json') return `${JSON.stringify(found, null, 2)}\n`;
+  if (output === 'yaml') return stringify(found, { aliasDuplicateObjects: false });
+  return found
+    .map(
+      (one) =>
+        `${found.length === 1 ? '' : `At the control plane ${one.admin}:\n`}${configText(one, output)}`,
+    )
+    .join('\n');
+}
+
+/** Whether a control plane has not answered; that the proxy is not connected to it is an answer. */
+function isSilent(
+  one: AdminReply<ConfigAnswer>,
+): one is { readonly admin: string; readonly error: MeshError } {
+  return 'error' in one && one.error.code !== 'not-found';
+}
