@@ -1,5 +1,6 @@
 import { printable } from '../base/text/safe-excerpt.ts';
 import { textTable } from '../base/text/text-table.ts';
+import type { ServedAnswer } from '../client/who-client.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { ShownFinding } from '../contract/status.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
@@ -7,6 +8,7 @@ import { durationText } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import { describePeer } from '../registry/registrations/describe-peers.ts';
 import { pushOrder } from '../xds/resource-types.ts';
+import { missingTogether, type Overview, type OverviewReply } from './status-verdict.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
 type ControlPlaneStatus = Exclude<StatusBody, readonly unknown[]>;
@@ -14,34 +16,24 @@ type NodeStatus = Extract<StatusBody, readonly unknown[]>[number];
 type ProxyStatus = ControlPlaneStatus['proxies'][number];
 type TypeReport = ProxyStatus['types'][string];
 
-/** The data of `isthmus status` for a control plane. */
-export interface Overview {
-  readonly status: ControlPlaneStatus;
-  readonly problems: readonly ShownFinding[];
-}
-
 // Longer lists are for -o json.
 const problemsMax = 10;
 const slowMax = 5;
 const goneMax = 10;
 const comingHomeMax = 5;
+const notHereMax = 10;
 const differencesMax = 100;
 
 /** Width of the table of proxies; 'wide': versions too, and since when it is connected. */
-type Width = 'text' | 'wide';
-
-/** A control plane's answer, or why there is none. */
-type OverviewReply = { readonly admin: string } & (
-  | { readonly reply: Overview }
-  | { readonly error: { readonly message: string } }
-);
+type Width = 'table' | 'wide';
 
 /** Control planes with their proxies, and problems between them. */
 export function overviewsText(replies: readonly OverviewReply[], nowWallMs: number, width: Width): string {
   const texts = replies.map((one) =>
     'reply' in one ? overviewText(one.reply, one.admin, nowWallMs, width) : `! ${one.error.message}\n`,
   );
-  return [...texts, paragraphs([doubleText(replies)])].filter((text) => text !== '').join('\n');
+  const together = missingTogether(replies).map(({ where, message }) => `! ${where}: ${message}`);
+  return [...texts, paragraphs([doubleText(replies), together])].filter((text) => text !== '').join('\n');
 }
 
 /** Proxies connected to several control planes: an Envoy has one. */
@@ -60,7 +52,7 @@ function doubleText(replies: readonly OverviewReply[]): string[] {
 
 /** A control plane and its proxies, problems first. */
 function overviewText(
-  { status, problems }: Overview,
+  { status, problems, served }: Overview,
   admin: string,
   nowWallMs: number,
   width: Width,
@@ -68,6 +60,7 @@ function overviewText(
   const behind = status.proxies.filter((proxy) => !isInSync(proxy));
   return paragraphs([
     [...head(status, admin), ...counts(status, behind.length), portText(status)],
+    servedText(served),
     [...evacuationText(status), ...comingHomeText(status)],
     proxyTable([...behind, ...status.proxies.filter(isInSync)], nowWallMs, width),
     behind.flatMap(nackText),
@@ -125,6 +118,24 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
       ? ''
       : `Event → ACK: p50 ${durationText(p50Ms)}, p99 ${durationText(p99Ms)}, max ${durationText(maxMs)} (${acks}).`,
   ];
+}
+
+/** Groups that are served by another IDC, or by nobody: those first. */
+function servedText(served: ServedAnswer | undefined): string[] {
+  if (served === undefined || served.notHere.length === 0) return [];
+  const { idc, notHere } = served;
+  const sorted = [
+    ...notHere.filter((one) => one.served === 'nobody'),
+    ...notHere.filter((one) => one.served === 'away'),
+  ];
+  const lines = sorted.slice(0, notHereMax).map(({ host, port, served: how, by, instances, usable }) => {
+    const who = how === 'nobody' ? 'NOBODY serves it' : `served by ${by}`;
+    const own =
+      instances === 0 ? `${idc} has no instance` : `${usable} of ${instances} instances of ${idc} can serve`;
+    return `! ${host}:${port}: ${who}, ${own}.`;
+  });
+  const more = notHere.length > notHereMax ? [`! and ${notHere.length - notHereMax} more: -o json`] : [];
+  return [...lines, ...more, `isthmus who ${sorted[0]?.host} shows instances and gateways.`];
 }
 
 /** Levels of the xDS port. */

@@ -6,6 +6,9 @@ import { createApiClient } from './api-client.ts';
 /** Who serves a host, as one control plane's proxies see it. */
 export type WhoAnswer = Answer<'getWho'>['body'];
 
+/** Which Groups an IDC does not serve itself. */
+export type ServedAnswer = Answer<'getServed'>['body'];
+
 /** Time that readings may take besides their interval, in milliseconds. */
 const readMsMax = 10_000;
 
@@ -23,6 +26,22 @@ export async function askWho(admin: ListenAddress, host: string, intervalMs: num
     });
     if (!reply.isRefused) return reply.body;
     throw new MeshError(reply.status === 404 ? 'not-found' : 'unavailable', reply.detail);
+  } finally {
+    await client.close();
+  }
+}
+
+/**
+ * Asks a control plane which Groups its IDC does not serve itself. Undefined: it does not say, or not in
+ * time.
+ */
+export async function askServed(admin: ListenAddress): Promise<ServedAnswer | undefined> {
+  const client = createApiClient({ admin, token: undefined });
+  try {
+    const reply = await client.call('getServed', { timeoutMs: readMsMax });
+    return reply.isRefused ? undefined : reply.body;
+  } catch {
+    return undefined;
   } finally {
     await client.close();
   }

@@ -20,6 +20,7 @@ export const operations = {
   explain: { method: 'GET', path: '/v1/explain/{host}' },
   listEvents: { method: 'GET', path: '/v1/events' },
   awaitEvents: { method: 'GET', path: '/v1/events/newest' },
+  getServed: { method: 'GET', path: '/v1/served' },
   getProblems: { method: 'GET', path: '/problems' },
   getConfig: { method: 'GET', path: '/v1/config/{node}' },
   getRegistry: { method: 'GET', path: '/v1/registry' },

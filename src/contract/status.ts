@@ -144,6 +144,10 @@ const controlPlaneStatus = component(
   'ControlPlaneStatus',
   z.strictObject({
     version: described('The version of Isthmus that it runs.', z.string()),
+    revision: described(
+      'The newest revision of what it pushes, counted from its start; the log names it with each push.',
+      z.int(),
+    ),
     ready: described('New proxies are welcome, and answered.', z.boolean()),
     waitingFor: strings,
     reasons: described('Why it still waits, for how long, and what to do.', strings),
@@ -154,6 +158,10 @@ const controlPlaneStatus = component(
     gone: described(
       'Nodes that were connected: their current configuration is unknown.',
       z.array(z.strictObject({ id: z.string(), role, idc: z.string(), goneForMs: z.number() })),
+    ),
+    gateways: described(
+      'Those that the Idc declares: their addresses, and the node ids of the connected gateways that listen there.',
+      z.array(z.strictObject({ role: z.enum(['ingress', 'egress']), addresses: strings, nodes: strings })),
     ),
     port: described('Levels of the xDS port, and refusals since the start.', levels).optional(),
     refusedStreams: z.array(refusedStreams),
@@ -172,6 +180,10 @@ const controlPlaneStatus = component(
     ),
     slowPushes: described('The last slow or late pushes, newest first.', z.array(slowPush)),
     loopPrevention: z.enum(['on', 'off']),
+    others: described(
+      "Other IDCs, with their control planes' admin addresses as their Idcs declare them.",
+      z.array(z.strictObject({ idc: z.string(), controlPlanes: strings })),
+    ),
     problems: described('Problems besides those of registry objects.', z.array(finding)),
   }),
 );

@@ -112,6 +112,36 @@ const who = component(
   }),
 );
 
+const served = component(
+  'Served',
+  z.strictObject({
+    idc: z.string(),
+    at: described('When the reading began, RFC 3339.', z.string()),
+    groups: described('Ports of hosts that were looked at.', z.int()),
+    notLookedAt: described('Hosts beyond the first 1,000 by name.', z.int()),
+    unknown: described('Of `groups`: no proxy that could tell was read.', z.int()),
+    notHere: described(
+      'Those that instances of this IDC do not serve.',
+      z.array(
+        z.strictObject({
+          host: z.string(),
+          namespace: z.string(),
+          port: z.int(),
+          served: z.enum(['away', 'nobody']),
+          by: described('The IDC that requests go to.', z.string()).optional(),
+          instances: described('Of this IDC.', z.int()),
+          usable: described('Of these, those that some proxy may send requests to.', z.int()),
+        }),
+      ),
+    ),
+    readAt: described('Node ids of the proxies that were read.', z.array(node)),
+    silent: z.array(z.strictObject({ node, role, why: z.string() })),
+  }),
+);
+
+/** Which Groups are not served by their own IDC. */
+export type ServedReport = Json<z.output<typeof served>>;
+
 /** Who serves a host, as one control plane's proxies see it. */
 export type WhoReport = Json<z.output<typeof who>>;
 
@@ -146,5 +176,14 @@ export const whoContract = {
     }),
     answers: { 200: { description: 'By port and namespace.', schema: who } },
     refusals: [404, 429],
+  },
+  getServed: {
+    ...{ tag: 'status', takesAnyQuery: true, query: z.strictObject({}) },
+    summary: 'Which Groups are not served by their own IDC',
+    description:
+      'Reads the clusters of a few connected proxies once: at most two gateways of each kind and four sidecars. The answer may be 5 s old.',
+    help: 'hosts that another IDC serves, or nobody (JSON)',
+    answers: { 200: { description: 'By host and port.', schema: served } },
+    refusals: [429],
   },
 } as const satisfies Readonly<Record<string, Operation>>;

@@ -76,7 +76,7 @@ export function connectParts(
     limits: pipeline,
     shortfalls: () => failback.shortfalls(),
     incompleteKinds: feed.incompleteKinds,
-    evacuations: () => pipeline.evacuations.list().items,
+    ...{ revision: () => pipeline.revision(), evacuations: () => pipeline.evacuations.list().items },
     localShares: () => failback.limitedShares(),
   });
   const rounds = startRounds(parts, options);

@@ -6,6 +6,7 @@ import { describeDependencies, type KnownGroups } from '../delivery/problems/dep
 import { type ConnectedNode, describeDuplicateNodes } from '../delivery/problems/duplicate-nodes.ts';
 import { describeLimits, type KnownLimits } from '../delivery/problems/limits.ts';
 import { describeMisplaced } from '../delivery/problems/misplaced.ts';
+import { describeMissing, placeGateways } from '../delivery/problems/missing-gateways.ts';
 import { describeShortfalls, type KnownShortfall } from '../delivery/problems/shortfalls.ts';
 import { describeRefusedStreams } from '../delivery/refused-streams.ts';
 import type { Roster } from '../delivery/roster.ts';
@@ -45,6 +46,8 @@ interface StatusOptions {
   readonly ledger: Ledger;
   readonly readiness: Readiness;
   problems(): readonly Finding[];
+  /** The newest revision of what is pushed. */
+  revision(): number;
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
   /** Why some proxies are not answered while others are. */
@@ -116,12 +119,22 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       const refused = roster.refusedStreams();
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
       const state = readinessStatus();
+      const own = options.view().idcs.get(options.idc);
+      const gateways = placeGateways(scopes, own);
+      const proxies = streams.map(proxyOf);
+      // Gateways may be connected to other control planes of the IDC: who asks all of them compares.
+      const isAlone = state.peers.every((peer) => peer.state === 'self');
+      const isAnswering = readiness.ready && proxies.length > 0;
       return {
         version: packageVersion,
+        revision: options.revision(),
         ...state,
         reasons: [...state.reasons, ...options.waitingReasons()],
         idc: options.idc,
-        proxies: streams.map(proxyOf),
+        proxies,
+        gateways: gateways.map(({ role, addresses, nodes }) => ({
+          ...{ role, addresses: [...addresses], nodes: [...nodes] },
+        })),
         gone: roster.disconnectedNodes(),
         port: xds.levels()[0],
         refusedStreams: refused,
@@ -130,13 +143,15 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         comingHome: [...options.localShares()].sort().map(([group, percent]) => ({ group, percent })),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
+        others: otherIdcs(options.view().idcs.values(), options.idc),
         problems: [
           ...options.problems(),
           ...refusals,
           ...lacking,
           ...describeLimits(scopes, options.limits),
           ...describeShortfalls(options.shortfalls()),
-          ...describeMisplaced(scopes, options.view().idcs.get(options.idc)),
+          ...describeMisplaced(scopes, own),
+          ...(isAlone && isAnswering ? describeMissing(options.idc, gateways, proxies) : []),
           ...describeDuplicateNodes(streams.map((stream) => connectedOf(stream, clock.now()))),
           ...describeRefusedStreams(refused),
         ],
@@ -148,6 +163,13 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         .filter((stream) => stream.node.id === id)
         .map((stream) => ({ ...proxyOf(stream), differences: xds.differences(stream.id) })),
   };
+}
+
+/** The IDCs beside `own`, with their control planes. */
+function otherIdcs(idcs: Iterable<Idc>, own: string): ControlPlaneStatus['others'] {
+  return [...idcs]
+    .filter(({ meta }) => meta.name !== own)
+    .map(({ meta, spec }) => ({ idc: meta.name, controlPlanes: [...(spec.controlPlanes ?? [])] }));
 }
 
 function connectedOf({ node, peer, openedAtMs, types }: StreamStatus, now: number): ConnectedNode {

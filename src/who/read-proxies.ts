@@ -1,3 +1,4 @@
+import type { NodeRole } from '../model/node.ts';
 import type { ReadClusters } from './read-clusters.ts';
 import type { AskedProxy, SeenClusters } from './types.ts';
 import { type Way, wayTo } from './way.ts';
@@ -6,11 +7,14 @@ import { type Way, wayTo } from './way.ts';
 export const whoLimits = { proxiesMax: 32, readsMax: 16, questionsMax: 8 } as const;
 
 /** So many of each role, those first that can be read. */
-export function chooseProxies(having: readonly AskedProxy[]): readonly AskedProxy[] {
+export function chooseProxies(
+  having: readonly AskedProxy[],
+  mostOf: (role: NodeRole) => number = () => whoLimits.proxiesMax,
+): readonly AskedProxy[] {
   const byRole = Map.groupBy(having, ({ role }) => role);
-  return [...byRole.values()].flatMap((list) => {
+  return [...byRole].flatMap(([role, list]) => {
     const [readable, others] = [list.filter(isReadable), list.filter((one) => !isReadable(one))];
-    return [...readable, ...others].slice(0, whoLimits.proxiesMax);
+    return [...readable, ...others].slice(0, mostOf(role));
   });
 }
 

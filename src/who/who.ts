@@ -1,30 +1,14 @@
-import { type Clock, sleep } from '../base/clock.ts';
+import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import type { WhoReport } from '../contract/who.ts';
-import type { MeshView } from '../index/view.ts';
-import type { EvacuationStatus } from '../model/evacuation.ts';
+import type { ServedReport, WhoReport } from '../contract/who.ts';
 import { groupKey } from '../plan/group.ts';
-import type { GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
 import { findDeclared, isPlanOf, seesPlan } from './declared.ts';
 import { describeGroup } from './describe.ts';
-import type { ReadClusters } from './read-clusters.ts';
 import { chooseProxies, readAll, whoLimits } from './read-proxies.ts';
-import type { AskedProxy, ProxyReading } from './types.ts';
-
-/** What the question needs to know. */
-interface WhoOptions {
-  /** The local IDC. */
-  readonly idc: string;
-  readonly clock: Clock;
-  view(): MeshView;
-  plansOf(host: string): readonly GroupPlan[];
-  proxies(): Iterable<AskedProxy>;
-  evacuations(): readonly EvacuationStatus[];
-  /** Percentages of Groups in gradual failback, by `groupKey`. */
-  held(): ReadonlyMap<string, number>;
-  readonly read: ReadClusters;
-}
+import { createServedReader } from './served.ts';
+import type { ProxyReading } from './types.ts';
+import type { WhoOptions } from './who-options.ts';
 
 /** Answers who serves a host. */
 export interface WhoReader {
@@ -33,12 +17,15 @@ export interface WhoReader {
    * Throws MeshError `not-found` if it is not declared, `exhausted` if too many ask at once.
    */
   who(host: string, intervalMs: number): Promise<WhoReport>;
+  /** Reads a few proxies once, and names what this IDC does not serve itself. The answer may be 5 s old. */
+  served(): Promise<ServedReport>;
 }
 
 /** Creates a reader: it keeps nothing between questions, and equal ones at one time share their readings. */
 export function createWhoReader(options: WhoOptions): WhoReader {
   const asked = new Map<string, Promise<WhoReport>>();
   return {
+    served: createServedReader(options),
     who(host, intervalMs) {
       const key = JSON.stringify([host, intervalMs]);
       const known = asked.get(key);

@@ -27,7 +27,7 @@ t.test('a first control plane reports which peers it waits for, for how long, an
   await until('readyz says it', async () => words.test(await first.page('/readyz')));
   t.match(await first.page('/readyz'), /^not ready, waiting for: .*source registrations/);
   const { code, out } = await isthmus([first.admin.port], 'status');
-  t.equal(code, 0);
+  t.equal(code, 1, 'it is not ready');
   t.match(out, words);
   t.match(JSON.parse(await first.page('/status')), { ready: false, reasons: [words] });
   await until('the log says it', () =>
@@ -71,7 +71,9 @@ t.test('status: each control plane and its own proxies, from --admin and from IS
   t.match(one.out, new RegExp(`In sync with the control plane at ${name(first)}.*--admin ${name(first)}`));
 
   const all = await isthmus(both, 'status');
-  t.equal(all.code, 0);
+  t.equal(all.code, 1, 'no gateway is connected to either of them');
+  t.match(all.out, /! Idc sh-a: Idc sh-a declares an egress gateway at 127\.0\.0\.1:3 /);
+  t.notMatch(one.out, /declares an egress gateway/, 'one of two cannot know');
   t.match(
     all.out,
     new RegExp(`at ${name(first)}: ready.*caller-0 .*at ${name(second)}: ready.*caller-1 `, 's'),

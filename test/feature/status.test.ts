@@ -108,7 +108,11 @@ t.test('which proxies are in sync, behind, refusing and why, or gone', async (t)
     return real?.lastEvent !== undefined;
   });
   const { code, out } = await status();
-  t.equal(code, 0);
+  t.equal(code, 1, 'one refuses something');
+  t.match(
+    out,
+    /warning Idc sh-a: spec\.egress: Idc sh-a declares an egress gateway at 127\.0\.0\.1:3 and 127\.0\.0\.1:4, and no/,
+  );
   t.comment(out);
   const line = (start: string) => out.split('\n').find((one) => one.startsWith(start)) ?? '';
   t.match(line('3 connected'), '3 connected: 1 in sync, 2 NOT; 1 gone.');
@@ -146,6 +150,8 @@ t.test('which proxies are in sync, behind, refusing and why, or gone', async (t)
     code: 2,
     err: /leaving is not connected: its configuration is unknown since/,
   });
+  t.equal(one.code, 1, 'it refuses something');
+  t.equal((await status('real')).code, 0);
   t.match(await status('nobody'), { code: 2, err: /no node 'nobody'.*connected are/ });
 
   const json = JSON.parse((await status('-o', 'json')).out);
@@ -154,6 +160,7 @@ t.test('which proxies are in sync, behind, refusing and why, or gone', async (t)
   t.match(JSON.parse((await status('behind', '-o', 'json')).out), [
     { differences: [{ type: 'EDS', state: 'sent' }] },
   ]);
+  t.match((await status('-o', 'yaml')).out, /^status:\n {2}version: /);
   t.match((await page('/metrics')).body, /isthmus_event_to_ack_seconds_count\{type="EDS",source="files"/);
 });
 
@@ -162,7 +169,11 @@ t.test(
   async (t) => {
     const { mesh, connect, status, page } = await world(t);
     const at = `127.0.0.1:${mesh.plane.xds.port}`;
-    const told = () => mesh.plane.status().problems.map(({ where, message }) => `${where}: ${message}`);
+    const told = () =>
+      mesh.plane
+        .status()
+        .problems.filter(({ code }) => code !== 'GatewayMissing')
+        .map(({ where, message }) => `${where}: ${message}`);
     const stranger = connectXds(at, 'delta', {
       id: 'stranger',
       metadata: { isthmus: { ...scope, idc: 'sh-b' } },
@@ -206,6 +217,45 @@ t.test(
       /warning ingress-1: listens on 0\.0\.0\.0:9 for egress gateways.* declares 127\.0\.0\.1:2, /,
     );
     t.notMatch(out, /ingress-1: listens on 0\.0\.0\.0:1 /);
+  },
+);
+
+t.test(
+  'the exit code: 0 with both gateways, 1 while one is missing, and while it is not ready',
+  async (t) => {
+    const { mesh, connect, status } = await world(t);
+    t.equal((await status()).code, 0, 'while nobody is connected nothing is missing');
+    await takeAll(connect('caller'));
+    const alone = await status();
+    t.equal(alone.code, 1);
+    t.match(
+      alone.out,
+      /an ingress gateway at 127\.0\.0\.1:1 and 127\.0\.0\.1:2, and no connected proxy listens there/,
+    );
+    const at = (port: number) => ({ address: '127.0.0.1', port });
+    const gateways = [
+      { role: 'ingress', idc: 'sh-a', edge: at(1), peer: at(2) },
+      { role: 'egress', idc: 'sh-a', sidecar: at(3), ingress: at(4) },
+    ];
+    for (const isthmus of gateways) {
+      const node = { id: isthmus.role, metadata: { isthmus } };
+      const client = connectXds(`127.0.0.1:${mesh.plane.xds.port}`, 'delta', node);
+      t.teardown(() => client.close());
+      client.send('CDS', { resource_names_subscribe: ['*'] });
+    }
+    await until('both are placed', () =>
+      mesh.plane.status().gateways.every(({ nodes }) => nodes.length === 1),
+    );
+    const both = await status();
+    t.equal(both.code, 0, both.out);
+    t.notMatch(both.out, /GatewayMissing/);
+    const empty = await startMesh('sh-z', {});
+    const admin = await serveAdmin(empty.plane, { address: '127.0.0.1', port: 0 }, undefined);
+    t.teardown(async () => {
+      await admin.close();
+      await empty.close();
+    });
+    t.match(await runCli('status', '--admin', `127.0.0.1:${admin.port}`), { code: 1, out: /NOT READY/ });
   },
 );
 

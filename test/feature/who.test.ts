@@ -59,6 +59,19 @@ async function who(...args: string[]) {
   return runCli('who', ...(args.includes('--admin') ? [] : ['--admin', admin]), ...args);
 }
 
+/** `isthmus status`, at the control plane of sh-a. */
+const status = () => runCli('status', '--admin', `127.0.0.1:${admins[0].port}`);
+
+/** The same, once it says so: what it says of who serves may be 5 s old. */
+async function statusSaying(words: RegExp) {
+  let seen = await status();
+  await until(`status says ${words}`, async () => {
+    seen = await status();
+    return words.test(seen.out);
+  });
+  return seen;
+}
+
 /** The Group's only port, as the IDC of a mesh sees it. */
 async function seen(mesh: Mesh, intervalMs = 0): Promise<GroupReport> {
   const { groups } = await mesh.plane.who('one.test', intervalMs);
@@ -203,6 +216,7 @@ t.test('one instance is dead', async () => {
   first.down();
   const group = await compared(({ instances: all }) => usable(all).join() === second.address);
   t.match(group, { served: 'here', by: 'sh-a', takesOver: 'sh-b' });
+  t.notMatch((await status()).out, /one\.test:80: (?:served by|NOBODY)/, 'status has nothing to say of it');
   const dead = group.instances.find(({ address }) => address === first.address);
   t.match(dead, { health: 'unhealthy', usableAt: 0 });
   t.ok(
@@ -220,6 +234,14 @@ t.test('all instances of the IDC are dead: the other serves', async (t) => {
   t.equal(group.takesOver, undefined);
   t.ok((group.awayShare ?? 0) > 0.9, String(group.awayShare));
   t.match(group.next, [{ idc: 'sh-b', priority: 1, usable: 'yes', gateways: [{ health: 'healthy' }] }]);
+  await statusSaying(/^! one\.test:80: served by sh-b, 0 of 2 instances of sh-a can serve\.$/m);
+  const report = await a.plane.served();
+  t.match(report, { idc: 'sh-a', groups: 3, notLookedAt: 0 });
+  t.match(
+    report.notHere.find(({ host }) => host === 'one.test'),
+    { served: 'away', by: 'sh-b', instances: 2, usable: 0 },
+  );
+  t.strictSame(report.readAt, ['caller', 'sh-a-egress', 'sh-a-ingress']);
   const wide = await who('one.test', '-o', 'wide', '--for', '0');
   t.equal(wide.code, 1, wide.err);
   t.match(wide.out, /served by sh-b, 0 of 2 instances here can serve\.\nNext: nobody that is known/);
@@ -261,6 +283,10 @@ t.test('nobody serves it', async (t) => {
   const { code, out } = await who('one.test', '--for', '0');
   t.equal(code, 3, out);
   t.match(out, /NOBODY serves it, 0 of 2 instances here can serve\./);
+  const { code: exit } = await statusSaying(
+    /^! one\.test:80: NOBODY serves it, 0 of 2 instances of sh-a can serve\.$/m,
+  );
+  t.equal(exit, 1);
 });
 
 t.test('what cannot be told is said', async (t) => {

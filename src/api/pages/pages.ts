@@ -24,6 +24,7 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
     }),
     getWho: async ({ path, query }) => ({ status: 200, body: await plane.who(path.host, query.for) }),
     explain: async ({ path, query }) => ({ status: 200, body: await plane.explain(path.host, query) }),
+    getServed: async () => ({ status: 200, body: await plane.served() }),
     getProblems: () => ({ status: 200, body: plane.problems() }),
     getConfig: async ({ path, query }) => ({
       status: 200,

@@ -1,24 +1,27 @@
 import { Command, Option } from 'commander';
+import { stringify } from 'yaml';
 import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askNode, askProblems, askStatus } from '../../../client/status-client.ts';
+import { askServed } from '../../../client/who-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { type AdminReply, askEach } from '../../ask-each.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
-import { nodeText, type Overview, overviewsText } from '../../status-text.ts';
+import { nodeText, overviewsText } from '../../status-text.ts';
+import { isRefusing, isWell, type Overview } from '../../status-verdict.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
   readonly watch?: boolean;
-  readonly output: 'text' | 'wide' | 'json';
+  readonly output: 'table' | 'wide' | 'json' | 'yaml';
 }
 
-/** The text, and whether all control planes have answered. */
+/** The text, and whether all control planes have answered and nothing is wrong. */
 interface Look {
   readonly text: string;
-  readonly isWhole: boolean;
+  readonly isWell: boolean;
 }
 
 /** Interval of `--watch`, in milliseconds. */
@@ -29,7 +32,7 @@ export function statusCommand(): Command {
   return new Command('status')
     .summary('show which proxy has which configuration, and since when')
     .description(
-      'Show whether the control plane is ready, which proxies are in sync, the reasons of refusals by Envoy, slow pushes, and problems of the registry. With NODE: one proxy in full, with the names of resources that it has not accepted. Each proxy is shown by the control plane that it is connected to: give --admin for each control plane.',
+      'Show whether the control plane is ready, which proxies are in sync, the reasons of refusals by Envoy, slow pushes, hosts that another IDC serves or nobody, gateways that are missing, and problems of the registry. With NODE: one proxy in full, with the names of resources that it has not accepted. Each proxy is shown by the control plane that it is connected to: give --admin for each control plane.',
     )
     .argument('[node]', 'node id of a proxy')
     .addOption(adminOption())
@@ -37,10 +40,10 @@ export function statusCommand(): Command {
     .addOption(
       new Option(
         '-o, --output <format>',
-        'output format; wide: with versions, and connected since; json: everything, with several --admin a list with one entry for each',
+        'output format; wide: with versions, and connected since; json and yaml: everything, with several --admin a list with one entry for each',
       )
-        .choices(['text', 'wide', 'json'])
-        .default('text'),
+        .choices(['table', 'wide', 'json', 'yaml'])
+        .default('table'),
     )
     .addHelpText(
       'after',
@@ -52,8 +55,8 @@ States, by type of resource:
   NOT SENT  requested, and not answered yet
 ${helpEnd({
   exits:
-    '0 shown, whatever its state; 1 shown, but one of several control planes does not answer; 2 none answers, or NODE is connected to none.',
-  examples: ['isthmus status --admin 10.1.0.9:15014', 'isthmus status egress-1 --watch'],
+    '0 all is well; 1 a control plane is not ready or does not answer, a proxy refuses something, a gateway of the Idc is not connected, proxies share a node id, or nobody serves a host; 2 no control plane answers, or NODE is connected to none.',
+  examples: ['isthmus status --admin 10.1.0.9:15014', 'isthmus status -o json || page-somebody'],
 })}`,
     )
     .action(show);
@@ -69,11 +72,11 @@ async function show(node: string | undefined, flags: Flags): Promise<void> {
     } catch (reason) {
       if (flags.watch !== true) throw reason;
       // It may be restarting, which is what the user watches for.
-      seen = { text: `${MeshError.from(reason).message}\n`, isWhole: false };
+      seen = { text: `${MeshError.from(reason).message}\n`, isWell: false };
     }
     process.stdout.write(`${clearScreen}${seen.text}`);
     if (flags.watch !== true) {
-      if (!seen.isWhole) process.exitCode = exitCode.failed;
+      if (!seen.isWell) process.exitCode = exitCode.failed;
       return;
     }
     await sleep(systemClock, watchMs);
@@ -83,19 +86,27 @@ async function show(node: string | undefined, flags: Flags): Promise<void> {
 
 async function lookAtAll({ admin, output }: Flags): Promise<Look> {
   const replies = await askEach(admin, async (where): Promise<Overview> => {
-    const [status, problems] = await Promise.all([askStatus(where), askProblems(where)]);
-    return { status, problems };
+    const [status, problems, served] = await Promise.all([
+      askStatus(where),
+      askProblems(where),
+      askServed(where),
+    ]);
+    return { status, problems, ...(served === undefined ? {} : { served }) };
   });
-  const isWhole = replies.every((one) => 'reply' in one);
-  if (output === 'json') return { text: asJson(replies), isWhole };
-  return { text: overviewsText(replies, systemClock.wall(), output), isWhole };
+  const text =
+    output === 'json' || output === 'yaml'
+      ? asData(replies, output)
+      : overviewsText(replies, systemClock.wall(), output);
+  return { text, isWell: isWell(replies) };
 }
 
 async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look> {
   const replies = await askEach(admin, (where) => askNode(where, node));
   // A control plane that does not have the node has answered too.
-  const isWhole = replies.every((one) => 'reply' in one || one.error.code === 'not-found');
-  if (output === 'json') return { text: asJson(replies), isWhole };
+  const isWell = replies.every((one) =>
+    'reply' in one ? !one.reply.some(isRefusing) : one.error.code === 'not-found',
+  );
+  if (output === 'json' || output === 'yaml') return { text: asData(replies, output), isWell };
   const texts = replies.flatMap((one) => {
     if ('reply' in one) {
       const text = nodeText(one.reply, systemClock.wall());
@@ -103,11 +114,11 @@ async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look>
     }
     return one.error.code === 'not-found' ? [] : `! ${one.error.message}\n`;
   });
-  return { text: texts.join('\n'), isWhole };
+  return { text: texts.join('\n'), isWell };
 }
 
-/** As JSON: for one control plane its answer, for several a list with their addresses. */
-function asJson<T extends object>(replies: readonly AdminReply<T>[]): string {
+/** As JSON or YAML: for one control plane its answer, for several a list with their addresses. */
+function asData<T extends object>(replies: readonly AdminReply<T>[], output: 'json' | 'yaml'): string {
   const [one] = replies;
   const listed = replies.map(({ admin, ...rest }) =>
     'reply' in rest
@@ -115,5 +126,7 @@ function asJson<T extends object>(replies: readonly AdminReply<T>[]): string {
       : { admin, error: rest.error.message },
   );
   const value = replies.length === 1 && one !== undefined && 'reply' in one ? one.reply : listed;
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return output === 'json'
+    ? `${JSON.stringify(value, null, 2)}\n`
+    : stringify(value, { aliasDuplicateObjects: false });
 }

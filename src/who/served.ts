@@ -1,0 +1,98 @@
+import { compareText } from '../base/text/compare-text.ts';
+import { yieldToEventLoop } from '../base/yield-to-event-loop.ts';
+import type { ServedReport } from '../contract/who.ts';
+import type { NodeRole } from '../model/node.ts';
+import type { GroupPlan } from '../plan/types.ts';
+import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { isPlanOf, seesPlan } from './declared.ts';
+import { describeGroup } from './describe.ts';
+import { chooseProxies, readAll } from './read-proxies.ts';
+import type { AskedProxy, ProxyReading, SeenClusters } from './types.ts';
+import type { WhoOptions } from './who-options.ts';
+
+/** What an answer may cost: hosts, hosts of one request to a proxy, and proxies by role. */
+const servedLimits = {
+  hostsMax: 1_000,
+  hostsAtOnce: 50,
+  proxiesMax: { ingress: 2, egress: 2, sidecar: 4, grpc: 0 } satisfies Record<NodeRole, number>,
+  /** How old an answer may be, in milliseconds. */
+  ageMsMax: 5_000,
+} as const;
+
+/** Creates `WhoReader.served`: questions within 5 s share one reading. */
+export function createServedReader(options: WhoOptions): () => Promise<ServedReport> {
+  let last: { readonly at: number; readonly answer: Promise<ServedReport> } | undefined;
+  return () => {
+    const now = options.clock.now();
+    if (last === undefined || now - last.at >= servedLimits.ageMsMax)
+      last = { at: now, answer: readServed(options) };
+    return last.answer;
+  };
+}
+
+async function readServed(options: WhoOptions): Promise<ServedReport> {
+  const { clock, idc } = options;
+  const at = new Date(clock.wall()).toISOString();
+  const all = [...options.view().groups.keys()].sort(compareText);
+  const hosts = all.slice(0, servedLimits.hostsMax);
+  const proxies = chooseProxies([...options.proxies()], (role) => servedLimits.proxiesMax[role]);
+  const seen = new Map<AskedProxy, SeenClusters>();
+  const silent = new Map<AskedProxy, string>();
+  const plans: GroupPlan[] = [];
+  for (let next = 0; next < hosts.length; next += servedLimits.hostsAtOnce) {
+    await yieldToEventLoop();
+    const some = hosts.slice(next, next + servedLimits.hostsAtOnce).flatMap((host) => options.plansOf(host));
+    plans.push(...some);
+    const names = some.flatMap(({ group }) => [instancesCluster(group), idcsCluster(group)]);
+    const answers = await readAll(
+      proxies.filter((proxy) => !silent.has(proxy)),
+      [...new Set(names), egressCluster],
+      options.read,
+    );
+    for (const [proxy, answer] of answers) {
+      if (typeof answer === 'string') silent.set(proxy, answer);
+      else seen.set(proxy, new Map([...(seen.get(proxy) ?? []), ...answer]));
+    }
+  }
+  const readings = [...seen]
+    .filter(([proxy]) => !silent.has(proxy))
+    .map(([proxy, clusters]): ProxyReading => ({ proxy, before: clusters, after: clusters }));
+  const judged = await judgeAll(options, plans, readings);
+  return {
+    ...{ idc, at, groups: plans.length, notLookedAt: all.length - hosts.length, ...judged },
+    readAt: readings.map(({ proxy }) => proxy.node).sort(),
+    silent: [...silent].map(([{ node, role }, why]) => ({ node, role, why })),
+  };
+}
+
+/** What the readings say of each plan. */
+async function judgeAll(
+  options: WhoOptions,
+  plans: readonly GroupPlan[],
+  readings: readonly ProxyReading[],
+): Promise<Pick<ServedReport, 'unknown' | 'notHere'>> {
+  const { idc } = options;
+  const notHere: ServedReport['notHere'][number][] = [];
+  let unknown = 0;
+  for (const [index, plan] of plans.entries()) {
+    if (index % servedLimits.hostsAtOnce === 0) await yieldToEventLoop();
+    const { host, port } = plan.group;
+    const group = options.view().groups.get(host);
+    const view = [group, ...(group?.others ?? [])].find((one) => isPlanOf(one, plan));
+    if (view === undefined) continue;
+    const { served, by, instances } = describeGroup(
+      { plan, view, idc, evacuations: [], returningPercent: undefined },
+      readings.filter(({ proxy }) => seesPlan(proxy, plan)),
+    );
+    if (served === 'unknown') unknown += 1;
+    if (served === 'unknown' || served === 'here') continue;
+    // A host without instances that does not leave the IDC, such as one that is looked up by request.
+    if (instances.length === 0 && plan.crossing === undefined) continue;
+    const usable = instances.filter(({ usableAt }) => usableAt > 0).length;
+    notHere.push({
+      ...{ host, namespace: plan.namespace, port, served, ...(by === undefined ? {} : { by }) },
+      ...{ instances: instances.length, usable },
+    });
+  }
+  return { unknown, notHere };
+}
