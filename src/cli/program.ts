@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./commands/look/explain.ts')).explainCommand(),
   events: async () => (await import('./commands/look/events.ts')).eventsCommand(),
   diff: async () => (await import('./commands/look/diff.ts')).diffCommand(),
+  wait: async () => (await import('./commands/look/wait.ts')).waitCommand(),
   run: async () => (await import('./commands/run.ts')).runCommand(),
   instances: async () => (await import('./commands/instances.ts')).instancesCommand(),
   deregister: async () => (await import('./commands/deregister.ts')).deregisterCommand(),

@@ -52,6 +52,7 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
     ['who'],
     ['explain'],
     ['events'],
+    ['wait'],
     ['validate'],
     ['bootstrap'],
     ['capacity'],

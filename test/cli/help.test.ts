@@ -13,6 +13,7 @@ import { diffCommand } from '../../src/cli/commands/look/diff.ts';
 import { eventsCommand } from '../../src/cli/commands/look/events.ts';
 import { explainCommand } from '../../src/cli/commands/look/explain.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
+import { waitCommand } from '../../src/cli/commands/look/wait.ts';
 import { whoCommand } from '../../src/cli/commands/look/who.ts';
 import { quickstartCommand } from '../../src/cli/commands/quickstart.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
@@ -26,8 +27,7 @@ const drill = drillCommand(drills);
 const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
-  ...[eventsCommand(), explainCommand()],
-  ...[diffCommand()],
+  ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

@@ -15,6 +15,8 @@ const requests: readonly Held[] = [
   ['`isthmus status`', '2 ingress, 2 egress, 4', 'src/who/served.ts', 'ingress: 2, egress: 2, sidecar: 4'],
   ['`isthmus status`', '1,000; 5 s', 'src/who/served.ts', 'hostsMax: 1_000,'],
   ['`isthmus status`', '1,000; 5 s', 'src/who/served.ts', 'ageMsMax: 5_000,'],
+  ['`isthmus wait`', 'each 1 s', 'src/cli/commands/look/wait.ts', 'everyMs = 1_000;'],
+  ['`isthmus wait`', '60s', 'src/cli/commands/look/wait.ts', "'60s', {"],
   ['idle stream', '1 h', 'src/plan/retries/retry.ts', 'idleTimeoutMs: 3_600_000,'],
   ['whole request', 'none', 'src/plan/retries/retry.ts', 'timeoutMs: 0,'],
   ['one try', 'none', 'src/plan/retries/retry.ts', 'perTryTimeoutMs: 0,'],

@@ -1,0 +1,152 @@
+import { Command, Option } from 'commander';
+import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
+import { MeshError } from '../../../base/error.ts';
+import { exitCode } from '../../../base/exit.ts';
+import { askStatus } from '../../../client/status-client.ts';
+import { durationText } from '../../../model/values/duration.ts';
+import { type ListenAddress, showAddress } from '../../../model/values/listen-address.ts';
+import { askIdcs, notAskedText } from '../../ask-idcs.ts';
+import { helpEnd } from '../../help-end.ts';
+import { adminOption } from '../../options/admin.ts';
+import { readArgument } from '../../options/argument.ts';
+import { durationOption } from '../../options/duration.ts';
+import { describeGoal, type Goal, parseGoal, reasonsAgainst } from '../../wait/reasons-against.ts';
+
+interface Flags {
+  readonly for: Goal;
+  readonly admin: readonly ListenAddress[];
+  readonly allIdcs?: boolean;
+  /** Milliseconds, as all times here. */
+  readonly timeout: number;
+  readonly settle: number;
+  readonly quiet?: boolean;
+}
+
+/** Interval between questions. */
+const everyMs = 1_000;
+
+/** Most reasons named on one line of progress. */
+const namedMax = 3;
+
+/** `isthmus wait`: returns when all is as it should be. */
+export function waitCommand(): Command {
+  return new Command('wait')
+    .summary('wait until control planes are ready, or all proxies in sync')
+    .description(
+      'Wait until each control plane is ready (--for ready), or until, besides, each connected proxy has confirmed its newest configuration (--for synced), or what a revision includes (--for 42), without a break for the time of --settle. Asks each second. What is missing is written to standard error when it changes; standard output stays empty.',
+    )
+    .addOption(
+      new Option(
+        '--for <goal>',
+        'what to wait for: synced, ready, or a revision of the control plane, such as 42, as its log and its status name it',
+      )
+        .argParser((text: string) => readArgument(() => parseGoal(text)))
+        .default('synced'),
+    )
+    .addOption(adminOption())
+    .option(
+      '--all-idcs',
+      'the other IDCs, too: asks their control planes at the addresses in spec.controlPlanes of each Idc',
+    )
+    .addOption(
+      durationOption('--timeout <duration>', 'give up after this time', '60s', {
+        minMs: 0,
+        maxMs: 86_400_000,
+      }),
+    )
+    .addOption(
+      durationOption(
+        '--settle <duration>',
+        'how long it has to be so: a control plane reads a changed file some milliseconds after it was saved',
+        '1s',
+        { minMs: 0, maxMs: 600_000 },
+      ),
+    )
+    .option('-q, --quiet', 'no progress on standard error')
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 it is so; 1 not within --timeout, and the reasons are on standard error; 2 no control plane answered to the end, or --all-idcs does not know where to ask.',
+        examples: [
+          'cp -r new/. /etc/isthmus && isthmus wait --all-idcs --timeout 2m',
+          'isthmus wait --for ready --admin 10.1.0.9:15014',
+        ],
+      }),
+    )
+    .action(wait);
+}
+
+async function wait(flags: Flags): Promise<void> {
+  if (typeof flags.for === 'number' && (flags.allIdcs === true || flags.admin.length > 1))
+    throw new MeshError(
+      'invalid',
+      'a revision is one of one control plane: give one --admin, and no --all-idcs',
+    );
+  const release = keepProcess();
+  try {
+    await waitFor(flags);
+  } finally {
+    release();
+  }
+}
+
+async function waitFor(flags: Flags): Promise<void> {
+  const begun = systemClock.now();
+  let metSince: number | undefined;
+  let told = '';
+  for (;;) {
+    const asked = systemClock.now();
+    const { reasons, isAnswered } = await look(flags);
+    const now = systemClock.now();
+    metSince = reasons.length > 0 ? undefined : (metSince ?? asked);
+    if (metSince !== undefined && now - metSince >= flags.settle) break;
+    const line = progressOf(reasons, flags);
+    if (flags.quiet !== true && line !== told) process.stderr.write(`${line}\n`);
+    told = line;
+    const leftMs = begun + flags.timeout - now;
+    if (leftMs <= 0) return giveUp(reasons, isAnswered, flags);
+    const settledMs = metSince === undefined ? everyMs : metSince + flags.settle - now;
+    await sleep(systemClock, Math.max(1, Math.min(everyMs, leftMs, settledMs)));
+  }
+  const tookMs = systemClock.now() - begun;
+  if (flags.quiet !== true)
+    process.stderr.write(`${describeGoal(flags.for)} after ${durationText(tookMs)}\n`);
+  process.exitCode = exitCode.ok;
+}
+
+/** Why it is not yet so, and whether any control plane answered. */
+async function look(
+  flags: Flags,
+): Promise<{ readonly reasons: readonly string[]; readonly isAnswered: boolean }> {
+  try {
+    const { told, unknown } = await askIdcs(flags.admin, flags.allIdcs === true, askStatus);
+    const [first] = unknown;
+    if (first !== undefined) throw new MeshError('invalid', notAskedText(first).replace(/^! /, ''));
+    const reasons = told.flatMap((one) =>
+      'reply' in one ? reasonsAgainst(flags.for, one.admin, one.reply) : [one.error.message],
+    );
+    return { reasons, isAnswered: true };
+  } catch (reason) {
+    const error = MeshError.from(reason);
+    if (error.code !== 'unavailable') throw error;
+    // It may be starting.
+    return { reasons: error.message.split('\n'), isAnswered: false };
+  }
+}
+
+function progressOf(reasons: readonly string[], flags: Flags): string {
+  if (reasons.length === 0)
+    return `${describeGoal(flags.for)}: for ${durationText(flags.settle)} it has to stay so`;
+  const more = reasons.length > namedMax ? `; and ${reasons.length - namedMax} more` : '';
+  return `not ${describeGoal(flags.for)}: ${reasons.slice(0, namedMax).join('; ')}${more}`;
+}
+
+function giveUp(reasons: readonly string[], isAnswered: boolean, { for: goal, timeout, admin }: Flags): void {
+  const at = admin.map(showAddress).join(', ');
+  const why = reasons.length > 0 ? reasons.join('\n  ') : 'it has not been so for long enough (--settle)';
+  process.stderr.write(
+    `not ${describeGoal(goal)} within ${durationText(timeout)} (asked ${at}):\n  ${why}\n`,
+  );
+  process.exitCode = isAnswered ? exitCode.failed : exitCode.unusable;
+}

@@ -1,0 +1,36 @@
+import { MeshError } from '../../base/error.ts';
+import type { askStatus } from '../../client/status-client.ts';
+
+/** The status of a control plane, as clients get it. */
+type PlaneStatus = Awaited<ReturnType<typeof askStatus>>;
+
+/** What can be waited for; a number: that proxies have what a revision of the control plane includes. */
+export type Goal = 'synced' | 'ready' | number;
+
+/** Reads a goal as `--for` takes it. Throws MeshError `invalid`. */
+export function parseGoal(text: string): Goal {
+  if (text === 'synced' || text === 'ready') return text;
+  const number = Number(text);
+  if (/^[0-9]+$/.test(text) && number >= 1 && Number.isSafeInteger(number)) return number;
+  throw new MeshError('invalid', `'${text}' is not a goal: give synced, ready, or the number of a revision`);
+}
+
+/** A goal in words, after `not`. */
+export function describeGoal(goal: Goal): string {
+  return typeof goal === 'number' ? `at revision ${goal}` : goal;
+}
+
+/** Why a control plane has not reached a goal, a line for each reason; none: it has. `admin`: its address. */
+export function reasonsAgainst(goal: Goal, admin: string, status: PlaneStatus): string[] {
+  const { idc, ready, waitingFor, proxies, revision } = status;
+  const name = `${idc} at ${admin}`;
+  const waits = waitingFor.length === 0 ? 'new proxies are refused' : `it waits for ${waitingFor.join(', ')}`;
+  if (!ready) return [`${name} is not ready: ${waits}`];
+  if (goal === 'ready') return [];
+  if (typeof goal === 'number' && revision < goal) return [`${name} is at revision ${revision}`];
+  return proxies.flatMap(({ id, types }) => {
+    const behind = Object.entries(types).filter(([, { state }]) => state !== 'SYNCED');
+    const states = behind.map(([type, { state }]) => `${type} ${state}`);
+    return states.length === 0 ? [] : [`${id} of ${name}: ${states.join(', ')}`];
+  });
+}
