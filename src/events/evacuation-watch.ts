@@ -35,12 +35,12 @@ export class EvacuationWatch {
     this.#options = options;
   }
 
-  /** Those that a start finds are no news. */
-  begin(all: ReadonlyMap<string, Evacuation>): void {
-    this.#all = all;
+  /** As `apply`, during a start: those that it finds, and that nobody has asked for since, are no news. */
+  begin(all: ReadonlyMap<string, Evacuation>, by: (name: string) => string | undefined): void {
     const wall = this.#options.clock.wall();
-    for (const [name, object] of all) this.#told.set(name, toldNow(object, percentAt(object.spec, wall)));
-    this.#schedule();
+    for (const [name, object] of all)
+      if (by(name) === undefined) this.#told.set(name, toldNow(object, percentAt(object.spec, wall)));
+    this.apply(all, by);
   }
 
   /** The evacuations after an edit; `by`: who asked for the edit of a name. */

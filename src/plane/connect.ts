@@ -191,9 +191,8 @@ function observeReadiness(
   gate.readiness.observe({
     onReady() {
       metrics.ready.set(1);
-      const { groups, evacuations } = pipeline.view();
+      const { groups } = pipeline.view();
       events.note({ kind: 'controlplane', phase: 'ready', groups: groups.size });
-      parts.evacuationWatch.begin(evacuations);
       xds.release();
       startOrder.answering();
       deletions.answering();
@@ -259,6 +258,7 @@ function connectSources(
       agreement.noteChange();
       const by = (name: string) => feed.asked.askedBy({ kind: 'Evacuation', namespace: '', name });
       if (gate.readiness.ready) evacuationWatch.apply(view.evacuations, by);
+      else evacuationWatch.begin(view.evacuations, by);
     },
     onProblems() {
       agreement.noteChange();

@@ -37,7 +37,7 @@ function setup() {
 
 t.test('begun, changed and ended, by whom', async (t) => {
   const { set, remove, told, watch } = setup();
-  watch.begin(new Map());
+  watch.begin(new Map(), () => undefined);
   set({ reason: 'works\non the\u001bline' }, '10.9.9.9');
   t.match(told(), [
     {
@@ -51,9 +51,42 @@ t.test('begun, changed and ended, by whom', async (t) => {
   t.match(told(), [{ phase: 'ended', percent: 30, by: '10.8.8.8' }]);
 });
 
+t.test('what a start finds is no news, and what somebody asks for meanwhile is', async (t) => {
+  const { object, phases, watch } = setup();
+  const byOf = (name: string) => (name === 'asked' ? '10.9.9.9' : undefined);
+  const found = object();
+  watch.begin(new Map([['found', found]]), byOf);
+  t.strictSame(phases(), []);
+  const asked = object({ percent: 30 });
+  watch.begin(
+    new Map([
+      ['found', found],
+      ['asked', asked],
+    ]),
+    byOf,
+  );
+  t.strictSame(phases(), [['begun', 30]]);
+  const both = new Map([
+    ['found', found],
+    ['asked', asked],
+  ]);
+  watch.begin(both, () => undefined);
+  watch.apply(both, () => undefined);
+  t.strictSame(phases(), [], 'neither is told again');
+  watch.apply(new Map(), () => undefined);
+  t.strictSame(
+    phases(),
+    [
+      ['ended', 100],
+      ['ended', 30],
+    ],
+    'the end of both is',
+  );
+});
+
 t.test('what the clock does: steps, and the end', async (t) => {
   const { set, remove, phases, clock, watch } = setup();
-  watch.begin(new Map());
+  watch.begin(new Map(), () => undefined);
   const startsAt = clock.wall() + 20_000;
   set({ startsAt, steps: [10, 50], stepMs: 5_000, expiresAt: clock.wall() + 120_000 });
   t.strictSame(phases(), [['scheduled', 0]]);
@@ -73,7 +106,7 @@ t.test('what the clock does: steps, and the end', async (t) => {
 
 t.test('a command that renews each second is told once in a while', async (t) => {
   const { set, told, clock, watch } = setup();
-  watch.begin(new Map());
+  watch.begin(new Map(), () => undefined);
   set();
   told();
   for (let s = 0; s < (2 * renewalsToldMs) / 1_000; s += 1) {
@@ -90,7 +123,7 @@ t.test('a command that renews each second is told once in a while', async (t) =>
 
 t.test('what a start finds is no news, but its end is', async (t) => {
   const { object, phases, clock, watch } = setup();
-  watch.begin(new Map([['works', object()]]));
+  watch.begin(new Map([['works', object()]]), () => undefined);
   t.strictSame(phases(), []);
   clock.pass(60_000);
   t.strictSame(phases(), [['expired', 0]]);
