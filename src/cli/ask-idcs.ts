@@ -1,7 +1,6 @@
-import { MeshError } from '../base/error.ts';
 import { readAddress, withoutTwins } from '../config/address.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
-import { type AdminReply, askEach } from './ask-each.ts';
+import { type AdminReply, askEach, askOne } from './ask-each.ts';
 
 /** An answer that names the other IDCs and their control planes. */
 interface OfIdc {
@@ -41,20 +40,7 @@ export async function askIdcs<T extends OfIdc>(
   return { told: [...first, ...second], unknown };
 }
 
-/** One of several: that it does not answer is a part of the result. */
-async function askOne<T>(
-  where: ListenAddress,
-  ask: (where: ListenAddress) => Promise<T>,
-): Promise<AdminReply<T>> {
-  const admin = showAddress(where);
-  try {
-    return { admin, reply: await ask(where) };
-  } catch (reason) {
-    return { admin, error: MeshError.from(reason) };
-  }
-}
-
 /** What to do about an IDC that could not be asked. */
 export function notAskedText(idc: string): string {
-  return `! ${idc} is not asked: its Idc names no control plane. Set spec.controlPlanes, or give --admin for it`;
+  return `${idc} is not asked: its Idc names no control plane. Set spec.controlPlanes, or give --admin for it`;
 }

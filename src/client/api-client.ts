@@ -1,4 +1,4 @@
-import { MeshError } from '../base/error.ts';
+import { MeshError, type MeshErrorCode } from '../base/error.ts';
 import type { Answer, Body, QueryInput } from '../contract/contract.ts';
 import { type OperationId, operations, type PathParameters } from '../contract/operations.ts';
 import type { ProblemDetails } from '../contract/problem.ts';
@@ -104,6 +104,26 @@ export function createApiClient({ admin, token }: ClientOptions): ApiClient {
     },
     close: async () => (await opened)?.destroy(),
   };
+}
+
+/**
+ * Asks a control plane once, without a token, on a connection of its own. Throws MeshError `unavailable`
+ * without an answer; at a refusal with the code of `codes` for its status, else `unavailable`.
+ */
+export async function askOnce<Id extends OperationId>(
+  admin: ListenAddress,
+  id: Id,
+  call: ApiCall<Id>,
+  codes: Readonly<Record<number, MeshErrorCode>> = {},
+): Promise<Answer<Id>['body']> {
+  const client = createApiClient({ admin, token: undefined });
+  try {
+    const reply = await client.call(id, call);
+    if (reply.isRefused) throw new MeshError(codes[reply.status] ?? 'unavailable', reply.detail);
+    return reply.body;
+  } finally {
+    await client.close();
+  }
 }
 
 /** The message of a refusal. */

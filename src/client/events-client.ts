@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import { createApiClient } from './api-client.ts';
+import { askOnce, createApiClient } from './api-client.ts';
 
 /** What one control plane says that happened. */
 export type EventsAnswer = Answer<'listEvents'>['body'];
@@ -60,15 +60,7 @@ export async function askEvents(admin: ListenAddress, asked: EventsAsked): Promi
  * Throws MeshError `unavailable` without an answer.
  */
 export async function awaitEvents(admin: ListenAddress, after: number, waitMs: number): Promise<number> {
-  const client = createApiClient({ admin, token: undefined });
-  try {
-    const reply = await client.call('awaitEvents', {
-      query: { after: String(after), wait: `${waitMs}ms` },
-      timeoutMs: waitMs + answerMsMax,
-    });
-    if (!reply.isRefused) return reply.body.last;
-    throw new MeshError('unavailable', reply.detail);
-  } finally {
-    await client.close();
-  }
+  const query = { after: String(after), wait: `${waitMs}ms` };
+  const { last } = await askOnce(admin, 'awaitEvents', { query, timeoutMs: waitMs + answerMsMax });
+  return last;
 }

@@ -1,21 +1,21 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { stringify } from 'yaml';
 import type { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { didYouMean } from '../../../base/text/suggest.ts';
 import { askConfig, type ConfigAnswer } from '../../../client/config-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { pushOrder } from '../../../xds/resource-types.ts';
-import { type AdminReply, askEach } from '../../ask-each.ts';
+import { type AdminReply, askEach, textsByAdmin } from '../../ask-each.ts';
 import { configText } from '../../config-text.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
   readonly type?: string;
   readonly name?: string;
-  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly output: OutputFormat;
 }
 
 const types = pushOrder.map(({ short }) => short.toLowerCase());
@@ -41,12 +41,9 @@ export function configShowCommand(): Command {
     .addOption(new Option('--type <type>', 'only of this type').choices(types).argParser(parseType))
     .option('--name <name>', 'only the resource of this name')
     .addOption(
-      new Option(
-        '-o, --output <format>',
+      outputOption(
         'output format; wide: with whole versions; json and yaml: with the resources themselves, a list with one entry for each control plane that has the proxy',
-      )
-        .choices(['table', 'wide', 'json', 'yaml'])
-        .default('table'),
+      ),
     )
     .addHelpText(
       'after',
@@ -68,28 +65,16 @@ ${helpEnd({
 
 async function show(node: string, flags: Flags): Promise<void> {
   const { admin, type, name, output } = flags;
-  const contents = output === 'json' || output === 'yaml';
+  const contents = isData(output);
   const replies = await askEach(admin, (where) => askConfig(where, node, { type, name, contents }));
   const found = replies.flatMap((one) => ('reply' in one ? [{ admin: one.admin, ...one.reply }] : []));
   const silent = replies.filter(isSilent);
   for (const one of silent) process.stderr.write(`isthmus: ${one.admin}: ${one.error.message}\n`);
-  process.stdout.write(textOf(found, output));
+  process.stdout.write(
+    isData(output) ? dataText(found, output) : textsByAdmin(found, (one) => configText(one, output)),
+  );
   const isWhole = found.every(({ resources }) => resources.every(({ state }) => state === 'SYNCED'));
   process.exitCode = isWhole && silent.length === 0 ? exitCode.ok : exitCode.failed;
-}
-
-function textOf(
-  found: readonly ({ readonly admin: string } & ConfigAnswer)[],
-  output: Flags['output'],
-): string {
-  if (output === 'json') return `${JSON.stringify(found, null, 2)}\n`;
-  if (output === 'yaml') return stringify(found, { aliasDuplicateObjects: false });
-  return found
-    .map(
-      (one) =>
-        `${found.length === 1 ? '' : `At the control plane ${one.admin}:\n`}${configText(one, output)}`,
-    )
-    .join('\n');
 }
 
 /** Whether a control plane has not answered; that the proxy is not connected to it is an answer. */

@@ -1,17 +1,17 @@
-import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
+import { Command } from 'commander';
 import { systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { askEach } from '../../ask-each.ts';
+import { askEach, textsByAdmin } from '../../ask-each.ts';
 import type { FolderDiff } from '../../diff/compare-folder.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
-  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly output: OutputFormat;
 }
 
 /** `isthmus diff DIR`: what replacing the folder of a control plane would push. */
@@ -24,12 +24,9 @@ export function diffCommand(): Command {
     .argument('<path...>', 'folder, files, or - for standard input: all objects of the new folder')
     .addOption(adminOption())
     .addOption(
-      new Option(
-        '-o, --output <format>',
+      outputOption(
         'output format; wide: with all names; json and yaml: a list with one entry for each control plane',
-      )
-        .choices(['table', 'wide', 'json', 'yaml'])
-        .default('table'),
+      ),
     )
     .addHelpText(
       'after',
@@ -76,14 +73,9 @@ async function show(paths: readonly string[], { admin, output }: Flags): Promise
 
 async function textOf(
   diffs: readonly ({ readonly admin: string } & FolderDiff)[],
-  output: Flags['output'],
+  output: OutputFormat,
 ): Promise<string> {
-  if (output === 'json') return `${JSON.stringify(diffs, null, 2)}\n`;
-  if (output === 'yaml') return stringify(diffs, { aliasDuplicateObjects: false });
+  if (isData(output)) return dataText(diffs, output);
   const { diffText } = await import('../../diff/diff-text.ts');
-  return diffs
-    .map(
-      (one) => `${diffs.length === 1 ? '' : `At the control plane ${one.admin}:\n`}${diffText(one, output)}`,
-    )
-    .join('\n');
+  return textsByAdmin(diffs, (one) => diffText(one, output));
 }

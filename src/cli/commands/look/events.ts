@@ -1,16 +1,16 @@
 import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
 import { exitCode } from '../../../base/exit.ts';
 import { askEvents, type EventsAnswer } from '../../../client/events-client.ts';
 import { eventKinds, eventQuery } from '../../../contract/events.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import type { AdminReply } from '../../ask-each.ts';
+import { type AdminReply, listReplies } from '../../ask-each.ts';
 import { askIdcs, notAskedText } from '../../ask-idcs.ts';
 import { eventTable, merged, notesOn } from '../../events/events-text.ts';
 import { followEvents } from '../../events/follow-events.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
 import { durationOption } from '../../options/duration.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
@@ -19,7 +19,7 @@ interface Flags {
   readonly since: number;
   readonly kind?: readonly string[];
   readonly follow?: boolean;
-  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly output: OutputFormat;
 }
 
 /** `isthmus events`: what happened. */
@@ -40,12 +40,9 @@ export function eventsCommand(): Command {
     .addOption(new Option('--kind <kind...>', 'only events of these kinds').choices(eventKinds))
     .option('-f, --follow', 'go on with what happens, until Ctrl-C')
     .addOption(
-      new Option(
-        '-o, --output <format>',
+      outputOption(
         'output format; wide: with number, kind, origin and who asked; json and yaml: a list with one entry for each control plane, with --follow each event by itself',
-      )
-        .choices(['table', 'wide', 'json', 'yaml'])
-        .default('table'),
+      ),
     )
     .addHelpText(
       'after',
@@ -65,7 +62,7 @@ async function show(flags: Flags): Promise<void> {
   const { admin, allIdcs, since: sinceMs, kind: kinds, output, follow } = flags;
   const asked = { sinceMs, ...(kinds === undefined ? {} : { kinds }) };
   const { told, unknown } = await askIdcs(admin, allIdcs === true, (where) => askEvents(where, asked));
-  const missing = unknown.map(notAskedText);
+  const missing = unknown.map((idc) => `! ${notAskedText(idc)}`);
   if (follow === true) {
     for (const line of missing) process.stderr.write(`${line}\n`);
     await followEvents(told, asked, output);
@@ -78,16 +75,9 @@ async function show(flags: Flags): Promise<void> {
 function textOf(
   told: readonly AdminReply<EventsAnswer>[],
   missing: readonly string[],
-  output: Flags['output'],
+  output: OutputFormat,
 ): string {
-  if (output === 'json' || output === 'yaml') {
-    const list = told.map((one) =>
-      'reply' in one ? { admin: one.admin, ...one.reply } : { admin: one.admin, error: one.error.message },
-    );
-    return output === 'json'
-      ? `${JSON.stringify(list, null, 2)}\n`
-      : stringify(list, { aliasDuplicateObjects: false });
-  }
+  if (isData(output)) return dataText(listReplies(told), output);
   const heard = told.flatMap((one) => ('reply' in one ? [one] : []));
   const events = merged(heard);
   const notes = [

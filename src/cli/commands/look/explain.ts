@@ -1,5 +1,4 @@
-import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
+import { Command } from 'commander';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askExplain, type ExplainAnswer } from '../../../client/explain-client.ts';
@@ -8,6 +7,7 @@ import { askEach } from '../../ask-each.ts';
 import { explainText } from '../../explain/explain-text.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
@@ -18,7 +18,7 @@ interface Flags {
   readonly method: string;
   readonly whyNot?: string;
   readonly if?: readonly string[];
-  readonly output: 'table' | 'json' | 'yaml';
+  readonly output: OutputFormat;
 }
 
 /** `isthmus explain`: which way a request goes, and why. */
@@ -45,11 +45,7 @@ export function explainCommand(): Command {
       'what if these were down: an IDC, sh-b/ingress-1, sh-b/egress-1, a WorkloadEntry or an address of an instance',
     )
     .addOption(adminOption())
-    .addOption(
-      new Option('-o, --output <format>', 'output format')
-        .choices(['table', 'json', 'yaml'])
-        .default('table'),
-    )
+    .addOption(outputOption('output format', ['table', 'json', 'yaml']))
     .addHelpText(
       'after',
       helpEnd({
@@ -77,7 +73,7 @@ async function explain({ admin, host, output, ...flags }: Flags): Promise<void> 
   // A proxy is connected to one of the control planes of its IDC: the others do not know it.
   const answer = replies.flatMap((one) => ('reply' in one ? [one.reply] : []))[0];
   if (answer === undefined) throw new MeshError('unavailable', 'no control plane has answered');
-  process.stdout.write(textOf(answer, output));
+  process.stdout.write(isData(output) ? dataText(answer, output) : explainText(answer));
   process.exitCode = codeOf(answer);
 }
 
@@ -92,8 +88,3 @@ const codes: Readonly<Record<ExplainAnswer['served'], number>> = {
   away: exitCode.failed,
   nobody: exitCode.unserved,
 };
-
-function textOf(answer: ExplainAnswer, output: Flags['output']): string {
-  if (output === 'json') return `${JSON.stringify(answer, null, 2)}\n`;
-  return output === 'yaml' ? stringify(answer, { aliasDuplicateObjects: false }) : explainText(answer);
-}

@@ -1,21 +1,21 @@
-import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
+import { Command } from 'commander';
 import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askNode, askProblems, askStatus } from '../../../client/status-client.ts';
 import { askServed } from '../../../client/who-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { type AdminReply, askEach } from '../../ask-each.ts';
+import { type AdminReply, askEach, listReplies } from '../../ask-each.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 import { nodeText, overviewsText } from '../../status-text.ts';
 import { isRefusing, isWell, type Overview } from '../../status-verdict.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
   readonly watch?: boolean;
-  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly output: OutputFormat;
 }
 
 /** The text, and whether all control planes have answered and nothing is wrong. */
@@ -38,12 +38,9 @@ export function statusCommand(): Command {
     .addOption(adminOption())
     .option('-w, --watch', `show it again every ${watchMs / 1000} s, until Ctrl-C`)
     .addOption(
-      new Option(
-        '-o, --output <format>',
+      outputOption(
         'output format; wide: with versions, and connected since; json and yaml: everything, with several --admin a list with one entry for each',
-      )
-        .choices(['table', 'wide', 'json', 'yaml'])
-        .default('table'),
+      ),
     )
     .addHelpText(
       'after',
@@ -93,10 +90,9 @@ async function lookAtAll({ admin, output }: Flags): Promise<Look> {
     ]);
     return { status, problems, ...(served === undefined ? {} : { served }) };
   });
-  const text =
-    output === 'json' || output === 'yaml'
-      ? asData(replies, output)
-      : overviewsText(replies, systemClock.wall(), output);
+  const text = isData(output)
+    ? dataText(dataOf(replies), output)
+    : overviewsText(replies, systemClock.wall(), output);
   return { text, isWell: isWell(replies) };
 }
 
@@ -106,7 +102,7 @@ async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look>
   const isWell = replies.every((one) =>
     'reply' in one ? !one.reply.some(isRefusing) : one.error.code === 'not-found',
   );
-  if (output === 'json' || output === 'yaml') return { text: asData(replies, output), isWell };
+  if (isData(output)) return { text: dataText(dataOf(replies), output), isWell };
   const texts = replies.flatMap((one) => {
     if ('reply' in one) {
       const text = nodeText(one.reply, systemClock.wall());
@@ -117,16 +113,14 @@ async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look>
   return { text: texts.join('\n'), isWell };
 }
 
-/** As JSON or YAML: for one control plane its answer, for several a list with their addresses. */
-function asData<T extends object>(replies: readonly AdminReply<T>[], output: 'json' | 'yaml'): string {
+/** What JSON and YAML contain: for one control plane its answer, for several a list with their addresses. */
+function dataOf<T extends object>(replies: readonly AdminReply<T>[]): unknown {
   const [one] = replies;
-  const listed = replies.map(({ admin, ...rest }) =>
-    'reply' in rest
-      ? { admin, ...(Array.isArray(rest.reply) ? { streams: rest.reply } : rest.reply) }
-      : { admin, error: rest.error.message },
+  if (replies.length === 1 && one !== undefined && 'reply' in one) return one.reply;
+  return listReplies(
+    replies.map(
+      (each): AdminReply<object> =>
+        'reply' in each && Array.isArray(each.reply) ? { ...each, reply: { streams: each.reply } } : each,
+    ),
   );
-  const value = replies.length === 1 && one !== undefined && 'reply' in one ? one.reply : listed;
-  return output === 'json'
-    ? `${JSON.stringify(value, null, 2)}\n`
-    : stringify(value, { aliasDuplicateObjects: false });
 }

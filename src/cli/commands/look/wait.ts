@@ -122,7 +122,7 @@ async function look(
   try {
     const { told, unknown } = await askIdcs(flags.admin, flags.allIdcs === true, askStatus);
     const [first] = unknown;
-    if (first !== undefined) throw new MeshError('invalid', notAskedText(first).replace(/^! /, ''));
+    if (first !== undefined) throw new MeshError('invalid', notAskedText(first));
     const reasons = told.flatMap((one) =>
       'reply' in one ? reasonsAgainst(flags.for, one.admin, one.reply) : [one.error.message],
     );

@@ -1,14 +1,15 @@
-import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
+import { Command } from 'commander';
 import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askWho, type WhoAnswer } from '../../../client/who-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { listReplies } from '../../ask-each.ts';
 import { askIdcs, type IdcReplies, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
 import { durationOption } from '../../options/duration.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 import { whoText } from '../../who/who-text.ts';
 
 interface Flags {
@@ -17,7 +18,7 @@ interface Flags {
   /** Milliseconds. */
   readonly for: number;
   readonly watch?: boolean;
-  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly output: OutputFormat;
 }
 
 type Look = IdcReplies<WhoAnswer>;
@@ -40,12 +41,9 @@ export function whoCommand(): Command {
     )
     .option('-w, --watch', 'show it again and again, until Ctrl-C')
     .addOption(
-      new Option(
-        '-o, --output <format>',
+      outputOption(
         'output format; wide: with counts, zones and WorkloadEntries; json and yaml: a list with one entry for each control plane',
-      )
-        .choices(['table', 'wide', 'json', 'yaml'])
-        .default('table'),
+      ),
     )
     .addHelpText(
       'after',
@@ -88,19 +86,12 @@ async function lookOnce(host: string, flags: Flags): Promise<[string, number]> {
   return [textOf(look, flags.output), codeOf(look)];
 }
 
-function textOf({ told, unknown }: Look, output: Flags['output']): string {
-  if (output === 'json' || output === 'yaml') {
-    const list = told.map((one) =>
-      'reply' in one ? { admin: one.admin, ...one.reply } : { admin: one.admin, error: one.error.message },
-    );
-    return output === 'json'
-      ? `${JSON.stringify(list, null, 2)}\n`
-      : stringify(list, { aliasDuplicateObjects: false });
-  }
+function textOf({ told, unknown }: Look, output: OutputFormat): string {
+  if (isData(output)) return dataText(listReplies(told), output);
   const texts = told.map((one) =>
     'reply' in one ? whoText(one.reply, output) : `! ${one.admin}: ${one.error.message}\n`,
   );
-  const missing = unknown.map((idc) => `${notAskedText(idc)}\n`);
+  const missing = unknown.map((idc) => `! ${notAskedText(idc)}\n`);
   return [...texts, ...missing].join('\n');
 }
 
