@@ -4,7 +4,7 @@ import type { Journal } from './journal.ts';
 type FailoverEvent = Extract<PlaneEvent, { readonly kind: 'failover' }>;
 
 /** What an earlier control plane has left in the journal. */
-interface Earlier {
+export interface Earlier {
   /** How it ended; undefined: there was none. */
   readonly before: 'stopped' | 'died' | undefined;
   /** When it noted its last event. */

@@ -1,7 +1,6 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { packageVersion } from '../base/package/version.ts';
-import { earlierIn } from '../events/earlier.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { connectParts } from './connect.ts';
 import { makeParts } from './parts.ts';
@@ -34,7 +33,7 @@ export async function startControlPlane(
     await parts.journal.close();
   }
 
-  const { before, lastHeardAt } = earlierIn(parts.journal, clock.wall());
+  const { before, lastHeardAt } = parts.earlier;
   const port = await xds.listen(showAddress(options.xds));
   events.note({
     ...{ kind: 'controlplane', phase: 'started', version: packageVersion },

@@ -1,7 +1,7 @@
 import { createDeletions, type Deletions } from '../delivery/deletion/deletions.ts';
 import { Ledger } from '../delivery/ledger.ts';
 import { Roster } from '../delivery/roster.ts';
-import { earlierIn } from '../events/earlier.ts';
+import { type Earlier, earlierIn } from '../events/earlier.ts';
 import { EvacuationWatch } from '../events/evacuation-watch.ts';
 import type { EventSink } from '../events/event.ts';
 import { createEventLog } from '../events/event-log.ts';
@@ -30,6 +30,7 @@ import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
 /** The parts of a control plane, in order of creation: each knows only earlier ones. */
 export interface Parts extends Serving, Delivery {
+  readonly earlier: Earlier;
   readonly failback: FailbackKeeper;
   readonly failovers: FailoverWatch;
   readonly evacuationWatch: EvacuationWatch;
@@ -61,9 +62,8 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
   const { metrics, xds } = serving;
   const delivery = makeDelivery(options, seams, serving);
   const { events, journal } = serving;
-  const failovers = new FailoverWatch({
-    ...{ clock, events, open: earlierIn(journal, clock.wall()).failovers },
-  });
+  const earlier = earlierIn(journal, clock.wall());
+  const failovers = new FailoverWatch({ clock, events, open: earlier.failovers });
   const failback = createFailbackKeeper({
     ...{ clock, logger, check: checkInstance },
     onState: (group, at) => failovers.applyChecks(group, at),
@@ -95,7 +95,7 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
     });
   const evacuationWatch = new EvacuationWatch({ clock, events });
   return {
-    ...{ ...serving, ...delivery, failback, failovers, evacuationWatch },
+    ...{ ...serving, ...delivery, earlier, failback, failovers, evacuationWatch },
     ...{ pipeline, deletions, startOrder, memory },
   };
 }
