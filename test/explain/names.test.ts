@@ -1,19 +1,10 @@
 import t from 'tap';
+import { entryYaml } from '../support/objects-yaml.ts';
 import { explaining } from '../support/planes/explaining.ts';
 
 // Names in questions: what is meant, and what is said where nothing or too much is meant.
 
 const outbound = { address: '127.0.0.1', port: 15_001 };
-const entry = (name: string, more: string) => `---
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: ${name}, namespace: shop}
-spec:
-  hosts: [${name}.shop]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ${more}
-`;
 const yaml = `
 apiVersion: isthmus.dev/v1alpha1
 kind: Idc
@@ -27,8 +18,8 @@ spec:
   controlPlanes: ['10.2.0.9:15014']
   ingress: [{address: 10.2.0.1, edgePort: 80, peerPort: 81}]
   egress: [{address: 10.2.0.2, sidecarPort: 90, ingressPort: 91}]
-${entry('cart', 'ports: [{number: 80, name: http, protocol: HTTP}, {number: 90, name: more, protocol: HTTP}]\n  endpoints: [{address: 10.1.1.1, locality: sh-a}, {address: 10.2.1.1, locality: sh-b}]')}
-${entry('inner', "ports: [{number: 80, name: http, protocol: HTTP}]\n  exportTo: ['.']\n  endpoints: [{address: 10.1.1.2, locality: sh-a}]")}
+---${entryYaml('cart', 'ports: [{number: 80, name: http, protocol: HTTP}, {number: 90, name: more, protocol: HTTP}]\n  endpoints: [{address: 10.1.1.1, locality: sh-a}, {address: 10.2.1.1, locality: sh-b}]')}
+---${entryYaml('inner', "ports: [{number: 80, name: http, protocol: HTTP}]\n  exportTo: ['.']\n  endpoints: [{address: 10.1.1.2, locality: sh-a}]")}
 `;
 const explain = explaining({
   yaml,

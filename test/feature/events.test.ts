@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { EventList, PlaneEvent } from '../../src/contract/events.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
-import { idcYamlOf } from '../support/objects-yaml.ts';
+import { groupYaml, idcYamlOf } from '../support/objects-yaml.ts';
 import { contractFaults } from '../support/planes/contract.ts';
 import { startInstance } from '../support/planes/evacuating.ts';
 import { createPlanes } from '../support/planes/planes.ts';
@@ -51,17 +51,7 @@ apiVersion: isthmus.dev/v1alpha1
 kind: DrGroup
 metadata: {name: ${name}}
 spec: {hosts: [${name}.shop], idcs: [{name: sh-a}, {name: sh-b}], capacity: {concurrentPerInstance: 50}}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: ${name}, namespace: shop}
-spec:
-  hosts: [${name}.shop]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  workloadSelector: {labels: {app: ${name}}}
-${at
+---${groupYaml(name)}${at
   .map(
     ({ port }, i) => `---
 apiVersion: networking.istio.io/v1

@@ -1,10 +1,10 @@
-import { createServer, type Server } from 'node:http';
 import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import type { Explanation } from '../../src/contract/explain.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { type ListenAddress, showAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { type Answer, freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { startInstance } from '../support/planes/evacuating.ts';
 import { runCli } from '../support/planes/run-cli.ts';
 
 // Which way a request goes, as it is explained, next to the way that a request really goes, while instances
@@ -12,20 +12,10 @@ import { runCli } from '../support/planes/run-cli.ts';
 
 /** An instance that answers its IDC, and may go and come back. */
 async function instance(idc: string) {
-  const at: ListenAddress = await freeAddress();
-  let server: Server | undefined;
-  const down = () => {
-    server?.closeAllConnections();
-    server?.close();
-  };
-  const up = () =>
-    new Promise<void>((resolve) => {
-      server = createServer((_, response) => response.end(`${idc} ${at.address}:${at.port}`));
-      server.listen(at.port, at.address, resolve);
-    });
-  t.teardown(down);
-  await up();
-  return { idc, at, up, down, address: `${at.address}:${at.port}` };
+  let address = '';
+  const one = await startInstance(t, (_, response) => response.end(`${idc} ${address}`));
+  address = showAddress(one.at);
+  return { idc, ...one, address };
 }
 
 const [first, second, third, last] = [

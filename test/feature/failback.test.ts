@@ -1,14 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { openFailbackStore } from '../../src/failback/store.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
-import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { get, type Mesh, until } from '../support/mesh.ts';
+import { startInstance } from '../support/planes/evacuating.ts';
 
 // An IDC that had nobody left comes back: little by little where the Group asks for it, at once where it does
 // not.
@@ -23,22 +22,11 @@ interface Served {
 /** An instance that answers its name, and may go and come back. */
 async function instance(name: string) {
   const served: Served[] = [];
-  const at: ListenAddress = await freeAddress();
-  let server: Server | undefined;
-  const down = () => {
-    server?.closeAllConnections();
-    server?.close();
-  };
-  const up = () =>
-    new Promise<void>((resolve) => {
-      server = createServer(({ method, headers, url }, response) => {
-        if (url === '/read') served.push({ method, host: headers.host, mark: headers['x-mirrored-by'] });
-        response.end(name);
-      }).listen(at.port, at.address, resolve);
-    });
-  t.teardown(down);
-  await up();
-  return { at, up, down, served };
+  const one = await startInstance(t, ({ method, headers, url }, response) => {
+    if (url === '/read') served.push({ method, host: headers.host, mark: headers['x-mirrored-by'] });
+    response.end(name);
+  });
+  return { ...one, served };
 }
 
 const [home, away] = [[await instance('home'), await instance('home')], await instance('away')];

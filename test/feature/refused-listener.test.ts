@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import t from 'tap';
 import { tcpInstance, who } from '../support/apps/tcp.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
-import { idcYaml } from '../support/objects-yaml.ts';
+import { entryYaml, idcYaml } from '../support/objects-yaml.ts';
 
 // A port that another process has at a caller: what is refused, what that holds up, and how it ends.
 
@@ -11,17 +11,8 @@ const database = await tcpInstance('mysql');
 await database.start();
 t.teardown(() => database.kill());
 
-const entry = (name: string, ports: string, source: string) => `---
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: ${name}, namespace: shop}
-spec:
-  hosts: [${name}.shop]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [${ports}]
-  ${source}
-`;
+const entry = (name: string, ports: string, source: string) =>
+  `---${entryYaml(name, `ports: [${ports}]`, source)}`;
 const http = '{number: 80, name: http, protocol: HTTP}';
 const selector = 'workloadSelector: {labels: {app: web}}';
 const web = (name: string, { address, port }: { address: string; port: number }) => `---

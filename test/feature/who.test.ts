@@ -1,31 +1,19 @@
-import { createServer, type Server } from 'node:http';
 import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { GroupReport, HostReason, HostReport } from '../../src/contract/who.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { type ListenAddress, showAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { startInstance } from '../support/planes/evacuating.ts';
 import { runCli } from '../support/planes/run-cli.ts';
 
 // Who serves a host, while its instances die: what is said is what each Envoy's own /clusters says.
 
 /** An instance that answers its name, and may go and come back. */
 async function instance(name: string, status = 200) {
-  const at: ListenAddress = await freeAddress();
-  let server: Server | undefined;
-  const down = () => {
-    server?.closeAllConnections();
-    server?.close();
-  };
-  const up = () =>
-    new Promise<void>((resolve) => {
-      server = createServer((_, response) => response.writeHead(status).end(name));
-      server.listen(at.port, at.address, resolve);
-    });
-  t.teardown(down);
-  await up();
-  return { at, up, down, address: `${at.address}:${at.port}` };
+  const one = await startInstance(t, (_, response) => response.writeHead(status).end(name));
+  return { ...one, address: showAddress(one.at) };
 }
 
 const [first, second, away] = [await instance('first'), await instance('second'), await instance('away')];

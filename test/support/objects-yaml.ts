@@ -35,8 +35,8 @@ spec:
   endpoints: [{address: ${instance.address}, ports: {main: ${instance.port}}, locality: ${idc}}]
 `;
 
-/** A Group whose instances have the label `app: NAME`. */
-export const groupYaml = (name: string) => `
+/** A ServiceEntry `NAME.shop` in the namespace shop; `more` of its spec, as lines of YAML. */
+export const entryYaml = (name: string, ...more: readonly string[]) => `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: ${name}, namespace: shop}
@@ -44,6 +44,13 @@ spec:
   hosts: [${name}.shop]
   location: MESH_INTERNAL
   resolution: STATIC
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  workloadSelector: {labels: {app: ${name}}}
+  ${more.join('\n  ')}
 `;
+
+/** A Group whose instances have the label `app: NAME`. */
+export const groupYaml = (name: string) =>
+  entryYaml(
+    name,
+    'ports: [{number: 80, name: http, protocol: HTTP}]',
+    `workloadSelector: {labels: {app: ${name}}}`,
+  );

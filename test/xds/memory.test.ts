@@ -1,26 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { encodeResource, type ResourceJson } from '../../src/xds/codec/codec.ts';
 import { finish } from '../../src/xds/slices.ts';
 import { NameSets } from '../../src/xds/state/name-sets.ts';
 import { field } from '../../src/xds/wire/varint.ts';
+import { buffered } from '../support/buffered.ts';
 import { rds, story } from './story.ts';
 
 const long = 8 * 2 ** 20;
-
-/** What buffers hold once all that nobody holds is gone, in bytes. */
-async function buffered(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  for (let round = 0; round < 3; round++) {
-    gc();
-    // What a WeakRef gave out stays to the end of the task.
-    await sleep(10);
-  }
-  return process.memoryUsage().arrayBuffers;
-}
 
 for (const protocol of ['sotw', 'delta'] as const)
   t.test(`${protocol}: a long resource is held once when all have ACKed it`, async (t) => {

@@ -1,6 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import type { ResourceJson } from '../../../src/xds/codec/codec.ts';
 import { listen, type Stream } from '../../../src/xds/transport/grpc-server.ts';
@@ -8,6 +6,7 @@ import { field } from '../../../src/xds/wire/varint.ts';
 import { createXdsServer, type RefusedStream } from '../../../src/xds/xds.ts';
 import { framed, openHttp2, sotwRequest } from '../../support/attacks/call.ts';
 import { connectRaw, frameTypes, type RawConnection } from '../../support/attacks/raw.ts';
+import { buffered } from '../../support/buffered.ts';
 import { typeUrl } from '../../support/clients/xds-client.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { until } from '../../support/mesh.ts';
@@ -53,16 +52,6 @@ async function serve(t: Test) {
 }
 
 const node = (id: string) => field(1, id);
-
-async function buffered(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  for (let round = 0; round < 3; round++) {
-    gc();
-    await sleep(10);
-  }
-  return process.memoryUsage().arrayBuffers;
-}
 
 t.test('a large Fetch that is never read ends, and its memory is freed', async (t) => {
   const { server, clock, refused, callUnread } = await serve(t);
