@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -16,7 +18,13 @@ import { startServe } from '../support/planes/served.ts';
 
 const group = (name: string, spec: object = {}) =>
   service(name, `${name}.shop`, { workloadSelector: { labels: { app: name } }, ...spec });
-const instance = (name: string, app: string) => workload(name, { labels: { app } });
+// Instances accept connections, or probes would change the limits of their Groups meanwhile.
+const open = createServer((socket) => socket.destroy());
+await once(open.listen(0, '0.0.0.0'), 'listening');
+t.teardown(() => open.close());
+const { port } = open.address() as AddressInfo;
+const instance = (name: string, app: string) =>
+  workload(name, { labels: { app }, address: `127.0.2.${name.slice(-1)}`, ports: { http: port } });
 const common = [
   ...[idc('sh-b'), drGroup('dr', ['a.shop'], 'sh-a', 'sh-b'), group('a'), instance('w-1', 'a')],
   ...[group('b'), instance('w-2', 'b'), { ...group('other'), metadata: { name: 'o', namespace: 'else' } }],
@@ -107,10 +115,10 @@ t.test('what is told is what is pushed, to each proxy', { timeout: 240_000 }, as
     '  - ServiceEntry shop/gone',
     '  - WorkloadEntry shop/w-3',
     'Hosts:',
-    '  a.shop: adds 1 instance (10.1.0.5:80)',
+    `  a.shop: adds 1 instance (127.0.2.4:${port})`,
     '  b.shop: instances stay',
     '  gone.shop: removed',
-    '  new.shop: new, adds 1 instance (10.1.0.6:80)',
+    `  new.shop: new, adds 1 instance (127.0.2.5:${port})`,
   ]);
   const [told] = JSON.parse((await diff(dir, '-o', 'json')).out) as [Told];
   t.strictSame(
