@@ -10,7 +10,7 @@ export type SoleObjects = ReadonlyMap<string, string>;
  * host, the last instances of a ServiceEntry in an IDC, the DrGroup of a host, an Idc, and a DestinationRule
  * that originates TLS. `gone`: the missing objects by key; `inForce`: all, these included, the same values.
  * Other DestinationRules, and Evacuations, are never among them: one is undone by removing it. Linear in the
- * objects in force, about 10 ms at 60,000.
+ * objects in force: 9 ms at 62,000, and 87 ms the first time, before V8 has compiled it.
  */
 export function findSoleObjects(
   gone: ReadonlyMap<string, MeshObject>,
