@@ -1,7 +1,7 @@
 import type { WayHost } from '../contract/explain.ts';
 import { hostReasonWords } from '../contract/host-reasons.ts';
 import type { HostReport } from '../contract/who.ts';
-import { showAddress } from '../model/values/listen-address.ts';
+import { showAddress, showEndpoint } from '../model/values/listen-address.ts';
 import { splitLocality } from '../model/values/locality.ts';
 import { peersOf } from '../plan/gateways.ts';
 import type { GroupPlan, PlannedLocality } from '../plan/types.ts';
@@ -50,16 +50,11 @@ export function instanceHosts(
   }
   return localities.flatMap(({ name, endpoints, lastResort: isLastResort = false }) =>
     endpoints.map((endpoint) => {
-      const address = endpointName(endpoint);
+      const address = showEndpoint(endpoint);
       const place = { idc: splitLocality(name).idc || idc, address, isLastResort };
       return hostOf(facts, { ...place, name: workloadEntryOf(facts.view, address) }, reports);
     }),
   );
-}
-
-/** The address of an endpoint as Envoy shows it. */
-export function endpointName({ address, port }: { readonly address: string; readonly port: number }): string {
-  return address.startsWith('unix://') ? address : showAddress({ address, port });
 }
 
 /** The egress gateways of an IDC, at the port for sidecars or for ingress gateways. */
@@ -108,7 +103,7 @@ export function ingressHosts(
 function isKnownEmpty({ plans, down }: WayFacts, idc: string, isRead: boolean): boolean {
   const endpoints = (plans.get(idc)?.instances ?? []).flatMap((one) => one.endpoints);
   if (endpoints.length === 0) return !isRead;
-  return endpoints.every((endpoint) => down.has(hostKey(idc, endpointName(endpoint))));
+  return endpoints.every((endpoint) => down.has(hostKey(idc, showEndpoint(endpoint))));
 }
 
 const unusable = { health: 'unhealthy', isUsable: false } as const;

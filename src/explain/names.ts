@@ -2,12 +2,11 @@ import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/text/suggest.ts';
 import type { GroupView } from '../index/view.ts';
 import type { Idc } from '../model/idc.ts';
-import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { type ListenAddress, showAddress, showEndpoint } from '../model/values/listen-address.ts';
 import { splitLocality } from '../model/values/locality.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { workloadEntryOf } from '../who/describe.ts';
 import type { AskedProxy } from '../who/types.ts';
-import { endpointName } from './hosts.ts';
 import { hostKey } from './types.ts';
 import { listWords } from './words.ts';
 
@@ -200,7 +199,7 @@ function instanceParts({ plans, view }: PartFacts): readonly Part[] {
     for (const { name: locality, endpoints } of instances)
       for (const endpoint of endpoints) {
         const idc = splitLocality(locality).idc || own;
-        const address = endpointName(endpoint);
+        const address = showEndpoint(endpoint);
         const entry = workloadEntryOf(view, address);
         const short = entry === undefined ? [] : [entry, `${idc}/${entry.slice(entry.indexOf('/') + 1)}`];
         const names = [

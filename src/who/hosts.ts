@@ -1,7 +1,7 @@
 import { compareText } from '../base/text/compare-text.ts';
 import type { HostReason, HostReport, NextIdc } from '../contract/who.ts';
 import { addressKind } from '../model/values/address.ts';
-import { showAddress } from '../model/values/listen-address.ts';
+import { showEndpoint } from '../model/values/listen-address.ts';
 import type { ProxyReading, SeenHost } from './types.ts';
 
 /** The hosts of one cluster at several proxies. */
@@ -45,7 +45,7 @@ export function totalHosts(readings: readonly ProxyReading[], cluster: string): 
     expect(address, port, weight) {
       // A name is looked up by each proxy.
       if (addressKind(address) === 'dns') return;
-      expected.set(address.startsWith('unix://') ? address : showAddress({ address, port }), weight);
+      expected.set(showEndpoint({ address, port }), weight);
     },
     reports(all, nameOf = () => undefined, idc) {
       const seen = [...hosts]

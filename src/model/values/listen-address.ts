@@ -10,3 +10,8 @@ export function showAddress(listen: ListenAddress): string {
     ? `[${listen.address}]:${listen.port}`
     : `${listen.address}:${listen.port}`;
 }
+
+/** The address of an instance as text: that of a unix socket has no port. */
+export function showEndpoint(endpoint: ListenAddress): string {
+  return endpoint.address.startsWith('unix://') ? endpoint.address : showAddress(endpoint);
+}

@@ -3,6 +3,7 @@ import type { ProxyClass, RegistryHead } from '../../contract/lines/registry-lin
 import { sameContent } from '../../index/same-content.ts';
 import { createIndex } from '../../index/store.ts';
 import type { MeshObject } from '../../model/object.ts';
+import { showEndpoint } from '../../model/values/listen-address.ts';
 import { edgeReadiness } from '../../plan/evacuation/evacuation-effect.ts';
 import { createPlanner, type PlannedGroups } from '../../plan/planner.ts';
 import { planTrailPolicies } from '../../plan/trail.ts';
@@ -157,7 +158,5 @@ function hostsOf(before: PlannedGroups, after: PlannedGroups): readonly HostPush
 
 function instancesOf(plans: readonly GroupPlan[]): ReadonlySet<string> {
   const endpoints = plans.flatMap(({ instances }) => instances.flatMap((locality) => locality.endpoints));
-  return new Set(
-    endpoints.map(({ address, port }) => (address.startsWith('unix:') ? address : `${address}:${port}`)),
-  );
+  return new Set(endpoints.map(showEndpoint));
 }
