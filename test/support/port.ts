@@ -1,11 +1,12 @@
 import { createServer } from 'node:net';
 
 /**
- * Where ports are taken from: below those that the system gives to outgoing connections. Each process has a
- * range of its own, whose first port it holds as long as it lives. Envoys listen with SO_REUSEPORT: two that
- * were given one port would share its connections, and no error would tell.
+ * Where ports are taken from: above the default ports of Isthmus (15001 to 15445), which some tests use, and
+ * below those that the system gives to outgoing connections. Each process has a range of its own, whose first
+ * port it holds as long as it lives. Envoys listen with SO_REUSEPORT: two that were given one port would
+ * share its connections, and no error would tell.
  */
-const [first, perProcess, ranges] = [10_000, 200, 110];
+const [first, perProcess, ranges] = [16_000, 200, 80];
 
 let claimed: Promise<number> | undefined;
 let given = 0;
