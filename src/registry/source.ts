@@ -143,6 +143,9 @@ export interface ProxyMemory {
   recall(): readonly string[];
   /** Those that have moved to a peer, which waits for them; each is returned once. */
   takenOver(): readonly string[];
-  /** Remembers a proxy, or forgets it. Not awaited: a lost note costs one wait after a restart. */
+  /**
+   * Remembers a proxy, again as often as it reconnects, or forgets it. Not awaited: a lost note costs one
+   * wait after a restart.
+   */
   remember(node: string, isKnown: boolean): void;
 }

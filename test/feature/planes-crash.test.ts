@@ -23,8 +23,13 @@ interface Play {
   readonly admins: (planes: readonly ServedPlane[]) => readonly number[];
 }
 
+type Numbered = RunProcess & { readonly number: number };
+
 async function play(t: Test, { id, peers, admins }: Play) {
   const random = seededRandom(seed);
+  const since = systemClock.now();
+  const story: string[] = [];
+  const note = (words: string) => story.push(`${Math.round(systemClock.now() - since)} ms: ${words}`);
   const { planes, close } = await createPlanes(2, { files: { 'echo.yaml': groupYaml('echo') }, peers });
   t.teardown(close);
   for (const plane of planes) plane.start();
@@ -44,18 +49,23 @@ async function play(t: Test, { id, peers, admins }: Play) {
   let turns = 0;
   let cutOff = 0;
 
-  async function begin(): Promise<RunProcess> {
+  async function begin(): Promise<Numbered> {
     turns += 1;
     const { port } = await freeAddress();
     const run = runEcho(admins(planes), port, String(turns), { flags: ['--ttl', '6s'] });
     running.add(run);
+    const number = turns;
+    note(`instance ${number} starts`);
     await run.said(/every proxy .*has it/);
-    return run;
+    note(`instance ${number} is confirmed`);
+    return Object.assign(run, { number });
   }
 
-  async function end(run: RunProcess): Promise<void> {
+  async function end(run: Numbered): Promise<void> {
+    note(`instance ${run.number} is to end`);
     run.child.kill('SIGTERM');
     await run.ended;
+    note(`instance ${run.number} has ended: ${run.err()}${run.out()}`);
     running.delete(run);
     cutOff += Number(/cut off: (\d+)/.exec(run.out())?.[1] ?? 0);
   }
@@ -65,7 +75,7 @@ async function play(t: Test, { id, peers, admins }: Play) {
     const answers = await Promise.all(outbounds.map((outbound) => get(outbound, '/', { host: 'echo.shop' })));
     return answers.every(({ status }) => status === 200);
   });
-  const loading = startPosting(outbounds, { loops: 4 });
+  const loading = startPosting(outbounds, { loops: 4, onFailure: note });
   let going = true;
   // Each instance is replaced by the next one, over and over.
   const replacing = (async () => {
@@ -80,15 +90,17 @@ async function play(t: Test, { id, peers, admins }: Play) {
     const victim = planes[moment % 2] as ServedPlane;
     await sleep(systemClock, 500 + random() * 2_000);
     await victim.kill('SIGKILL');
+    note(`control plane ${moment % 2} is killed`);
     await sleep(systemClock, random() * 2_000);
     victim.start();
     await victim.ready();
+    note(`control plane ${moment % 2} is ready again`);
   }
   going = false;
   await replacing;
   const result = await loading.stop();
   await end(now);
-  return { ...result, turns, cutOff };
+  return { ...result, turns, cutOff, story };
 }
 
 const name = `either is killed at random moments, ${moments} in all (CRASH_SEED=${seed})`;
@@ -96,10 +108,11 @@ const timeout = 120_000 + 30_000 * moments;
 
 t.test(`${name}: no request is lost`, { timeout }, async (t) => {
   const admins = (planes: readonly ServedPlane[]) => planes.map(({ admin }) => admin.port);
-  const { sent, failed, turns, cutOff } = await play(t, { id: 'kept', peers: true, admins });
+  const { sent, failed, turns, cutOff, story } = await play(t, { id: 'kept', peers: true, admins });
   t.comment(`${sent} requests, ${turns} instances, ${cutOff} cut off`);
   t.ok(sent > 100 * moments);
   t.ok(turns > 2);
+  if (failed.length > 0) t.comment(story.join('\n'));
   t.strictSame(failed, []);
 });
 

@@ -36,8 +36,8 @@ interface DeletionsOptions {
   readonly clusterType: string;
   readonly endpointType: string;
   /**
-   * A proxy has received endpoints for the first time, or has gone for good: whether a restarted process
-   * should `expect` it.
+   * A proxy has endpoints and is connected here, told again when it reconnects; or it has gone for good, or
+   * to another control plane: whether a restarted process should `expect` it.
    */
   readonly onProxy?: (node: string, isKnown: boolean) => void;
   /** The newest revision. */

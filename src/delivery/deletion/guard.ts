@@ -41,8 +41,8 @@ interface GuardOptions {
   /** All proxies are without these objects, or were given up. Not called for a key that is held again. */
   readonly onRelease: (release: Release) => void;
   /**
-   * A proxy has received endpoints for the first time, or has gone for good: whether an `expect` should name
-   * it.
+   * A proxy has endpoints and is connected here, told again when it reconnects; or it has gone for good, or
+   * to another control plane: whether an `expect` should name it.
    */
   readonly onProxy?: (node: string, isKnown: boolean) => void;
 }
@@ -151,19 +151,9 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
   opened({ id, node }: GuardedStream): void {
     const absent = this.#disconnected.get(node);
     const others = this.#byNode.get(node) ?? new Set();
+    const proxy: PendingProxy<S> = { node, deletions: new Set(), hasEndpoints: false, reconnectUntil: 0 };
     // An Envoy has one stream: a second one means that the first is dead, even if it has not closed yet.
-    const isBack = absent !== undefined || others.size > 0;
-    const backUntil = isBack
-      ? this.#answering
-        ? this.#clock.now() + this.#limits.reconnectMsMax
-        : Number.POSITIVE_INFINITY
-      : 0;
-    const proxy: PendingProxy<S> = {
-      node,
-      deletions: new Set(),
-      hasEndpoints: isBack,
-      reconnectUntil: backUntil,
-    };
+    if (absent !== undefined || others.size > 0) this.#noteBack(proxy);
     for (const other of others) this.#addDeletions(proxy, other.deletions);
     if (absent !== undefined) {
       this.#addDeletions(proxy, absent.deletions);
@@ -229,8 +219,11 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
   }
 
   expect(nodes: readonly string[]): void {
-    for (const node of nodes)
-      if (!this.#byNode.has(node) && !this.#disconnected.has(node)) this.#addDisconnected(node, []);
+    for (const node of nodes) {
+      const connected = this.#byNode.get(node);
+      if (connected !== undefined) for (const proxy of connected) this.#noteBack(proxy);
+      else if (!this.#disconnected.has(node)) this.#addDisconnected(node, []);
+    }
   }
 
   handOver(nodes: readonly string[]): void {
@@ -255,6 +248,19 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
   close(): void {
     for (const { timer } of this.#pending) timer?.cancel();
     for (const { timer } of this.#disconnected.values()) timer?.cancel();
+  }
+
+  /**
+   * A connected proxy has endpoints from before: from an earlier stream, an earlier process, or another
+   * control plane, which no longer waits for it. From now on this one does.
+   */
+  #noteBack(proxy: PendingProxy<S>): void {
+    if (proxy.hasEndpoints) return;
+    proxy.hasEndpoints = true;
+    proxy.reconnectUntil = this.#answering
+      ? this.#clock.now() + this.#limits.reconnectMsMax
+      : Number.POSITIVE_INFINITY;
+    this.#onProxy(proxy.node, true);
   }
 
   /** Limits run only while proxies are answered. */

@@ -16,8 +16,13 @@ interface Journal {
   readonly size: number;
   /** The keys that changed after a revision; undefined: no longer known. */
   changedSince(revision: number): readonly string[] | undefined;
-  /** Resolves when there is a newer revision, at the latest after `holdMs`, or when `signal` aborts. */
+  /**
+   * Resolves when there is a newer revision or `wake` is called, at the latest after `holdMs`, or when
+   * `signal` aborts.
+   */
   waitForChange(revision: number, holdMs: number, signal: AbortSignal): Promise<void>;
+  /** Something beside the keys has changed: ends all waits. */
+  wake(): void;
 }
 
 /** Creates an empty journal. */
@@ -27,6 +32,9 @@ export function createJournal(clock: Clock): Journal {
   const waiting = new Set<() => void>();
   let revision = 0;
   let floor = 0;
+  const wakeAll = () => {
+    for (const wake of waiting) wake();
+  };
   return {
     get revision() {
       return revision;
@@ -43,8 +51,9 @@ export function createJournal(clock: Clock): Journal {
         changedAt.delete(oldest);
         floor = at;
       }
-      for (const wake of waiting) wake();
+      wakeAll();
     },
+    wake: wakeAll,
     changedSince(from) {
       if (!(from >= floor)) return undefined;
       return [...changedAt].filter(([, at]) => at > from).map(([key]) => key);

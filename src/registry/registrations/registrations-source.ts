@@ -3,6 +3,7 @@ import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Change, Ref } from '../../model/object.ts';
+import { createProxyMemory } from '../proxy-memory.ts';
 import {
   type Finalizers,
   noFacets,
@@ -114,28 +115,27 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   /** Drained, and no proxy has it any more. */
   const drainedEverywhere = new Set<string>();
   const queue: Queued[] = [];
-  const proxyNotes = new Map<string, boolean>();
   let live: { readonly store: LeaseStore; readonly sink: Sink } | undefined;
   let writing = false;
-  /** Proxies that had endpoints from an earlier process, or from a lost peer. */
-  let returning: readonly string[] = [];
-  /** Proxies that have endpoints from a peer. */
   const statuses = createStatusMemory();
-  let takenOver: readonly string[] = [];
   let isCompleteNew = false;
   const { idc = '', links = [], ...times } = options.replication ?? {};
   const replication = createReplication({
     ...{ idc, links, ...times, clock, logger, registrations, drainedEverywhere, submit, expire },
     peerLost(proxies) {
-      returning = [...returning, ...proxies];
+      proxyMemory.lost(proxies);
       live?.sink.changes([]);
     },
     peerHasProxies(proxies) {
-      takenOver = [...takenOver, ...proxies];
+      proxyMemory.moved(proxies);
       live?.sink.changes([]);
     },
   });
 
+  const proxyMemory = createProxyMemory((node, isKnown) => {
+    replication.noteProxy(node, isKnown);
+    void write();
+  });
   const departed = createDeparted(clock, (key) => submit({ type: 'forget', key: keyOfText(key) }));
 
   function submit(op: RegistrationOp): Promise<Registered | undefined> {
@@ -152,7 +152,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     writing = true;
     // Operations of the same turn of the event loop share the transaction.
     await Promise.resolve();
-    while (live !== undefined && (queue.length + proxyNotes.size > 0 || isCompleteNew))
+    while (live !== undefined && (queue.length > 0 || proxyMemory.isDue || isCompleteNew))
       await writeBatch(live, queue.splice(0, batchMax));
     writing = false;
     for (const { reject } of queue.splice(0)) reject(notRunning());
@@ -179,9 +179,8 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
         queued.reject(MeshError.from(reason));
       }
     }
+    const proxies = proxyMemory.takeNotes();
     try {
-      const proxies = [...proxyNotes];
-      proxyNotes.clear();
       const isComplete = isCompleteNew;
       isCompleteNew = false;
       if (after.size + proxies.length > 0 || isComplete)
@@ -192,6 +191,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
         error: error.message,
       });
       for (const { queued } of decided) queued.reject(error);
+      proxyMemory.notWritten(proxies);
       return;
     }
     for (const [key, next] of after) {
@@ -270,7 +270,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     const changes: Change[] = [];
     const at = clock.now();
     const { rows, proxies, id, isComplete } = store.opened;
-    returning = proxies;
+    proxyMemory.opened(proxies);
     for (const row of rows) {
       const decoded = decodeRow(row);
       if ('problem' in decoded) {
@@ -299,24 +299,6 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     });
     if (links.length === 0) await following;
   }
-
-  const proxyMemory: ProxyMemory = {
-    recall() {
-      const nodes = returning;
-      returning = [];
-      return nodes;
-    },
-    takenOver() {
-      const nodes = takenOver;
-      takenOver = [];
-      return nodes;
-    },
-    remember(node, isKnown) {
-      proxyNotes.set(node, isKnown);
-      replication.noteProxy(node, isKnown);
-      void write();
-    },
-  };
 
   function counts() {
     const found = { ready: 0, draining: 0, leaving: 0 };

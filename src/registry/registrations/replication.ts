@@ -68,6 +68,8 @@ interface Replication {
 
 /** Shortest lease without a renewal: clients pause between attempts. Milliseconds. */
 const unrenewedLeaseMsMin = 15_000;
+/** Time in which new proxies are collected before peers are told of them. Milliseconds. */
+const tellProxiesMs = 100;
 /** Interval of checking leases that peers hold. Milliseconds. */
 const keptLookMs = 1_000;
 
@@ -79,6 +81,7 @@ export function createReplication(options: ReplicationOptions): Replication {
   const epoch = randomUUID();
   const proxies = new Set<string>();
   let proxiesRevision = 0;
+  let isTelling = false;
   let self = { id: '', epoch, isComplete: false };
 
   const touch = (key: string) => journal.touch(key, registrations.size);
@@ -165,9 +168,17 @@ export function createReplication(options: ReplicationOptions): Replication {
       return { self: self.id, runsElsewhere };
     },
     noteProxy(node, isKnown) {
+      if (proxies.has(node) === isKnown) return;
       if (isKnown) proxies.add(node);
       else proxies.delete(node);
       proxiesRevision += 1;
+      // Many connect at once: they are told together.
+      if (isTelling) return;
+      isTelling = true;
+      clock.after(tellProxiesMs, () => {
+        isTelling = false;
+        journal.wake();
+      });
     },
     async follow({ id, isComplete }, signal) {
       self = { id, epoch, isComplete };

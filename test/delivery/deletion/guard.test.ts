@@ -11,12 +11,14 @@ function setup(answering = true) {
   const clock = manualClock();
   const releases: Release[] = [];
   const warnings: (LogFields & { message: string })[] = [];
+  const noted: string[] = [];
   const guard = createDeletionGuard<number>({
     clock,
     logger: { ...silentLogger, warn: (message, fields) => void warnings.push({ message, ...fields }) },
     limits,
     answering,
     onRelease: (release) => void releases.push(release),
+    onProxy: (node, isKnown) => void noted.push(`${isKnown ? '+' : '-'}${node}`),
   });
   let ids = 0;
   return {
@@ -24,6 +26,8 @@ function setup(answering = true) {
     guard,
     releases,
     warnings,
+    /** Proxies that were told: `+` known, `-` gone. */
+    noted,
     /** Connects a proxy. */
     connect(node: string) {
       ids += 1;
@@ -179,6 +183,44 @@ t.test('proxies that an earlier life knew are waited for as if they had just gon
   t.strictSame(guard.find('x')?.waitingFor(), ['b']);
   clock.pass(limits.reconnectMsMax);
   t.strictSame(released(), [{ keys: ['x'], cause: 'disconnected', forgiven: ['b'] }]);
+});
+
+t.test('a proxy is told of where it is: new, back, come over, moved on, and gone for good', async (t) => {
+  const { guard, connect, noted, clock } = setup();
+  const take = () => noted.splice(0);
+  const a = connect('a');
+  t.strictSame(take(), [], 'it may have no endpoints at all');
+  a.confirms(1);
+  t.strictSame(take(), ['+a']);
+  a.leaves();
+  t.strictSame(take(), []);
+  connect('a');
+  t.strictSame(take(), ['+a']);
+  guard.expect(['b', 'c']);
+  connect('b');
+  t.strictSame(take(), ['+b'], 'with the endpoints of another control plane, which are not confirmed here');
+  guard.handOver(['c']);
+  t.strictSame(take(), ['-c']);
+  connect('d').confirms(1);
+  connect('e').leaves();
+  guard.expect(['f']);
+  t.strictSame(take(), ['+d']);
+  clock.pass(limits.reconnectMsMax);
+  t.strictSame(take(), ['-f']);
+});
+
+t.test('a proxy that came over before its control plane was known to be lost', async (t) => {
+  const { guard, connect, noted, released } = setup();
+  const a = connect('a');
+  guard.expect(['a']);
+  t.strictSame(noted, ['+a']);
+  // No stream lacks it: this one has not asked for endpoints yet.
+  guard.hold(['x'], 5, []);
+  t.strictSame(guard.find('x')?.waitingFor(), ['a']);
+  a.confirms(5, false);
+  t.strictSame(released(), []);
+  a.confirms(5);
+  t.strictSame(released(), [{ keys: ['x'], cause: 'acked', forgiven: [] }]);
 });
 
 t.test('no limit runs while proxies are not answered', async (t) => {

@@ -13,12 +13,14 @@ export interface PostingOptions {
   readonly host?: string;
   readonly loops?: number;
   readonly pauseMs?: number;
+  /** Called at once with each failure. */
+  readonly onFailure?: (words: string) => void;
 }
 
 /** POSTs, which nothing repeats once they were sent, to each of these until it is stopped. */
 export function startPosting(
   to: readonly ListenAddress[],
-  { host = 'echo.shop', loops = 1, pauseMs = 5 }: PostingOptions = {},
+  { host = 'echo.shop', loops = 1, pauseMs = 5, onFailure }: PostingOptions = {},
 ): { stop(): Promise<Posted> } {
   const failed: string[] = [];
   let sent = 0;
@@ -27,7 +29,11 @@ export function startPosting(
     while (going) {
       sent += 1;
       const { status, body } = await get(address, '/', { host, method: 'POST' });
-      if (status !== 200) failed.push(`proxy ${index}: ${status} ${body}`);
+      if (status !== 200) {
+        const words = `proxy ${index}: ${status} ${body}`;
+        failed.push(words);
+        onFailure?.(words);
+      }
       if (pauseMs > 0) await sleep(systemClock, pauseMs);
     }
   }
