@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { equalities } from '../../src/cli/quickstart/readme.ts';
 import { findEnvoy } from '../support/envoy.ts';
-import { type PageStep, runPage, stepsOf } from '../support/page.ts';
+import { isAsShown, type PageStep, runPage, stepsOf } from '../support/page.ts';
 import { freePort } from '../support/port.ts';
 
 const page = readFileSync(new URL('../../docs/quickstart.md', import.meta.url), 'utf8');
@@ -78,6 +78,7 @@ t.test('a page with one wrong flag fails', { timeout: 900_000 }, async (t) => {
   const wrong: readonly [name: string, from: string, to: string, failsAt: string][] = [
     ['inbound', '--inbound 127.11.1.1:8080', '--inbound 127.11.1.1:8081', '127.11.1.1:8080/'],
     ['edge', '--edge 127.11.0.1:8080', '--edge 127.11.0.1:8088', '127.11.0.1:8080/'],
+    ['admin', '--admin 127.11.1.2:15000', '', 'isthmus who'],
   ];
   for (const [name, from, to, failsAt] of wrong) {
     const [before = '', after = ''] = page.split('### Instances');
@@ -92,6 +93,14 @@ t.test('a page with one wrong flag fails', { timeout: 900_000 }, async (t) => {
     const step = stepsOf(changed).find(({ line }) => line === fault?.line);
     t.match(step?.commands, failsAt, `${name}: ${fault?.what}`);
   }
+});
+
+t.test('only … stands for other text, and not for a line', async (t) => {
+  t.ok(isAsShown('a (1) of b\nc\n', 'a (1) of …\nc\n'));
+  t.notOk(isAsShown('a (1) of b\nc\n', 'a (1) of c\nc\n'));
+  t.notOk(isAsShown('a (1)\nb\nc\n', 'a …\nc\n'));
+  t.notOk(isAsShown('a (1) of b\nc\n', 'a …'));
+  t.notOk(isAsShown('a', '.'));
 });
 
 t.test('a folder with anything in it is refused, and stays as it is', async (t) => {

@@ -6,7 +6,7 @@ export interface PageStep {
   /** Of the first command, from 1. */
   readonly line: number;
   readonly commands: string;
-  /** What the commands print. */
+  /** What the commands print; `…` stands for any text within a line. */
   readonly prints: string | undefined;
 }
 
@@ -79,7 +79,7 @@ export async function runPage(
     const said = output.replace(ended, '').replace(/^bash: line \d+: +\d+ (?:Terminated|Killed).*\n/gm, '');
     if (isLate) return { line, what: `no end within ${stepMs} ms; it printed: ${said}` };
     if (code !== '0') return { line, what: `exit code ${code}; it printed: ${said}` };
-    if (prints !== undefined && said !== prints) return { line, what: `it printed: ${said}` };
+    if (prints !== undefined && !isAsShown(said, prints)) return { line, what: `it printed: ${said}` };
     return undefined;
   };
   try {
@@ -92,4 +92,10 @@ export async function runPage(
     endAll();
     process.off('exit', endAll);
   }
+}
+
+/** Whether an output is the one that is shown, where `…` stands for any text within a line. */
+export function isAsShown(said: string, shown: string): boolean {
+  const literal = shown.split('…').map((part) => part.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&'));
+  return new RegExp(`^${literal.join('.*')}$`).test(said);
 }

@@ -8,6 +8,7 @@ import {
   quickEnvoys,
   quickGateways,
   quickInstanceRequests,
+  quickQuestions,
   quickRequests,
   quickSidecars,
 } from './world.ts';
@@ -32,6 +33,12 @@ ${indented(quickRequests.map((request) => `# ${request.what}: ${request.answered
     kill "$(cat run/app-a.pid)"
     ${curlOf(quickRequests[0] as (typeof quickRequests)[number])}     # checkout-b answers, and no request fails
     node app.mjs checkout-a 127.11.1.1 9080                     # it comes back, and so do the requests
+
+## Ask the control planes
+
+${quickQuestions.map(({ what, command }) => indented([`# ${what}`, commandLines(command)])).join('\n\n')}
+
+A control plane reads health and shares at the \`--admin\` of the Envoys' bootstraps, when it is asked. Shares are those of two seconds: send requests meanwhile.
 
 ## What equals what
 
@@ -60,7 +67,6 @@ ${indented(quickEnvoys.map(({ bootstrap, file }) => `${commandLines(bootstrap)} 
 Change an object in \`config\`, and every Envoy that it concerns has the change some milliseconds later:
 
     isthmus validate config
-    isthmus status --admin 127.11.0.9:15014,127.12.0.9:15014
 `;
 }
 
@@ -87,5 +93,6 @@ export const equalities = `| flag of \`isthmus bootstrap\` | equals | who connec
 | \`--outbound\` of a sidecar | where the workload sends its requests; no object has it | the workload |
 | \`--namespace\` of a sidecar | the namespace of the Groups that the workload calls | |
 | \`--xds\` of any proxy | \`--xds\` of the IDC's \`isthmus serve\` | |
+| \`--admin\` of an Envoy | nothing: an address of its machine that it alone uses | the control planes, for \`isthmus who\` and \`isthmus explain\` |
 | \`--idc\` of any proxy | \`name\` of the Idc, \`--idc\` of \`isthmus serve\`, the first part of \`locality\` | |
 | \`--id\` of any proxy | nothing: a name of its own in the IDC | |`;

@@ -1,4 +1,5 @@
 import {
+  commandLines,
   curlOf,
   type QuickPart,
   type QuickRequest,
@@ -8,6 +9,7 @@ import {
   quickGateways,
   quickHost,
   quickInstanceRequests,
+  quickQuestions,
   quickRequests,
   quickSidecars,
 } from './world.ts';
@@ -36,6 +38,9 @@ cat <<'END'
 Ready. In another terminal:
 
 ${quickRequests.map((request) => `  # ${request.what}\n  ${curlOf(request)}`).join('\n')}
+
+  # who serves the host, as the Envoys have it
+  ${commandLines(quickQuestions[0]?.command ?? [])}
 
 Ctrl-C ends all.
 END

@@ -16,8 +16,14 @@ export const quickIdcs: readonly [QuickIdc, QuickIdc] = [quickIdc('a', 11), quic
 /** The address of the workload in the first IDC that calls the Group. */
 const callerAddress = '127.11.1.2';
 
+/** The port of the admin interface of each Envoy, at the address of its machine. */
+const envoyAdminPort = 15000;
+
 /** The host of the Group. */
 export const quickHost = 'checkout.shop';
+
+/** The admin addresses of the control planes, by comma. */
+const quickAdmins = quickIdcs.map(({ control }) => `${control}:15014`).join(',');
 
 /** A process of the quickstart. */
 export interface QuickPart {
@@ -59,17 +65,22 @@ export const quickApps: readonly QuickPart[] = quickIdcs.map(({ name, letter, in
 
 /** The Envoys next to the workloads. */
 export const quickSidecars: readonly QuickEnvoy[] = quickIdcs.map((idc) =>
-  quickEnvoy(`checkout-${idc.letter}`, `sidecar of the instance in ${idc.name}`, 'sidecar', idc, [
-    `--namespace shop --inbound ${idc.instance}:8080 --app ${idc.instance}:9080`,
-  ]),
+  quickEnvoy(
+    `checkout-${idc.letter}`,
+    `sidecar of the instance in ${idc.name}`,
+    'sidecar',
+    idc,
+    idc.instance,
+    [`--namespace shop --inbound ${idc.instance}:8080 --app ${idc.instance}:9080`],
+  ),
 );
 
 /** The gateways. */
 export const quickGateways: readonly QuickEnvoy[] = quickIdcs.flatMap((idc) => [
-  quickEnvoy(`ingress-${idc.letter}`, `ingress gateway of ${idc.name}`, 'ingress', idc, [
+  quickEnvoy(`ingress-${idc.letter}`, `ingress gateway of ${idc.name}`, 'ingress', idc, idc.ingress, [
     `--edge ${idc.ingress}:8080 --peer ${idc.ingress}:15443`,
   ]),
-  quickEnvoy(`egress-${idc.letter}`, `egress gateway of ${idc.name}`, 'egress', idc, [
+  quickEnvoy(`egress-${idc.letter}`, `egress gateway of ${idc.name}`, 'egress', idc, idc.egress, [
     `--sidecar-listen ${idc.egress}:15444 --ingress-listen ${idc.egress}:15445`,
   ]),
 ]);
@@ -80,6 +91,7 @@ export const quickCaller: QuickEnvoy = quickEnvoy(
   `sidecar of a caller in ${quickIdcs[0].name}`,
   'sidecar',
   quickIdcs[0],
+  callerAddress,
   [`--namespace shop --outbound ${callerAddress}:15001`],
 );
 
@@ -112,6 +124,25 @@ export const quickRequests: readonly QuickRequest[] = [
   },
 ];
 
+/** The commands that ask the control planes: what each tells, and its command line in parts. */
+export const quickQuestions: readonly { readonly what: string; readonly command: readonly string[] }[] = [
+  {
+    what: 'who serves the host, with health and shares as the Envoys of each IDC have them',
+    command: [`isthmus who ${quickHost} --admin ${quickAdmins}`],
+  },
+  {
+    what: 'the way of a request of the caller',
+    command: [
+      `isthmus explain --from ${quickIdcs[0].name}/${quickCaller.name} --host ${quickHost}`,
+      `--admin ${quickIdcs[0].control}:15014`,
+    ],
+  },
+  {
+    what: 'which proxy has which configuration',
+    command: [`isthmus status --admin ${quickAdmins}`],
+  },
+];
+
 /** The command line of a request. */
 export function curlOf({ url }: QuickRequest): string {
   return `curl -H 'Host: ${quickHost}' ${url}`;
@@ -131,18 +162,21 @@ function quickIdc(letter: string, number: number): QuickIdc {
   };
 }
 
+/** An Envoy on the machine with this address. */
 function quickEnvoy(
   name: string,
   what: string,
   role: string,
   { name: idc, control }: QuickIdc,
+  machine: string,
   listening: readonly string[],
 ): QuickEnvoy {
   const file = `envoy/${name}.yaml`;
   return {
     ...{ name, what, file },
     bootstrap: [
-      `isthmus bootstrap --role ${role} --idc ${idc} --id ${name} --xds ${control}:15010`,
+      `isthmus bootstrap --role ${role} --idc ${idc} --id ${name}`,
+      `--xds ${control}:15010 --admin ${machine}:${envoyAdminPort}`,
       ...listening,
     ],
     // Several Envoys on one machine share nothing only without hot restart.
