@@ -157,6 +157,10 @@ build: $(GEN_STAMP) ## Compile the published JavaScript with types to dist/
 	tsc -p tsconfig.build.json --outDir $(DIST)
 	mkdir -p $(DIST)/protos/gen
 	cp protos/gen/schema.json protos/gen/descriptors.json protos/gen/envoy.d.ts $(DIST)/protos/gen/
+	@# What a drill reads and runs besides its code.
+	mkdir -p $(DIST)/src/drill/scenarios
+	cp src/drill/scenarios/*.yaml $(DIST)/src/drill/scenarios/
+	cp src/drill/faults/wan-link.py $(DIST)/src/drill/faults/
 	@# npm sets the executable bit only when it first links the package.
 	chmod +x $(DIST)/src/cli/main.js
 

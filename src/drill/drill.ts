@@ -14,7 +14,7 @@ import { figureLines, verdictLines } from './report/text.ts';
 import { runPhases } from './runner.ts';
 import { machineClock } from './time.ts';
 import { type EnvoyBinary, findEnvoy } from './world/envoy.ts';
-import { createStage } from './world/stage.ts';
+import { checkPlatform, createStage } from './world/stage.ts';
 
 /** The exit codes of every command, by what a drill found. */
 export const drillExit = {
@@ -40,7 +40,8 @@ export async function runDrill(options: DrillOptions): Promise<number> {
   if (options.say === undefined) process.stdout.on('error', interrupt);
   try {
     const settings = readOptions(options);
-    const envoy = findEnvoy();
+    checkPlatform();
+    const envoy = findEnvoy({ given: options.envoy });
     let worst: number = drillExit.passed;
     for (let run = 1; run <= settings.runs; run += 1) {
       if (settings.runs > 1) say(`run ${run} of ${settings.runs}`);

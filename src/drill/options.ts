@@ -31,6 +31,8 @@ export interface DrillOptions {
   readonly seed?: number;
   /** Keep the logs of all processes beside the report. */
   readonly keepLogs?: boolean;
+  /** The path of the Envoy to run; default: the one that `findEnvoy` finds. */
+  readonly envoy?: string;
   /** Where progress and verdict go; default standard output. */
   readonly say?: (line: string) => void;
 }

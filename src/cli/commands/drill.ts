@@ -14,6 +14,7 @@ interface Flags extends Readonly<Record<string, unknown>> {
   readonly seed?: number;
   readonly reportDir: string;
   readonly keepLogs?: boolean;
+  readonly envoy?: string;
 }
 
 const drillExits =
@@ -24,7 +25,7 @@ export function drillCommand(drills: readonly Drill[]): Command {
   const command = new Command('drill')
     .summary('drill an outage on real Envoys')
     .description(
-      'Start a real mesh, inject a fault, and compare the effect with bounds. Needs the source tree (make drill sets it up).',
+      'Start a real mesh on this machine, inject a fault, and compare the effect with bounds. Needs Linux and an Envoy 1.40; what needs root too, such as lost packets, says so.',
     )
     .addHelpText(
       'after',
@@ -43,7 +44,7 @@ export function drillCommand(drills: readonly Drill[]): Command {
 function commandOf(drill: Drill): Command {
   const command = new Command(drill.name)
     .summary(drill.summary)
-    .description(`${drill.description} Needs the source tree (make drill sets it up).`)
+    .description(drill.description)
     .addHelpText(
       'after',
       helpEnd({
@@ -94,7 +95,15 @@ function addRunOptions(command: Command, unprotected: string): void {
       number(0),
     )
     .option('--report-dir <dir>', 'folder of index.html, report.json and junit.xml', 'drill-report')
-    .option('--keep-logs', 'keep all logs, also when the drill passes');
+    .option('--keep-logs', 'keep all logs, also when the drill passes')
+    .addOption(envoyOption());
+}
+
+function envoyOption(): Option {
+  return new Option(
+    '--envoy <path>',
+    'the Envoy to run (default: ENVOY_BIN, else envoy on PATH, else the package of PyPI in .venv)',
+  );
 }
 
 function runOptions(flags: Flags): Omit<DrillOptions, 'name'> {
@@ -106,6 +115,7 @@ function runOptions(flags: Flags): Omit<DrillOptions, 'name'> {
     expectFail: flags.expectFail ?? false,
     quick: flags.quick ?? false,
     keepLogs: flags.keepLogs ?? false,
+    ...(flags.envoy !== undefined && { envoy: flags.envoy }),
   };
 }
 
@@ -118,9 +128,7 @@ interface ScenarioFlags extends Flags {
 function scenarioCommand(): Command {
   const command = new Command('run')
     .summary('run a scenario file: a world, a load, steps and bounds of your own')
-    .description(
-      'Run a scenario file (docs/drills.md, docs/schemas/scenario.json), or check it. Needs the source tree (make drill sets it up).',
-    )
+    .description('Run a scenario file (docs/drills.md, docs/schemas/scenario.json), or check it.')
     .addHelpText(
       'after',
       helpEnd({
@@ -177,6 +185,7 @@ interface AllFlags {
   readonly only: readonly string[];
   readonly reportDir: string;
   readonly keepLogs?: boolean;
+  readonly envoy?: string;
 }
 
 /** `isthmus drill all`: every drill with its control, and one report. */
@@ -204,9 +213,10 @@ function allCommand(): Command {
       'drill-report',
     )
     .option('--keep-logs', 'keep all logs, also of drills that pass')
-    .action(async ({ quick = false, keepLogs = false, only, reportDir }: AllFlags) => {
+    .addOption(envoyOption())
+    .action(async ({ quick = false, keepLogs = false, ...given }: AllFlags) => {
       const { runAll } = await import('../../drill/suite/suite.ts');
-      process.exitCode = await runAll({ quick, keepLogs, only, reportDir });
+      process.exitCode = await runAll({ quick, keepLogs, ...given });
     });
 }
 

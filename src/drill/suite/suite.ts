@@ -17,6 +17,8 @@ export interface SuiteOptions {
   readonly only: readonly string[];
   readonly reportDir: string;
   readonly keepLogs: boolean;
+  /** The path of the Envoy to run; default: the one that `findEnvoy` finds. */
+  readonly envoy?: string;
   /** Default standard output. */
   readonly say?: (line: string) => void;
 }
@@ -129,6 +131,7 @@ async function runOne(
     ...(flags && { flags }),
     ...(seed !== undefined && { seed }),
     ...(unprotected && { unprotected, expectFail: true }),
+    ...(options.envoy !== undefined && { envoy: options.envoy }),
   });
   if (code === drillExit.interrupted) return undefined;
   const seconds = (machineClock.now() - from) / 1000;

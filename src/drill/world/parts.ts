@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
+import { sourceTree } from '../../base/package/source-tree.ts';
 import type { AccessLogScope, NodeScope } from '../../model/node.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { type BootstrapOptions, buildBootstrap } from '../../translate/bootstrap.ts';
@@ -25,10 +26,11 @@ import {
 } from './topology.ts';
 
 /**
- * Compiled filters, kept from drill to drill: a compile takes a control plane some five seconds of processor
- * time. Each start still checks what it finds (docs/decisions/027-filters-on-disk.md).
+ * Arguments for compiled filters, kept from drill to drill: a compile takes a control plane some five seconds
+ * of processor time. Each start still checks what it finds (docs/decisions/027-filters-on-disk.md). An
+ * installed package leaves them to the control plane, which keeps them in the user's cache folder.
  */
-const compiledFilters = fileURLToPath(new URL('../../../.cache/filters', import.meta.url));
+const compiledFilters = sourceTree === undefined ? [] : ['--filters', join(sourceTree, '.cache/filters')];
 
 /** What kind of process of the world it is. */
 export type PartKind = 'control' | 'dns' | 'ingress' | 'egress' | 'app' | 'sidecar' | 'caller' | 'other';
@@ -245,7 +247,7 @@ function controlPart(idc: IdcPlan, topology: Topology, paths: DrillPaths): Part 
         ['--config', paths.registry(idc.name)],
         ['--xds', `${xds.address}:${xds.port}`],
         ['--admin', `${admin.address}:${admin.port}`],
-        ['--filters', compiledFilters],
+        compiledFilters,
         // Drills delete on purpose.
         ['--deletion-grace', '0s'],
         hopLimit === undefined ? [] : ['--hop-limit', String(hopLimit)],

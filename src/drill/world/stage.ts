@@ -126,6 +126,15 @@ export function checkMachine(world: WorldPlan, id = randomBytes(3).toString('hex
   if (world.diskKib !== undefined) checkDisk();
 }
 
+/** Throws MeshError 'unsupported' unless this is Linux. */
+export function checkPlatform(platform: string = process.platform): void {
+  if (platform === 'linux') return;
+  throw new MeshError(
+    'unsupported',
+    `A drill needs Linux, for loopback addresses 127.*.*.* and /proc; this is ${platform}.`,
+  );
+}
+
 /** The kernel takes 107 bytes as the path of a unix socket; the rest of ours is at most 50. */
 const tmpLengthMax = 57;
 
