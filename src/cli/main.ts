@@ -14,5 +14,7 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
 } else {
   const { useCompileCache } = await import('./process/compile-cache.ts');
   useCompileCache();
+  const { endAtUncaught } = await import('./process/uncaught.ts');
+  endAtUncaught();
   await import('./program.ts');
 }

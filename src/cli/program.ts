@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
+import { failureText } from '../base/failure-text.ts';
 import { packageVersion } from '../base/package/version.ts';
 import { helpEnd, wrapHelp } from './help-end.ts';
 import { requireAtOnce } from './options/required.ts';
@@ -97,11 +97,7 @@ try {
     // Commander has printed its message already.
     process.exitCode = reason.exitCode === 0 ? exitCode.ok : exitCode.unusable;
   } else {
-    const error = MeshError.from(reason);
-    const { ref, message } = error;
-    const where = ref === undefined || message.includes(ref) ? '' : `${ref}: `;
-    process.stderr.write(`isthmus: ${where}${message}\n`);
-    if (error.code === 'internal') process.stderr.write(`${error.stack}\n`);
+    process.stderr.write(`isthmus: ${failureText(reason)}\n`);
     process.exitCode = exitCode.unusable;
   }
 }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
+import { failureText } from '../base/failure-text.ts';
 import { machineRow } from './judge/machine.ts';
 import { type Verdict, verdictOf } from './judge/verdict.ts';
 import { environmentOf } from './measure/environment.ts';
@@ -55,9 +56,7 @@ export async function runDrill(options: DrillOptions): Promise<number> {
       say('interrupted: everything that the drill had started has been removed');
       return drillExit.interrupted;
     }
-    const error = MeshError.from(reason);
-    say(`the drill could not run: ${error.message}`);
-    if (error.code === 'internal') say(error.stack ?? '');
+    say(`the drill could not run: ${failureText(reason)}`);
     return drillExit.unable;
   } finally {
     for (const signal of signals) process.removeListener(signal, interrupt);
