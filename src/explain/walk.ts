@@ -2,6 +2,7 @@ import type { Hop } from '../contract/explain.ts';
 import type { GuardedListener } from '../model/trail.ts';
 import { noIdcOutcome } from '../model/trail.ts';
 import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
+import { idcsCluster } from '../translate/names.ts';
 import type { ProxyReading } from '../who/types.ts';
 import { type DividedChoice, farChoices, nearChoices } from './choices.ts';
 import { farObjects, nearObjects } from './objects.ts';
@@ -83,6 +84,7 @@ class Walk {
     const choices = nearChoices(this.#facts, idc, path, readings);
     const [first, ...others] = inOrder(choices, plan);
     const by = nearObjects(this.#facts, idc, plan, path);
+    if (first === undefined && this.#isKnownByChecks(place)) return this.#trustChecks(place, by);
     if (first === undefined) {
       const end = nobodyAt(listener, idc);
       this.#push(
@@ -105,6 +107,32 @@ class Walk {
     const words = `No other IDC serves it: ${at} sends it to ${instanceWords(last, plan)}, the last resort.`;
     this.#push(place, choices, last, words, by);
     return { kind: 'served', idc };
+  }
+
+  /**
+   * Whether another IDC serves a Group although this registry has none of its instances: the checks of the
+   * egress gateways that were read go through its gateways to an instance, or its gateways were not chosen.
+   */
+  #isKnownByChecks({ idc, listener, plan }: Place): boolean {
+    const { idc: own, plans } = this.#facts;
+    const isListed = plan.instances.some(({ endpoints }) => endpoints.length > 0);
+    const isChecked = plans.get(own)?.crossing?.check !== undefined && this.#exits(plan).length > 0;
+    return idc !== own && listener === 'peer' && !isListed && isChecked;
+  }
+
+  #trustChecks(place: Place, by: Hop['by']): WayEnd {
+    const { idc, at, plan } = place;
+    const all: DividedChoice = { priority: 0, to: 'instances', idc, percent: 100, usable: 0, hosts: [] };
+    const words = `${at} sends it to an instance of ${idc}, which is not in the registry of ${this.#facts.idc}.`;
+    this.#push({ ...place, readings: this.#exits(plan) }, [all], all, words, by);
+    return { kind: 'served', idc };
+  }
+
+  /** Readings of local egress gateways that have the Group. */
+  #exits({ group }: GroupPlan): readonly ProxyReading[] {
+    return this.#facts.readings.filter(
+      ({ proxy, after }) => proxy.role === 'egress' && after.has(idcsCluster(group)),
+    );
   }
 
   /** At the egress gateways of an IDC. */

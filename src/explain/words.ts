@@ -23,7 +23,8 @@ function instancesWords(
   { localShare, lookup }: GroupPlan,
 ): string {
   if (lookup === 'request') return 'the host of each request is looked up';
-  if (hosts.length === 0) return `no instance of ${idc} is registered`;
+  if (hosts.length === 0)
+    return percent === 0 ? `no instance of ${idc} is registered` : 'health checks through its gateways pass';
   const count = countWords(usable, hosts.length);
   if (localShare !== undefined) return `${idc} keeps ${localShare} % (evacuated, or coming back); ${count}`;
   return usable > 0 && percent < 100 ? `${count}: fewer than half, the rest goes on` : count;

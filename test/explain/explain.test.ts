@@ -318,3 +318,23 @@ t.test('without loop prevention a way without an end has one here', async (t) =>
   t.match(answer, { served: 'nobody', summary: /loop prevention is off: it goes in circles/ });
   t.ok(answer.hops.length >= 24, String(answer.hops.length));
 });
+
+t.test('an IDC whose instances are in its own registry alone serves if checks through it pass', async (t) => {
+  const none = (yaml: string) => yaml.replace(/locality: sh-b/g, 'locality: sh-a');
+  const gone = instances(dead, dead, dead);
+  const checked = { yaml: none(shop({ spec: health })), hopLimit: 1 };
+  const answer = await explaining({ ...checked, proxies: fleet(gone) })('cart.shop');
+  t.strictSame(way(answer).slice(1), [
+    'sh-a sidecar → idc sh-b 100 %',
+    'sh-b peer → instances sh-b 100 %',
+    'sh-b',
+  ]);
+  t.match(answer.hops[2], {
+    decision:
+      /^An ingress gateway of sh-b sends it to an instance of sh-b, which is not in the registry of sh-a\.$/,
+    choices: [{ hosts: [], why: 'health checks through its gateways pass' }],
+    ...{ health: 'proxies', readAt: ['out-1'] },
+  });
+  const failed = await explaining({ ...checked, proxies: fleet(gone, farAlive(dead)) })('cart.shop');
+  t.equal(failed.by, 'sh-c', 'control: checks that fail');
+});
