@@ -35,6 +35,8 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
   const namespaces = new Map<string, LabelMatcher<Instance, O>>();
   const lists = new Map<WorkloadSelection<O>, readonly Instance[]>();
   const touched = new Map<WorkloadSelection<O>, Set<string>>();
+  // Most sources show the same objects at each comparison: these need no second look.
+  const instanceOfEntry = new WeakMap<WorkloadEntry, Instance>();
 
   function touch(selection: WorkloadSelection<O>, name: string): void {
     const names = touched.get(selection);
@@ -58,15 +60,20 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
     set(entry) {
       const matcher = matcherOf(entry.meta.namespace);
       const next = instanceOf(entry, idc);
-      if (sameContent(matcher.getItem(entry.meta.name), next)) return;
-      matcher.setItem(entry.meta.name, next.labels, next);
+      const known = matcher.getItem(entry.meta.name);
+      const isSame = known !== undefined && sameContent(known, next);
+      instanceOfEntry.set(entry, isSame ? known : next);
+      if (!isSame) matcher.setItem(entry.meta.name, next.labels, next);
     },
     delete(namespace, name) {
       namespaces.get(namespace)?.deleteItem(name);
       forgetIfEmpty(namespace);
     },
-    hasExactly: (entry) =>
-      sameContent(namespaces.get(entry.meta.namespace)?.getItem(entry.meta.name), instanceOf(entry, idc)),
+    hasExactly(entry) {
+      const known = namespaces.get(entry.meta.namespace)?.getItem(entry.meta.name);
+      if (known === undefined) return false;
+      return instanceOfEntry.get(entry) === known || sameContent(known, instanceOf(entry, idc));
+    },
     *refs() {
       for (const [namespace, matcher] of namespaces)
         for (const name of matcher.names()) yield { kind: 'WorkloadEntry', namespace, name };
