@@ -55,7 +55,8 @@ export class Roster {
   readonly #logger: Logger;
   readonly #events: EventSink;
   readonly #metrics: Metrics;
-  readonly #streams = new Map<number, RosterStream & { last: LastAck | undefined }>();
+  // Each ACK writes here: numbers, as a new object for each would be moved by the garbage collector.
+  readonly #streams = new Map<number, RosterStream & { ackTookMs: number; ackedAt: number | undefined }>();
   readonly #refused: RefusalLog;
   readonly #byNode = new Map<string, number>();
   // Oldest first.
@@ -71,7 +72,7 @@ export class Roster {
 
   /** A stream's node is known. */
   opened(stream: RosterStream): void {
-    this.#streams.set(stream.id, { ...stream, last: undefined });
+    this.#streams.set(stream.id, { ...stream, ackTookMs: 0, ackedAt: undefined });
     const before = this.#byNode.get(stream.node) ?? 0;
     this.#byNode.set(stream.node, before + 1);
     const gone = this.#disconnected.get(stream.node);
@@ -141,7 +142,9 @@ export class Roster {
   /** A stream has ACKed an event that was read at `eventAt`. */
   acked(id: number, eventAt: number, ackedAt: number): void {
     const stream = this.#streams.get(id);
-    if (stream !== undefined) stream.last = { tookMs: ackedAt - eventAt, at: ackedAt };
+    if (stream === undefined) return;
+    stream.ackTookMs = ackedAt - eventAt;
+    stream.ackedAt = ackedAt;
   }
 
   /** Connected streams, the oldest first. */
@@ -150,7 +153,8 @@ export class Roster {
   }
 
   lastAck(id: number): LastAck | undefined {
-    return this.#streams.get(id)?.last;
+    const { ackTookMs: tookMs = 0, ackedAt: at } = this.#streams.get(id) ?? {};
+    return at === undefined ? undefined : { tookMs, at };
   }
 
   /** Disconnected nodes, the last first. */

@@ -189,10 +189,10 @@ export class FailoverWatch {
   }
 
   #look(key: string, group: Standing): void {
-    const addresses = addressesOf(group.plan);
-    if (addresses.length > 0) group.hadInstances = true;
+    const instances = instancesOf(group.plan);
+    if (instances > 0) group.hadInstances = true;
     if (this.#startedAt === undefined) return;
-    const cause = this.#causeOf(group, addresses);
+    const cause = this.#causeOf(group, instances);
     const isReturning = group.checks === 'warm' || group.checks === 'ramp';
     if (cause !== undefined) this.#failed(key, group, cause);
     else if (group.phase === 'home') group.since = undefined;
@@ -208,11 +208,20 @@ export class FailoverWatch {
   }
 
   /** Why no instance can serve; undefined: one can, or nothing is known. */
-  #causeOf({ hadInstances, checks, seen }: Standing, addresses: readonly string[]): Cause | undefined {
-    if (addresses.length === 0) return hadInstances ? 'registry' : undefined;
+  #causeOf({ plan, hadInstances, checks, seen }: Standing, instances: number): Cause | undefined {
+    if (instances === 0) return hadInstances ? 'registry' : undefined;
     if (checks === 'away') return 'checks';
-    if (addresses.every((address) => this.#unreached.has(address))) return 'unreached';
+    if (this.#isUnreached(plan)) return 'unreached';
     return seen === false ? 'proxies' : undefined;
+  }
+
+  /** Whether no instance here accepts connections. All Groups are asked at once: it makes no list. */
+  #isUnreached({ instances }: GroupPlan): boolean {
+    if (this.#unreached.size === 0) return false;
+    return instances.every(
+      ({ priority, endpoints }) =>
+        priority !== undefined || endpoints.every((one) => this.#unreached.has(addressName(one))),
+    );
   }
 
   #failed(key: string, group: Standing, why: Cause): void {
@@ -252,7 +261,7 @@ export class FailoverWatch {
     more: Pick<FailoverEvent, 'why' | 'lastedMs'>,
   ): void {
     const to = plan.crossing?.idcs[0]?.idc;
-    const instances = addressesOf(plan).length;
+    const instances = instancesOf(plan);
     this.#events.note({
       ...{ kind: 'failover', phase, group: key, instances },
       ...(to === undefined || phase === 'end' ? {} : { to }),
@@ -261,9 +270,9 @@ export class FailoverWatch {
   }
 }
 
-/** The addresses of a Group's instances in this IDC. */
-function addressesOf({ instances }: GroupPlan): readonly string[] {
-  return instances
-    .filter(({ priority }) => priority === undefined)
-    .flatMap(({ endpoints }) => endpoints.map(addressName));
+/** Number of a Group's instances in this IDC. */
+function instancesOf({ instances }: GroupPlan): number {
+  let count = 0;
+  for (const { priority, endpoints } of instances) if (priority === undefined) count += endpoints.length;
+  return count;
 }

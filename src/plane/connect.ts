@@ -162,7 +162,7 @@ function observeStreams(parts: Parts, options: ControlPlaneOptions): void {
   };
   const answers: StreamObserver = {
     onAck(ack) {
-      metrics.acks.inc({ type: ack.type });
+      metrics.acked(ack.type);
       ledger.acked(answerOf(ack));
       const last = ack.causes.at(-1);
       if (last !== undefined) roster.acked(ack.stream.id, last.at, ack.ackedAtMs);

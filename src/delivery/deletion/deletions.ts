@@ -105,12 +105,14 @@ export function createDeletions(options: DeletionsOptions): Deletions {
   return {
     opened: (stream) => guard.opened(guarded(stream)),
     closed: (stream) => guard.closed(guarded(stream)),
-    confirmed: (stream, has) =>
+    confirmed(stream, has) {
+      if (guard.isSettled(stream)) return;
       guard.confirmed(guarded(stream), {
         has: (state) => has({ ...state, types }),
         holdsEndpoints: () => has({ revision: 0, lenient: true, types: [endpointType], subscribed: true }),
         isInSync: () => has({ revision: options.revision(), lenient: true, types, subscribed: true }),
-      }),
+      });
+    },
     hold(batch, state, release) {
       const refs = batch.flatMap((change) => (change.type === 'delete' ? [change.ref] : []));
       const instances = refs.filter((ref) => ref.kind === 'WorkloadEntry');

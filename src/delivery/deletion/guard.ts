@@ -61,6 +61,8 @@ interface ConfirmedState<S> {
 interface DeletionGuard<S> {
   opened(stream: GuardedStream): void;
   closed(stream: GuardedStream): void;
+  /** Whether nothing that the stream confirms now could matter: most ACKs need no further look. */
+  isSettled(stream: Pick<GuardedStream, 'id'>): boolean;
   /** The stream has confirmed more than before. */
   confirmed(stream: GuardedStream, confirmed: ConfirmedState<S>): void;
   /** Holds a deletion until the streams given, and every disconnected proxy, have confirmed `state`. */
@@ -178,6 +180,12 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     const deletions = [...proxy.deletions];
     this.#clearDeletions(proxy);
     for (const deletion of deletions) this.#finish(deletion);
+  }
+
+  isSettled({ id }: Pick<GuardedStream, 'id'>): boolean {
+    const proxy = this.#streams.get(id);
+    if (proxy === undefined) return true;
+    return proxy.hasEndpoints && proxy.reconnectUntil === 0 && proxy.deletions.size === 0;
   }
 
   confirmed({ id }: GuardedStream, confirmed: ConfirmedState<S>): void {

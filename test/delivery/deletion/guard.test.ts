@@ -209,6 +209,26 @@ t.test('a proxy is told of where it is: new, back, come over, moved on, and gone
   t.strictSame(take(), ['-f']);
 });
 
+t.test('settled: nothing that a stream confirms could matter', async (t) => {
+  const { guard, connect, clock } = setup();
+  const a = connect('a');
+  t.equal(guard.isSettled(a.stream), false, 'whether it has endpoints is not known');
+  a.confirms(1);
+  t.equal(guard.isSettled(a.stream), true);
+  guard.hold(['x'], 5, [a.stream]);
+  t.equal(guard.isSettled(a.stream), false);
+  a.confirms(5);
+  t.equal(guard.isSettled(a.stream), true);
+  a.leaves();
+  t.equal(guard.isSettled(a.stream), true, 'it is no stream any more');
+  const back = connect('a');
+  back.confirms(5, false);
+  t.equal(guard.isSettled(back.stream), false, 'back, and not in sync');
+  clock.pass(limits.reconnectMsMax);
+  back.confirms(5, false);
+  t.equal(guard.isSettled(back.stream), true);
+});
+
 t.test('a proxy that came over before its control plane was known to be lost', async (t) => {
   const { guard, connect, noted, released } = setup();
   const a = connect('a');
