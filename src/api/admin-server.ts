@@ -47,6 +47,10 @@ export async function serveAdmin(
     {
       handlers: {
         ...pageHandlers(plane),
+        checkToken: () => ({
+          status: 200,
+          body: { registrations: registrations !== undefined, evacuations: evacuations !== undefined },
+        }),
         ...eventHandlers(plane, systemClock),
         ...evacuationHandlers(plane, evacuations),
         ...registrationHandlers(registering),

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
+  check: async () => (await import('./commands/look/check.ts')).checkCommand(),
   who: async () => (await import('./commands/look/who.ts')).whoCommand(),
   explain: async () => (await import('./commands/look/explain.ts')).explainCommand(),
   events: async () => (await import('./commands/look/events.ts')).eventsCommand(),

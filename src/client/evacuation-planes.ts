@@ -30,8 +30,43 @@ export interface PlaneAnswer {
   readonly comingHome: readonly string[];
 }
 
+/**
+ * Clocks of control planes that differ by more, in milliseconds, are reported: Evacuations in YAML begin and
+ * end by each one's own clock.
+ */
+export const clocksApartMsMax = 5_000;
+
 /** Time limit of an answer beyond the wait it includes. Milliseconds. */
 const answerMsMax = 5_000;
+
+/** How far the clock of a control plane is ahead of this machine's; it is that, give or take `exactMs`. */
+export interface ClockReading {
+  readonly aheadMs: number;
+  /** Half of the round trip. */
+  readonly exactMs: number;
+}
+
+/**
+ * Reads the clock of a control plane `times` times, one after another: the reading with the shortest round
+ * trip; undefined: it does not say. Throws MeshError as `listAt`.
+ */
+export async function readClock(
+  client: ApiClient,
+  clock: Clock,
+  times: number,
+): Promise<ClockReading | undefined> {
+  let best: ClockReading | undefined;
+  for (let i = 0; i < times; i += 1) {
+    const began = clock.now();
+    const askedAt = clock.wall();
+    const { at = '' } = await listAt(client);
+    const exactMs = (clock.now() - began) / 2;
+    // Its time was read about halfway between request and answer.
+    const aheadMs = Date.parse(at) - (askedAt + exactMs);
+    if (!Number.isNaN(aheadMs) && (best === undefined || exactMs < best.exactMs)) best = { aheadMs, exactMs };
+  }
+  return best;
+}
 
 /** Asks each control plane for its IDC. Throws MeshError `unavailable` if one does not answer. */
 export function findPlanes(

@@ -3,6 +3,7 @@ import { evacuationContract } from './evacuations.ts';
 import { eventContract } from './events.ts';
 import { explainContract } from './explain.ts';
 import type { Json, Written } from './json.ts';
+import { networkContract } from './network.ts';
 import type { Operation } from './operation.ts';
 import type { OperationId } from './operations.ts';
 import { registrationContract } from './registrations.ts';
@@ -13,6 +14,7 @@ import { whoContract } from './who.ts';
 export const contract = {
   ...statusContract,
   ...whoContract,
+  ...networkContract,
   ...explainContract,
   ...eventContract,
   ...evacuationContract,

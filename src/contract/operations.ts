@@ -21,6 +21,8 @@ export const operations = {
   listEvents: { method: 'GET', path: '/v1/events' },
   awaitEvents: { method: 'GET', path: '/v1/events/newest' },
   getServed: { method: 'GET', path: '/v1/served' },
+  getNetwork: { method: 'GET', path: '/v1/network' },
+  checkToken: { method: 'GET', path: '/v1/token' },
   getProblems: { method: 'GET', path: '/problems' },
   getConfig: { method: 'GET', path: '/v1/config/{node}' },
   getRegistry: { method: 'GET', path: '/v1/registry' },

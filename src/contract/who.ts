@@ -9,6 +9,15 @@ const share = (words: string) =>
 const node = z.string();
 const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
 
+/** Why a proxy does not send requests to a host of a cluster, or only as a last resort. */
+export const hostReason = described(
+  'check-failed, check-timeout, not-checked: its active health check. told-unhealthy: it answered with x-envoy-immediate-health-check-fail. ejected: by outlier detection. declared-unhealthy: by its endpoint. last-resort: its IDC is evacuated. degraded: by its health check. being-removed: removed from the registry.',
+  z.enum([
+    ...(['check-failed', 'check-timeout', 'not-checked', 'told-unhealthy', 'ejected'] as const),
+    ...(['declared-unhealthy', 'last-resort', 'degraded', 'being-removed'] as const),
+  ]),
+);
+
 const hostReport = component(
   'HostReport',
   z.strictObject({
@@ -23,13 +32,7 @@ const hostReport = component(
     ),
     why: z.array(
       z.strictObject({
-        reason: described(
-          'check-failed, check-timeout, not-checked: its active health check. told-unhealthy: it answered with x-envoy-immediate-health-check-fail. ejected: by outlier detection. declared-unhealthy: by its endpoint. last-resort: its IDC is evacuated. degraded: by its health check. being-removed: removed from the registry.',
-          z.enum([
-            ...(['check-failed', 'check-timeout', 'not-checked', 'told-unhealthy', 'ejected'] as const),
-            ...(['declared-unhealthy', 'last-resort', 'degraded', 'being-removed'] as const),
-          ]),
-        ),
+        reason: hostReason,
         at: described('Node ids of the proxies that say so.', z.array(node)),
       }),
     ),

@@ -1,8 +1,10 @@
 import { describeWaiting } from '../delivery/problems/waiting.ts';
+import { probeTarget } from '../delivery/reach/probe-target.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
 import { cut } from '../events/cut.ts';
 import { createExplainer, type Explainer } from '../explain/explain.ts';
 import type { Finding } from '../model/finding.ts';
+import { createNetworkReader, type NetworkReader } from '../who/network.ts';
 import { readClusters } from '../who/read-clusters.ts';
 import { InstanceRounds } from '../who/rounds.ts';
 import { createWhoReader, type WhoReader } from '../who/who.ts';
@@ -22,7 +24,7 @@ interface Connected {
   readonly feed: SourceFeed;
   readonly status: StatusReader;
   /** What is answered by reading proxies. */
-  readonly readers: WhoReader & Explainer;
+  readonly readers: WhoReader & NetworkReader & Explainer;
   readonly events: PlaneEvents;
   problems(): readonly Finding[];
   /** Looks no more whether gateways accept connections, and whether objects agree. */
@@ -85,8 +87,12 @@ export function connectParts(
     ...{ idc: options.idc, journal, events, view: () => pipeline.view() },
     asks: (ref, by) => feed.asked.asks(ref, by),
   });
-  const readers = { ...whoReader(parts, options), ...explainer(parts, options) };
-  return { feed, status, readers, events: reader, problems, close };
+  return { feed, status, readers: proxyReaders(parts, options), events: reader, problems, close };
+}
+
+/** All that is answered by reading proxies. */
+function proxyReaders(parts: Parts, options: ControlPlaneOptions): Connected['readers'] {
+  return { ...whoReader(parts, options), ...networkReader(parts, options), ...explainer(parts, options) };
 }
 
 /** Reads ingress gateways in the background, a little at a time. */
@@ -115,6 +121,20 @@ function whoReader({ roster, pipeline, failback }: Parts, { idc, clock }: Contro
     proxies: () => roster.connected(),
     evacuations: () => pipeline.evacuations.list().items,
     held: () => failback.limitedShares(),
+  });
+}
+
+/** How long the probe of a gateway of another IDC may take to connect, and its answer beyond that. */
+const gatewayProbe = { connectMs: 1_050, answerMs: 500 } as const;
+
+/** Reads egress gateways, and probes gateways of other IDCs, when somebody asks. */
+function networkReader({ roster, pipeline }: Parts, { idc, clock }: ControlPlaneOptions): NetworkReader {
+  return createNetworkReader({
+    ...{ idc, clock, read: readClusters },
+    view: () => pipeline.view(),
+    plansOf: (host) => pipeline.plansOf(host),
+    proxies: () => roster.connected(),
+    probe: (at) => probeTarget({ ...at, request: { kind: 'http2' } }, gatewayProbe, clock),
   });
 }
 

@@ -14,6 +14,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { Source } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
+import type { NetworkReader } from '../who/network.ts';
 import type { WhoReader } from '../who/who.ts';
 import type { XdsLimits } from '../xds/xds.ts';
 import type { PlaneEvents } from './events/event-reader.ts';
@@ -68,7 +69,7 @@ export interface ControlPlaneSeams {
 }
 
 /** A running control plane. */
-export interface ControlPlane extends StatusReader, WhoReader, Explainer {
+export interface ControlPlane extends StatusReader, WhoReader, NetworkReader, Explainer {
   readonly metrics: Metrics;
   /** The ADS address with the bound port. */
   readonly xds: ListenAddress;

@@ -9,6 +9,7 @@ import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { checkCommand } from '../../src/cli/commands/look/check.ts';
 import { diffCommand } from '../../src/cli/commands/look/diff.ts';
 import { eventsCommand } from '../../src/cli/commands/look/events.ts';
 import { explainCommand } from '../../src/cli/commands/look/explain.ts';
@@ -27,7 +28,7 @@ const drill = drillCommand(drills);
 const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
-  ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand()],
+  ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

@@ -198,7 +198,7 @@ const requests: readonly Held[] = [
   [
     'clock differences of control planes',
     '5 s',
-    'src/cli/evacuate/evacuation-steps.ts',
+    'src/client/evacuation-planes.ts',
     'clocksApartMsMax = 5_000;',
   ],
   ['evacuations at once', '100', 'src/model/evacuation.ts', 'standingMax: 100,'],

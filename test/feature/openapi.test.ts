@@ -280,6 +280,8 @@ t.test('answers are as documented', async (t) => {
   await check(t, 'GET', '/../registry', 200);
   await check(t, 'GET', '/../config/nobody', 404);
   t.match(await check(t, 'GET', '/../served', 200), { idc: 'sh-a', notHere: [] });
+  t.match(await check(t, 'GET', '/../network', 200), { idc: 'sh-a', peers: [] });
+  t.match(await check(t, 'GET', '/../token', 200), { registrations: true, evacuations: true });
   const asked = Object.keys(served).filter((id) => served[id as OperationId].path.startsWith('/v1/'));
   t.strictSame([...seen].sort(), asked.sort(), 'each operation was asked');
   t.equal((await mesh.api('POST', '/../evacuations/e')).status, 405);

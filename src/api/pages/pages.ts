@@ -2,15 +2,21 @@ import { MeshError } from '../../base/error.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import { contract } from '../../contract/contract.ts';
 import type { explainContract } from '../../contract/explain.ts';
+import type { networkContract } from '../../contract/network.ts';
 import { type OperationId, operations } from '../../contract/operations.ts';
 import type { statusContract } from '../../contract/status.ts';
 import type { whoContract } from '../../contract/who.ts';
+import { showAddress } from '../../model/values/listen-address.ts';
 import type { ControlPlane } from '../../plane/types.ts';
 import { describePeer } from '../../registry/registrations/describe-peers.ts';
 import type { ApiAnswer, Handlers } from '../handlers.ts';
 import { writeConfigLines, writeRegistryLines } from '../lines/line-pages.ts';
 
-type Ids = keyof (typeof statusContract & typeof whoContract & typeof explainContract) & OperationId;
+type Ids = Exclude<
+  keyof (typeof statusContract & typeof whoContract & typeof networkContract & typeof explainContract),
+  'checkToken'
+> &
+  OperationId;
 
 /** Handlers of the pages about a control plane. */
 export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
@@ -25,6 +31,10 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
     getWho: async ({ path, query }) => ({ status: 200, body: await plane.who(path.host, query.for) }),
     explain: async ({ path, query }) => ({ status: 200, body: await plane.explain(path.host, query) }),
     getServed: async () => ({ status: 200, body: await plane.served() }),
+    getNetwork: async () => ({
+      status: 200,
+      body: { ...(await plane.network()), xds: showAddress(plane.xds) },
+    }),
     getProblems: () => ({ status: 200, body: plane.problems() }),
     getConfig: async ({ path, query }) => ({
       status: 200,

@@ -3,6 +3,7 @@ import { MeshError } from '../../base/error.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import {
   checkAt,
+  clocksApartMsMax,
   confirmAt,
   type EvacuationPlane,
   endAt,
@@ -81,9 +82,6 @@ export async function preflight(
   if (!(await mayComeBack(target, first, [...idcs.values()], force))) return false;
   return hasRoom(target, steps.at(-1) ?? 100, [...leaving], [...idcs.values()], force);
 }
-
-/** Larger clock differences, in milliseconds, are reported. */
-const clocksApartMsMax = 5_000;
 
 /** Control planes whose clocks are too far ahead of the slowest; none if there is none. */
 function clockWords(planes: readonly EvacuationPlane[]): readonly string[] {

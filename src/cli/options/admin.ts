@@ -2,14 +2,15 @@ import { Option } from 'commander';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { addAddress } from './address.ts';
 
-const byDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014 }];
+/** The control planes that are asked if none is named. */
+export const defaultAdmin: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014 }];
 
 /**
  * `--admin` of commands that ask control planes: repeated, by comma, or from ISTHMUS_ADMIN. Its value is a
  * list without duplicates, not empty.
  */
 export function adminOption(): Option {
-  return optionalAdminOption().default(byDefault, '127.0.0.1:15014');
+  return optionalAdminOption().default(defaultAdmin, '127.0.0.1:15014');
 }
 
 /** The same for a command that asks nobody where no address is given: its value is undefined then. */
@@ -20,6 +21,6 @@ export function optionalAdminOption(): Option {
   )
     .env('ISTHMUS_ADMIN')
     .argParser((text: string, list: readonly ListenAddress[] | undefined) =>
-      addAddress(text, list === byDefault ? undefined : list),
+      addAddress(text, list === defaultAdmin ? undefined : list),
     );
 }
