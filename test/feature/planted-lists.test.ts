@@ -100,7 +100,7 @@ t.test('a drill of a name: a file, and a row', async (t) => {
     t,
     {
       file: join('src/drill/drills', 'planted.ts'),
-      text: `import { drillFromFile } from './from-file.ts';
+      text: `import { drillFromFile } from '../scenario/from-file.ts';
 export const plantedDrill = { ...drillFromFile({
   name: 'flap', summary: 'is planted', description: 'Is planted, as a drill.',
   unprotected: 'the negative control', rates: { caller: 1 } }), name: 'planted' };

@@ -1,4 +1,4 @@
-import { drillFromFile } from './from-file.ts';
+import { drillFromFile } from '../scenario/from-file.ts';
 
 /** `make drill-failback-cold`: an IDC comes back cold, to one Group in steps, to another at once. */
 export const failbackColdDrill = drillFromFile({

@@ -1,4 +1,4 @@
-import { drillFromFile } from './from-file.ts';
+import { drillFromFile } from '../scenario/from-file.ts';
 
 /** `make drill-flap`: the instances of an IDC are killed and started again, several times. */
 export const flapDrill = drillFromFile({

@@ -1,4 +1,4 @@
-import { drillFromFile } from './from-file.ts';
+import { drillFromFile } from '../scenario/from-file.ts';
 
 /** `make drill-gray`: an instance passes its checks and fails a part of its requests. */
 export const grayDrill = drillFromFile({

@@ -1,4 +1,4 @@
-import { drillFromFile } from './from-file.ts';
+import { drillFromFile } from '../scenario/from-file.ts';
 
 /** The ways in which an IDC is lost: one scenario file each. */
 export const outageKinds = ['kill', 'stop', 'drop', 'partial', 'gateway', 'site'] as const;

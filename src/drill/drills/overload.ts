@@ -1,4 +1,4 @@
-import { drillFromFile } from './from-file.ts';
+import { drillFromFile } from '../scenario/from-file.ts';
 
 /** `make drill-overload`: an IDC is lost whose load is several times the capacity of the other one. */
 export const overloadDrill = drillFromFile({

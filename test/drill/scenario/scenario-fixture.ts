@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { scenarioFile } from '../../../src/drill/drills/from-file.ts';
 import { type Verdict, verdictOf } from '../../../src/drill/judge/verdict.ts';
 import { isolationChecks } from '../../../src/drill/measure/isolation.ts';
 import { scenarioRows } from '../../../src/drill/scenario/bounds.ts';
 import type { Scenario } from '../../../src/drill/scenario/document/document.ts';
 import { parseScenario } from '../../../src/drill/scenario/document/read.ts';
+import { scenarioFile } from '../../../src/drill/scenario/from-file.ts';
 import type { ScenarioMeasurement } from '../../../src/drill/scenario/measurement.ts';
 
 /** The scenario of a kind of outage, as the tree has it. */

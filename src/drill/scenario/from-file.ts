@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillFlag } from '../definition.ts';
-import { readScenario } from '../scenario/document/read.ts';
-import type { ScenarioFacts } from '../scenario/measurement.ts';
-import { planScenario } from '../scenario/plan.ts';
+import { readScenario } from './document/read.ts';
+import type { ScenarioFacts } from './measurement.ts';
+import { planScenario } from './plan.ts';
 
 /** A drill of the catalog that is a scenario file, or one of several by an option of its own. */
 interface FileDrill {
