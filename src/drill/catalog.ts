@@ -10,6 +10,7 @@ import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
 import { overloadDrill } from './drills/overload.ts';
+import { questionsDrill } from './drills/questions.ts';
 import { realDrill } from './drills/real.ts';
 import { rollingDrill } from './drills/rolling.ts';
 import { slowProxyDrill } from './drills/slowproxy.ts';
@@ -33,6 +34,7 @@ export const drills: readonly Drill[] = [
   chaosDrill,
   overloadDrill,
   evacuateDrill,
+  questionsDrill,
 ];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */

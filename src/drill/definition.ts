@@ -3,6 +3,7 @@ import type { Verdict } from './judge/verdict.ts';
 import type { LoadShape, Rates } from './load/loads.ts';
 import type { Measurement } from './measure/measurement.ts';
 import type { PhaseSeconds } from './measure/phases.ts';
+import type { ReportTable } from './report/table.ts';
 import type { Scene } from './scene.ts';
 import type { Part, PartsContext } from './world/parts.ts';
 import type { Topology, WorldPlan } from './world/topology.ts';
@@ -87,6 +88,8 @@ export interface DrillPlan<F extends object = object> {
   judge(m: Measurement & F): Row[];
   /** For a negative control: why its failure may not have the right reason. */
   judgeControl(m: Measurement & F, verdict: Verdict): string[];
+  /** Tables of the drill's own, for the report and the console. */
+  tables?(m: Measurement & F): readonly ReportTable[];
   /** What the drill adds to `report.json`. */
   figures(m: Measurement & F): object;
   /** For the report on the negative control: what is off, and what its failure shows. */

@@ -11,7 +11,7 @@ import { type DrillOptions, type DrillSettings, readOptions } from './options.ts
 import { raisePriority } from './process/priority.ts';
 import { writeReport, writeUnable } from './report/report.ts';
 import type { Outcome } from './report/report-outcome.ts';
-import { figureLines, verdictLines } from './report/text.ts';
+import { figureLines, tableLines, verdictLines } from './report/text.ts';
 import { runPhases } from './runner.ts';
 import { machineClock } from './time.ts';
 import { type EnvoyBinary, findEnvoy } from './world/envoy.ts';
@@ -111,7 +111,9 @@ async function runOnce(
     writeReport(reportDir, outcome);
     if (settings.keepLogs || (!verdict.passed && !settings.expectFail))
       stage.keepLogs(join(reportDir, 'logs'));
-    for (const line of [...figureLines(measurement), ...verdictLines(verdict)]) say(line);
+    const tables = plan.tables?.(measurement) ?? [];
+    const lines = [...figureLines(measurement), ...tables.flatMap(tableLines), ...verdictLines(verdict)];
+    for (const line of lines) say(line);
     say(`report: ${join(reportDir, 'index.html')}`);
     return conclude(verdict, against, say);
   } catch (reason) {

@@ -6,6 +6,7 @@ import type { Environment } from '../measure/environment.ts';
 import { fateOf } from '../measure/fates.ts';
 import type { Measurement } from '../measure/measurement.ts';
 import type { Outcome } from './report-outcome.ts';
+import type { ReportTable } from './table.ts';
 import { type DrawnWorld, drawnWorld } from './world.ts';
 
 /**
@@ -25,6 +26,7 @@ export interface ReportJson {
   readonly unjudged?: boolean;
   readonly expectedToFail?: { readonly forTheRightReason: boolean; readonly against: readonly string[] };
   readonly verdict: readonly Row[];
+  readonly tables?: readonly ReportTable[];
   readonly requests: RequestCounts;
   readonly figures: readonly Figures[];
   readonly rates: Readonly<Record<string, number>>;
@@ -65,6 +67,7 @@ export function reportJson(outcome: Outcome): ReportJson {
     ...(verdict.unjudged && { unjudged: true }),
     ...(against && { expectedToFail: { forTheRightReason: against.length === 0, against } }),
     verdict: verdict.rows,
+    ...(plan.tables && { tables: plan.tables(m) }),
     ...(plan.control.misses && { mattersMost: plan.control.misses }),
     figures: figuresOf(m),
     ...plan.figures(m),

@@ -3,6 +3,7 @@ import { figuresOf, type PhaseFigures } from '../judge/analysis.ts';
 import { rowState, type Verdict } from '../judge/verdict.ts';
 import { usageText } from '../measure/environment.ts';
 import type { Measurement } from '../measure/measurement.ts';
+import type { ReportTable } from './table.ts';
 
 /** The figures of each phase as an aligned table. Latencies in milliseconds. */
 export function figureLines(m: Measurement): string[] {
@@ -62,4 +63,17 @@ export function verdictSummary(verdict: Verdict, style: 'caps' | 'plain' = 'plai
   if (verdict.unjudged)
     return `${word('Not judged')}: the machine was too busy, and ${count('unjudged') - 1} of ${all} bounds, all on times, were missed; run it again on a quiet machine`;
   return `${word('Failed')}: ${count('missed')} of ${all} bounds missed`;
+}
+
+/** A drill's own table, a block for each row: on one line its cells would be too wide. */
+export function tableLines({ title, columns, rows }: ReportTable): string[] {
+  const width = Math.max(...columns.map(({ length }) => length));
+  const blocks = rows.flatMap(({ ok, cells }) => [
+    ...cells.map((cell, i) => {
+      const mark = i === 0 ? (ok ? 'ok' : 'MISSED') : '';
+      return `${mark.padEnd(8)}${(columns[i] ?? '').padEnd(width)}  ${cell}`;
+    }),
+    '',
+  ]);
+  return ['', title, '', ...blocks];
 }

@@ -1,3 +1,4 @@
+import { showAddress } from '../../model/values/listen-address.ts';
 import {
   hostOf,
   type IdcPlan,
@@ -125,6 +126,7 @@ function idcObject({ plan }: Topology, idc: IdcPlan): object {
     metadata: { name: idc.name },
     spec: {
       ...(plan.exposeOutcome && { exposeOutcome: true }),
+      controlPlanes: [showAddress(idc.controlAdmin)],
       ingress: idc.ingress.map(({ edge, peer }) => ({
         address: edge.address,
         edgePort: edge.port,

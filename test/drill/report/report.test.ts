@@ -9,7 +9,7 @@ import { renderHtml } from '../../../src/drill/report/page/report-html.ts';
 import { renderJunit, writeReport, writeUnable } from '../../../src/drill/report/report.ts';
 import { reportJson } from '../../../src/drill/report/report-json.ts';
 import type { Outcome } from '../../../src/drill/report/report-outcome.ts';
-import { figureLines, verdictLines } from '../../../src/drill/report/text.ts';
+import { figureLines, tableLines, verdictLines } from '../../../src/drill/report/text.ts';
 import { goodMeasurement, withSamples } from '../fixture.ts';
 import { judge } from '../scenario/scenario-fixture.ts';
 
@@ -41,6 +41,34 @@ t.test('the page needs no network and shows every bound', async (t) => {
   t.equal(html.match(/<svg class="idc"/g)?.length, 2);
   const shown = html.replaceAll(/<script[\s\S]*?<\/script>/g, '');
   t.equal(/NaN|undefined|\[object/.exec(shown)?.[0], undefined);
+});
+
+t.test('a table of the drill’s own is on the page, in the JSON and on the console', async (t) => {
+  const table = {
+    ...{ id: 'asked', title: 'What was asked', note: 'By commands.', columns: ['Command', 'It said'] },
+    rows: [
+      { ok: true, cells: ['isthmus who <host>', 'here'] },
+      { ok: false, cells: ['isthmus status', 'ready'] },
+    ],
+  };
+  const { settings } = outcomeOf();
+  const report = reportJson(
+    outcomeOf(good, { settings: { ...settings, plan: { ...settings.plan, tables: () => [table] } } }),
+  );
+  t.strictSame(report.tables, [table]);
+  const html = renderHtml(report);
+  t.match(html, /<h2 id="asked">What was asked<\/h2><p class="note">By commands\.<\/p><table/);
+  t.match(html, /class="good">.*agrees<\/span><\/td><td [^>]*>isthmus who &lt;host&gt;<\/td><td [^>]*>here</);
+  t.match(html, /class="bad">.*differs<\/span><\/td><td [^>]*>isthmus status</);
+  t.notOk(renderHtml(reportJson(outcomeOf())).includes('class="stacked own"'));
+  t.strictSame(tableLines(table).slice(3), [
+    'ok      Command  isthmus who <host>',
+    '        It said  here',
+    '',
+    'MISSED  Command  isthmus status',
+    '        It said  ready',
+    '',
+  ]);
 });
 
 t.test('a failed drill says so, and an error text cannot break the page', async (t) => {

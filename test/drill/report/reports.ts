@@ -30,6 +30,12 @@ export function hostileReport(): ReportJson {
     unprotected: true,
     expectedToFail: { forTheRightReason: false, against: [hostile] },
     rates: { [hostile]: 5 },
+    tables: [
+      {
+        ...{ id: 'own', title: hostile, note: hostile, columns: [hostile, hostile] },
+        rows: [{ ok: false, cells: [hostile, hostile] }],
+      },
+    ],
     verdict: report.verdict.map((row) => ({ ...row, claim: hostile, bound: hostile, measured: hostile })),
     figures: report.figures.map((f) => ({ ...f, phase: hostile, stream: hostile, shares: { [hostile]: 1 } })),
     world: {

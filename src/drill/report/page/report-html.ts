@@ -1,5 +1,6 @@
 import { headlineOf, nearestWords } from '../headline.ts';
 import type { ReportJson } from '../report-json.ts';
+import type { ReportTable } from '../table.ts';
 import { failedText, sharesText, verdictSummary } from '../text.ts';
 import { escapeHtml as e } from './markup.ts';
 import { type ControlBeside, plotsSection } from './plots.ts';
@@ -23,6 +24,7 @@ ${header(report, state, control)}
 ${worldSection(report)}
 ${plotsSection(report, control)}
 <section aria-labelledby="events"><h2 id="events">What happened</h2><ol class="events">${timeline.marks.map((mark) => `<li><b>${mark.second.toFixed(2)} s</b> ${e(mark.text)}</li>`).join('')}</ol></section>
+${(report.tables ?? []).map(tableSection).join('\n')}
 ${verdictSection(report.verdict)}
 ${phasesSection(report)}
 ${runSection(report)}
@@ -88,6 +90,19 @@ function phasesSection({ figures }: ReportJson): string {
     };
   });
   return `<section aria-labelledby="phases"><h2 id="phases">By phase</h2><p class="note">Latency of successes in milliseconds, from when each request was due: the load is open-loop.</p>${stackedTable('figures', 'Figures by phase and load', phaseColumns, rows)}</section>`;
+}
+
+/** A table of the drill's own. */
+function tableSection({ id, title, note, columns, rows }: ReportTable): string {
+  const heads = [{ head: 'State', hidden: true }, ...columns.map((head) => ({ head }))];
+  const list = rows.map(({ ok, cells }) => ({
+    css: ok ? 'good' : 'bad',
+    cells: [
+      `${icon(ok ? 'ok' : 'missed')}<span class="state-word">${ok ? 'agrees' : 'differs'}</span>`,
+      ...cells.map(e),
+    ],
+  }));
+  return `<section aria-labelledby="${e(id)}"><h2 id="${e(id)}">${e(title)}</h2><p class="note">${e(note)}</p>${stackedTable('own', title, heads, list)}</section>`;
 }
 
 /** What repeats the run, and on what it ran. */

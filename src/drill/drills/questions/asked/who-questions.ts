@@ -1,0 +1,177 @@
+import { idcOf, type Topology } from '../../../world/topology.ts';
+import { halfDead, namesText, whole } from '../names.ts';
+import { type CommandOutput, jsonOf, nearShares, type Question, type QuestionEvidence } from '../question.ts';
+import { awayPercent, servedText } from '../requests.ts';
+import { clustersOf, instancesText, usableText, type Witnesses } from '../witnesses.ts';
+
+interface ShownHost {
+  readonly address: string;
+  readonly health: string;
+  readonly usableAt: number;
+  readonly why: readonly { readonly reason: string }[];
+}
+
+interface WhoJson {
+  readonly idc: string;
+  readonly groups: readonly {
+    readonly served: string;
+    readonly by?: string;
+    readonly takesOver?: string;
+    readonly keepsPercent?: number;
+    readonly evacuations: readonly string[];
+    readonly instances: readonly ShownHost[];
+    readonly next: readonly { readonly gateways: readonly ShownHost[] }[];
+  }[];
+}
+
+const exits: Readonly<Record<string, number>> = { here: 0, away: 1, nobody: 3 };
+
+/** Requests for the share of an evacuation; four standard deviations of half of them, in points. */
+const [burst, burstPoints] = [200, 15] as const;
+
+/** A host that an IDC is asked for. */
+interface AskedHost extends Pick<Question, 'id' | 'when' | 'question' | 'shows'> {
+  readonly host: string;
+  /** Default the one that is half dead. */
+  readonly idc?: string;
+}
+
+const askedHosts: readonly AskedHost[] = [
+  {
+    ...{ id: 'who-partial', when: 'half dead', host: 'checkout.shop' },
+    question: 'Who serves a host of which two of three instances are dead, and who takes over?',
+    shows: /here.*then sh-b.*checkout-1 healthy.*checkout-2 unhealthy.*checkout-3 unhealthy/,
+  },
+  {
+    ...{ id: 'who-away', when: 'half dead', host: 'catalog.shop' },
+    question: 'Who serves a host whose instances here are all dead?',
+    shows: /away, by sh-b.*catalog-1 unhealthy/,
+  },
+  {
+    ...{ id: 'who-elsewhere', when: 'half dead', host: 'catalog.shop', idc: whole },
+    question: 'Who takes over in the IDC that stands in, if it loses the host, too?',
+    // Its egress gateways ask through those of the other IDC, which have no instance left.
+    shows: /sh-b: here, by sh-b; then none/,
+  },
+  {
+    ...{ id: 'who-gateways', when: 'half dead', host: 'orders.shop', idc: whole },
+    question: 'Through which gateways could the other IDC take over?',
+    shows: /usable gateways elsewhere: sh-a\/ingress-1;/,
+  },
+  {
+    ...{ id: 'who-gone', when: 'half dead', host: 'orders.shop' },
+    question: 'Which instances has a host of which one has deregistered?',
+    shows: /instances: sh-a\/orders-1 healthy;/,
+  },
+  {
+    ...{ id: 'who-nobody', when: 'nobody', host: 'catalog.shop' },
+    question: 'Who serves a host that has no instance left anywhere?',
+    shows: /nobody/,
+  },
+  {
+    ...{ id: 'who-home', when: 'recovery', host: 'catalog.shop' },
+    question: 'Does the IDC serve the host itself again?',
+    shows: /sh-a: here, by sh-a; then sh-b.*catalog-1 healthy/,
+  },
+];
+
+/** The questions that `isthmus who` answers. */
+export function whoQuestions(topology: Topology): readonly Question[] {
+  return [...askedHosts.map((one) => who(topology, one)), everywhere(topology), evacuated(topology)];
+}
+
+function who(topology: Topology, { host, idc = halfDead, ...rest }: AskedHost): Question {
+  return {
+    ...rest,
+    ...{ command: `who ${host} --for 500ms`, at: [idc], reads: true },
+    witness: '`/clusters` of its sidecar and gateways, and who answers real requests',
+    said: (output, { envoys }) => whoText(output, envoys),
+    envoys: (evidence) => servedWords(topology, evidence, host, idc),
+  };
+}
+
+/** Who serves a host in an IDC, as its Envoys and real requests say. */
+async function servedWords(
+  topology: Topology,
+  { envoys, requests }: QuestionEvidence,
+  host: string,
+  idc: string,
+): Promise<string> {
+  const replies = await requests.send(host, { to: idcOf(topology, idc).caller.outbound });
+  const served = servedText(replies);
+  const isHere = served.includes(idc);
+  const word = isHere ? 'here' : served.startsWith('nobody') ? 'nobody' : 'away';
+  const gateways = usableText(await envoys.hosts(idc, ['egress'], clustersOf(host).idcs));
+  return [
+    `${idc}: ${word}${word === 'nobody' ? '' : `, by ${isHere ? idc : served}`}`,
+    `then ${isHere ? namesText(gateways === 'none' ? [] : gateways.split(', ').map(idcNameOf)) : 'none'}`,
+    `instances: ${await instancesText(envoys, host, idc)}`,
+    `usable gateways elsewhere: ${gateways}`,
+    `exit ${exits[word]}`,
+  ].join('; ');
+}
+
+function evacuated(topology: Topology): Question {
+  return {
+    ...{ id: 'who-evacuated', when: 'half dead', command: 'who stock.shop --for 500ms', reads: false },
+    question: 'How much of a host leaves by an evacuation?',
+    witness: `the IDCs that answer ${burst} real requests`,
+    said: (output) => {
+      const [{ groups: [group] = [] } = { groups: [] }] = jsonOf<WhoJson[]>(output);
+      return `${100 - (group?.keepsPercent ?? 100)} % leave, by ${namesText(group?.evacuations ?? [])}`;
+    },
+    envoys: async ({ requests }) => {
+      const to = idcOf(topology, halfDead).caller.outbound;
+      const replies = await requests.send('stock.shop', { to, count: burst });
+      return `${awayPercent(replies).toFixed(1)} % of ${burst} left`;
+    },
+    shows: /^[3-6]\d/,
+    agrees: nearShares(burstPoints),
+  };
+}
+
+function everywhere(topology: Topology): Question {
+  const brief = (text: string) => text.split('; ')[0] ?? '';
+  return {
+    ...{ id: 'who-everywhere', when: 'half dead', command: 'who catalog.shop --for 500ms --all-idcs' },
+    ...{ reads: true, question: 'Who serves a host in each IDC?' },
+    witness: 'who answers real requests in each IDC',
+    said: (output, { envoys }) => {
+      const words = jsonOf<WhoJson[]>(output).map((one) =>
+        brief(whoText({ ...output, stdout: JSON.stringify([one]) }, envoys)),
+      );
+      return `${words.sort().join('; ')}; exit ${output.code}`;
+    },
+    envoys: async (evidence) => {
+      const words = await Promise.all(
+        topology.idcs.map(async ({ name }) =>
+          brief(await servedWords(topology, evidence, 'catalog.shop', name)),
+        ),
+      );
+      return `${words.sort().join('; ')}; exit ${words.some((one) => one.includes('away')) ? 1 : 0}`;
+    },
+    shows: /sh-a: away, by sh-b; sh-b: here, by sh-b/,
+  };
+}
+
+function idcNameOf(gateway: string): string {
+  return gateway.split('/')[0] ?? '';
+}
+
+function whoText(output: CommandOutput, { nameOf }: Pick<Witnesses, 'nameOf'>): string {
+  const [answer] = jsonOf<WhoJson[]>(output);
+  const group = answer?.groups[0];
+  if (answer === undefined || group === undefined) throw new RangeError('no Group in the answer');
+  const hosts = group.instances.map(({ address, health, why }) => {
+    const reasons = why.map(({ reason }) => reason).sort();
+    return `${nameOf(address)} ${health}${reasons.length === 0 ? '' : ` (${reasons.join(', ')})`}`;
+  });
+  const gateways = group.next.flatMap((one) => one.gateways).filter(({ usableAt }) => usableAt > 0);
+  return [
+    `${answer.idc}: ${group.served}${group.by === undefined ? '' : `, by ${group.by}`}`,
+    `then ${group.takesOver ?? 'none'}`,
+    `instances: ${namesText(hosts)}`,
+    `usable gateways elsewhere: ${namesText(gateways.map(({ address }) => nameOf(address)))}`,
+    `exit ${output.code}`,
+  ].join('; ');
+}
