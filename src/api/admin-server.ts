@@ -5,6 +5,7 @@ import { describeSystemError } from '../base/system-error.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import type { ControlPlane } from '../plane/types.ts';
 import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
+import { type DrainContext, drainHandlers } from './drains.ts';
 import { type EvacuationContext, evacuationHandlers } from './evacuations.ts';
 import { eventHandlers } from './pages/events.ts';
 import { PageTurns } from './pages/page-turns.ts';
@@ -23,6 +24,7 @@ export interface AdminServer {
 interface AdminContexts {
   readonly registrations?: RegistrationContext | undefined;
   readonly evacuations?: EvacuationContext | undefined;
+  readonly drains?: DrainContext | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function serveAdmin(
   plane: ControlPlane,
   listen: ListenAddress,
   token: string | undefined,
-  { registrations, evacuations }: AdminContexts = {},
+  { registrations, evacuations, drains }: AdminContexts = {},
   limits: AdminLimits = adminLimits,
 ): Promise<AdminServer> {
   const registering = () => {
@@ -53,6 +55,7 @@ export async function serveAdmin(
         }),
         ...eventHandlers(plane, systemClock),
         ...evacuationHandlers(plane, evacuations),
+        ...drainHandlers(plane, drains, systemClock),
         ...registrationHandlers(registering),
       },
       gates: { registrations: registering },

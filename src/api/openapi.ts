@@ -13,6 +13,7 @@ const description = [
   'The admin address of a control plane: its state, its metrics, and two APIs below /v1.',
   'Instances register themselves with the control plane of their IDC and keep a lease. Served when `isthmus serve` has `--registrations FILE`. All requests may be repeated: what was done already is answered as done. A **generation** tells the lives of one name apart: a higher number is a newer life. A request of an older life never changes a newer one. `docs/registration.md` says what happens when.',
   'Evacuations are kept where `isthmus serve` has `--state DIR`. A control plane decides for its own IDC: ask those of every IDC, those of the IDC that is left last, as `isthmus evacuate` does (`docs/evacuation.md`).',
+  'Drains are kept there, too, and concern one instance each, from whichever source (`docs/drain.md`).',
   'Every refusal is a problem (RFC 9457).',
 ].join('\n\n');
 
@@ -39,7 +40,7 @@ export function openApiDocument(): JsonObject {
     },
     servers: [{ url: 'http://127.0.0.1:15014' }],
     security: [],
-    tags: [{ name: 'status' }, { name: 'registrations' }, { name: 'evacuations' }],
+    tags: [{ name: 'status' }, { name: 'registrations' }, { name: 'evacuations' }, { name: 'drains' }],
     paths,
     components: {
       securitySchemes: {

@@ -26,6 +26,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run.ts')).runCommand(),
   instances: async () => (await import('./commands/instances.ts')).instancesCommand(),
   deregister: async () => (await import('./commands/deregister.ts')).deregisterCommand(),
+  drain: async () => (await import('./commands/drain.ts')).drainCommand(),
+  undrain: async () => (await import('./commands/drain.ts')).undrainCommand(),
   evacuate: async () => (await import('./commands/evacuate.ts')).evacuateCommand(),
   capacity: async () => (await import('./commands/capacity.ts')).capacityCommand(),
   drill: () => drillCommands(process.argv.includes('drill') && process.argv[3] !== 'live'),

@@ -50,12 +50,12 @@ async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): 
   const { idc } = config;
   const { tokenFile, listen } = config.admin;
   const token = tokenFile === undefined ? undefined : adminToken(tokenFile);
-  const { objects, registrations, evacuations } = openSources(config, token, { clock, logger });
+  const { objects, registrations, evacuations, drains } = openSources(config, token, { clock, logger });
   let admin: AdminServer | undefined;
   const { folder } = config.state;
   const plane = await startControlPlane({
     ...planeOptions(config, logger),
-    sources: [objects, ...(registrations ? [registrations] : []), ...(evacuations ? [evacuations] : [])],
+    sources: [objects, registrations, evacuations, drains].filter((source) => source !== undefined),
     heap: watchHeap(),
     journal: createEventJournal({
       clock,
@@ -67,6 +67,7 @@ async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): 
       admin = await serveAdmin(plane, listen, token, {
         registrations: registrations && { idc, plane, registrations, clock },
         evacuations: evacuations && { plane, evacuations, clock },
+        drains: drains && { plane, drains, clock },
       });
     },
   }).catch(async (reason) => {

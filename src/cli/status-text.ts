@@ -8,6 +8,7 @@ import { durationText } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import { describePeer } from '../registry/registrations/describe-peers.ts';
 import { pushOrder } from '../xds/resource-types.ts';
+import { drainedText } from './drain/drain-text.ts';
 import { missingTogether, type Overview, type OverviewReply } from './status-verdict.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
@@ -21,6 +22,7 @@ const problemsMax = 10;
 const slowMax = 5;
 const goneMax = 10;
 const comingHomeMax = 5;
+const drainedMax = 10;
 const notHereMax = 10;
 const differencesMax = 100;
 
@@ -61,7 +63,7 @@ function overviewText(
   return paragraphs([
     [...head(status, admin), ...counts(status, behind.length), portText(status)],
     servedText(served),
-    [...evacuationText(status), ...comingHomeText(status)],
+    [...evacuationText(status), ...drainedLines(status, nowWallMs), ...comingHomeText(status)],
     proxyTable([...behind, ...status.proxies.filter(isInSync)], nowWallMs, width),
     behind.flatMap(nackText),
     legend(behind),
@@ -166,6 +168,14 @@ function evacuationText({ evacuations }: ControlPlaneStatus): string[] {
       const when = startsInMs > 0 ? `, in ${durationText(startsInMs)}` : '';
       return `Evacuation ${name}: ${share}${goal}${when}; ends in ${durationText(endsInMs)}${reason ? ` (${reason})` : ''}.`;
     });
+}
+
+/** Drained instances, the last one first. Absent: of an earlier version. */
+function drainedLines({ drained = [] }: Partial<ControlPlaneStatus>, nowWallMs: number): string[] {
+  const sorted = drained.toSorted((a, b) => Date.parse(b.since) - Date.parse(a.since));
+  const more =
+    drained.length > drainedMax ? [`and ${drained.length - drainedMax} more drained: -o json`] : [];
+  return [...sorted.slice(0, drainedMax).map((one) => drainedText(one, nowWallMs)), ...more];
 }
 
 function comingHomeText({ comingHome }: ControlPlaneStatus): string[] {

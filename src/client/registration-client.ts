@@ -11,12 +11,19 @@ export interface RegistrationClient extends ApiClient {
   pull(ask: ReplicaAsk, signal: AbortSignal): Promise<unknown>;
   /** Pulls evacuations as a peer; throws as `pull`. */
   pullEvacuations(signal: AbortSignal): Promise<unknown>;
+  /** Pulls drains as a peer; throws as `pull`. */
+  pullDrains(signal: AbortSignal): Promise<unknown>;
   close(): Promise<void>;
 }
 
 /** Creates a client; connects on first use. */
 export function createRegistrationClient(options: ClientOptions): RegistrationClient {
   const client = createApiClient(options);
+  const pullRecords = async (id: 'replicateEvacuations' | 'replicateDrains', signal: AbortSignal) => {
+    const answer = await client.call(id, { timeoutMs: pullMsMax, signal });
+    if (answer.isRefused) throw new MeshError('unavailable', refusalOf(answer));
+    return answer.body;
+  };
   return {
     ...client,
     async pull({ from, since, holdMs }, signal) {
@@ -29,14 +36,8 @@ export function createRegistrationClient(options: ClientOptions): RegistrationCl
       if (answer.isRefused) throw new MeshError('unavailable', refusalOf(answer));
       return answer.body;
     },
-    async pullEvacuations(signal) {
-      const answer = await client.call('replicateEvacuations', {
-        timeoutMs: pullMsMax,
-        signal,
-      });
-      if (answer.isRefused) throw new MeshError('unavailable', refusalOf(answer));
-      return answer.body;
-    },
+    pullEvacuations: (signal) => pullRecords('replicateEvacuations', signal),
+    pullDrains: (signal) => pullRecords('replicateDrains', signal),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Json, Written } from './json.ts';
 import { networkContract } from './network.ts';
 import type { Operation } from './operation.ts';
 import type { OperationId } from './operations.ts';
+import { drainContract } from './orders/drains.ts';
 import { registrationContract } from './registrations.ts';
 import { statusContract } from './status.ts';
 import { whoContract } from './who.ts';
@@ -18,6 +19,7 @@ export const contract = {
   ...explainContract,
   ...eventContract,
   ...evacuationContract,
+  ...drainContract,
   ...registrationContract,
 } as const satisfies Readonly<Record<OperationId, Operation>>;
 

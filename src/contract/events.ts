@@ -88,8 +88,8 @@ const failover = z.strictObject({
   ),
   group: described('NAMESPACE/HOST:PORT.', z.string()),
   why: described(
-    'registry: no instance is registered. checks: the health checks of the control plane fail. unreached: instances do not accept connections of the control plane. proxies: the ingress gateways that were read consider none healthy.',
-    z.enum(['registry', 'checks', 'unreached', 'proxies']),
+    'registry: no instance is registered. drained: all that are have been drained. checks: the health checks of the control plane fail. unreached: instances do not accept connections of the control plane. proxies: the ingress gateways that were read consider none healthy.',
+    z.enum(['registry', 'drained', 'checks', 'unreached', 'proxies']),
   ).optional(),
   instances: described('Registered in this IDC.', count),
   to: described('The first IDC that may serve it; absent: no other may.', z.string()).optional(),
@@ -136,6 +136,20 @@ const evacuation = z.strictObject({
   times: described('Renewals since the last one that was told.', count).optional(),
 });
 
+const drain = z.strictObject({
+  ...common,
+  kind: z.literal('drain'),
+  phase: described(
+    'begun: an operator has drained it; changed: its end or reason; ended: by an operator; expired: its time is over.',
+    z.enum(['begun', 'changed', 'ended', 'expired']),
+  ),
+  instance: described('NAMESPACE/NAME.', z.string()),
+  until: described('Absent: until somebody ends it.', z.string()).optional(),
+  reason: z.string().optional(),
+  operator: described('Who drained it, as the command said.', z.string()).optional(),
+  by: change.shape.by,
+});
+
 const shed = z.strictObject({
   ...common,
   kind: z.literal('shed'),
@@ -165,7 +179,7 @@ const gateway = z.strictObject({
 
 const kinds = [
   ...([controlPlane, change, push, nack, failover] as const),
-  ...([ejection, reach, evacuation, shed, gateway] as const),
+  ...([ejection, reach, evacuation, drain, shed, gateway] as const),
 ] as const;
 
 /** The kinds of events. */

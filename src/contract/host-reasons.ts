@@ -8,6 +8,7 @@ export const hostReasonWords: Readonly<Record<HostReason, string>> = {
   'told-unhealthy': 'says that it cannot serve',
   ejected: 'ejected by outlier detection',
   'declared-unhealthy': 'declared unhealthy',
+  drained: 'drained',
   'last-resort': 'last resort while evacuated',
   degraded: 'degraded by its health check',
   'being-removed': 'being removed',

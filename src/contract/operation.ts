@@ -7,7 +7,7 @@ export type AnswerSchema =
 
 /** Input and output of an operation of the admin API; `operations.ts` has its method and path. */
 export interface Operation {
-  readonly tag: 'status' | 'registrations' | 'evacuations';
+  readonly tag: 'status' | 'registrations' | 'evacuations' | 'drains';
   readonly summary: string;
   readonly description?: string;
   /** Its line on the page `/`. */

@@ -4,6 +4,7 @@ type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE';
 const registrations = '/v1/registrations';
 const registration = `${registrations}/{namespace}/{name}` as const;
 const evacuations = '/v1/evacuations';
+const drain = '/v1/drains/{namespace}/{name}';
 const evacuation = `${evacuations}/{name}` as const;
 
 /**
@@ -33,6 +34,11 @@ export const operations = {
   renewEvacuation: { method: 'POST', path: `${evacuation}/renew` },
   endEvacuation: { method: 'DELETE', path: evacuation },
   replicateEvacuations: { method: 'GET', path: '/v1/replica/evacuations' },
+  listDrains: { method: 'GET', path: '/v1/drains' },
+  getDrain: { method: 'GET', path: drain },
+  drainInstance: { method: 'PUT', path: drain },
+  undrainInstance: { method: 'DELETE', path: drain },
+  replicateDrains: { method: 'GET', path: '/v1/replica/drains' },
   listRegistrations: { method: 'GET', path: registrations },
   getRegistration: { method: 'GET', path: registration },
   register: { method: 'PUT', path: registration },

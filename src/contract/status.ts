@@ -4,6 +4,7 @@ import { evacuation } from './evacuations.ts';
 import type { Json, Written } from './json.ts';
 import { configQuery } from './lines/config-lines.ts';
 import type { Operation } from './operation.ts';
+import { drained } from './orders/drains.ts';
 
 const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
 const strings = z.array(z.string());
@@ -174,6 +175,7 @@ const controlPlaneStatus = component(
       maxMs: z.number(),
     }),
     evacuations: z.array(evacuation),
+    drained: described('Instances that an operator has drained.', z.array(drained)),
     comingHome: described(
       'Groups in gradual failback, with their local percentage.',
       z.array(z.strictObject({ group: z.string(), percent: z.number() })),

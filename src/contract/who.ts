@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { component, described } from './components.ts';
 import type { Json } from './json.ts';
 import type { Operation } from './operation.ts';
+import { drained } from './orders/drains.ts';
 import { durationQuery } from './query.ts';
 
 const share = (words: string) =>
@@ -11,10 +12,10 @@ const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
 
 /** Why a proxy does not send requests to a host of a cluster, or only as a last resort. */
 export const hostReason = described(
-  'check-failed, check-timeout, not-checked: its active health check. told-unhealthy: it answered with x-envoy-immediate-health-check-fail. ejected: by outlier detection. declared-unhealthy: by its endpoint. last-resort: its IDC is evacuated. degraded: by its health check. being-removed: removed from the registry.',
+  'check-failed, check-timeout, not-checked: its active health check. told-unhealthy: it answered with x-envoy-immediate-health-check-fail. ejected: by outlier detection. declared-unhealthy: by its endpoint. drained: by an operator. last-resort: its IDC is evacuated. degraded: by its health check. being-removed: removed from the registry.',
   z.enum([
     ...(['check-failed', 'check-timeout', 'not-checked', 'told-unhealthy', 'ejected'] as const),
-    ...(['declared-unhealthy', 'last-resort', 'degraded', 'being-removed'] as const),
+    ...(['declared-unhealthy', 'drained', 'last-resort', 'degraded', 'being-removed'] as const),
   ]),
 );
 
@@ -82,6 +83,7 @@ const groupReport = component(
       z.number(),
     ).optional(),
     evacuations: described('Names of those that make it leave.', z.array(z.string())),
+    drained: described('Instances that an operator has drained.', z.array(drained)),
     returningPercent: described('Taken back in a gradual failback.', z.number()).optional(),
     spillLimit: described(
       'Concurrent requests that each ingress gateway takes from other IDCs; absent: no limit.',

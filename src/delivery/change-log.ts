@@ -98,9 +98,12 @@ export function createChangeLog({ clock, logger, events, contentOf }: ChangeLogO
   };
 }
 
-/** Evacuations are told by themselves: they also change by the clock. */
+const toldElsewhere: ReadonlySet<string> = new Set(['Evacuation', 'Drain']);
+
+/** Evacuations and drains are told by themselves: they also change by the clock. */
 function editsOf(batch: readonly Change[]): readonly Edit[] {
-  return batch.filter((one): one is Edit => one.type !== 'synced' && refOfEdit(one).kind !== 'Evacuation');
+  const isToldHere = (edit: Edit) => !toldElsewhere.has(refOfEdit(edit).kind);
+  return batch.filter((one): one is Edit => one.type !== 'synced' && isToldHere(one));
 }
 
 function refOfEdit(edit: Edit): Ref {

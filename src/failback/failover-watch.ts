@@ -209,7 +209,8 @@ export class FailoverWatch {
 
   /** Why no instance can serve; undefined: one can, or nothing is known. */
   #causeOf({ plan, hadInstances, checks, seen }: Standing, instances: number): Cause | undefined {
-    if (instances === 0) return hadInstances ? 'registry' : undefined;
+    if (instances === 0 && hadInstances) return plan.drained === undefined ? 'registry' : 'drained';
+    if (instances === 0) return undefined;
     if (checks === 'away') return 'checks';
     if (this.#isUnreached(plan)) return 'unreached';
     return seen === false ? 'proxies' : undefined;

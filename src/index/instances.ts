@@ -1,3 +1,4 @@
+import { drainKey } from '../model/drain.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Ref, refOf } from '../model/object.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
@@ -14,6 +15,8 @@ export type WorkloadSelection<O> = Selection<Instance, O>;
 interface Instances<O> {
   set(entry: WorkloadEntry): void;
   delete(namespace: string, name: string): void;
+  /** Whether an entry of this name is drained, now and when it comes later. */
+  setDrained(namespace: string, name: string, isDrained: boolean): void;
   /** Whether this entry is there, with exactly this content. */
   hasExactly(entry: WorkloadEntry): boolean;
   /** All entries. */
@@ -37,6 +40,9 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
   const touched = new Map<WorkloadSelection<O>, Set<string>>();
   // Most sources show the same objects at each comparison: these need no second look.
   const instanceOfEntry = new WeakMap<WorkloadEntry, Instance>();
+  /** By `drainKey`. */
+  const drained = new Set<string>();
+  const isDrained = ({ meta }: WorkloadEntry) => drained.size > 0 && drained.has(drainKey(meta));
 
   function touch(selection: WorkloadSelection<O>, name: string): void {
     const names = touched.get(selection);
@@ -59,7 +65,7 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
   return {
     set(entry) {
       const matcher = matcherOf(entry.meta.namespace);
-      const next = instanceOf(entry, idc);
+      const next = instanceOf(entry, idc, isDrained(entry));
       const known = matcher.getItem(entry.meta.name);
       const isSame = known !== undefined && sameContent(known, next);
       instanceOfEntry.set(entry, isSame ? known : next);
@@ -69,10 +75,19 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
       namespaces.get(namespace)?.deleteItem(name);
       forgetIfEmpty(namespace);
     },
+    setDrained(namespace, name, isOut) {
+      const key = drainKey({ namespace, name });
+      if (isOut) drained.add(key);
+      else drained.delete(key);
+      const matcher = namespaces.get(namespace);
+      const instance = matcher?.getItem(name);
+      if (instance !== undefined) matcher?.setItem(name, instance.labels, withDrain(instance, isOut));
+    },
     hasExactly(entry) {
       const known = namespaces.get(entry.meta.namespace)?.getItem(entry.meta.name);
       if (known === undefined) return false;
-      return instanceOfEntry.get(entry) === known || sameContent(known, instanceOf(entry, idc));
+      if (instanceOfEntry.get(entry) === known) return true;
+      return sameContent(known, instanceOf(entry, idc, isDrained(entry)));
     },
     *refs() {
       for (const [namespace, matcher] of namespaces)
@@ -128,10 +143,15 @@ export function inlineInstance(spec: WorkloadSpec, idc: string): Instance {
   };
 }
 
-function instanceOf(entry: WorkloadEntry, idc: string): Instance {
+function instanceOf(entry: WorkloadEntry, idc: string, isDrained: boolean): Instance {
   const { labels: own } = entry.meta;
   const labels = Object.keys(own).length === 0 ? entry.spec.labels : { ...entry.spec.labels, ...own };
-  return { ...inlineInstance(entry.spec, idc), labels, ref: refOf(entry) };
+  const instance = { ...inlineInstance(entry.spec, idc), labels, ref: refOf(entry) };
+  return isDrained ? withDrain(instance, true) : instance;
+}
+
+function withDrain({ drained: _, ...instance }: Instance, isDrained: boolean): Instance {
+  return isDrained ? { ...instance, drained: true } : instance;
 }
 
 /** `old` with the touched names updated from `members`: linear in the list, whatever the batch. */

@@ -1,6 +1,7 @@
 import { disagreements, type PlacedSelector } from '../agreement/instance.ts';
 import { viewsOf } from '../model/audience.ts';
 import { compareDeclarations } from '../model/declarations.ts';
+import { type Drain, drainKey } from '../model/drain.ts';
 import type { Evacuation } from '../model/evacuation.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
@@ -38,9 +39,10 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   const byHost = createPrecedenceIndex<EntryRecord>((a, b) => compareDeclarations(a.entry, b.entry));
   const idcs = createNamedObjects<Idc>();
   const evacuations = createNamedObjects<Evacuation>();
+  let drains: ReadonlyMap<string, Drain> = new Map();
   const dirtyHosts = new Set<string>();
   let groups = SharedMap.empty<GroupView>();
-  let view: MeshView = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
+  let view: MeshView = { groups, idcs: idcs.view(), evacuations: evacuations.view(), drains };
 
   function dirty(hosts: Iterable<string>): void {
     for (const host of hosts) dirtyHosts.add(host);
@@ -103,6 +105,9 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       case 'Evacuation':
         evacuations.set(object);
         break;
+      case 'Drain':
+        setDrain(object.meta, object);
+        break;
     }
   }
 
@@ -127,7 +132,18 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       case 'Evacuation':
         evacuations.delete(ref.name);
         break;
+      case 'Drain':
+        setDrain(ref, undefined);
+        break;
     }
+  }
+
+  function setDrain(key: Pick<Ref, 'namespace' | 'name'>, drain: Drain | undefined): void {
+    const next = new Map(drains);
+    if (drain === undefined) next.delete(drainKey(key));
+    else next.set(drainKey(key), drain);
+    drains = next;
+    instances.setDrained(key.namespace, key.name, drain !== undefined);
   }
 
   function buildGroup(host: string): GroupView | undefined {
@@ -199,14 +215,15 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         idcs: idcs.takeChanged(),
         evacuations: evacuations.takeChanged(),
       };
-      if (delta.groups.size + delta.idcs.size + delta.evacuations.size > 0) {
-        view = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
+      if (delta.groups.size + delta.idcs.size + delta.evacuations.size > 0 || drains !== view.drains) {
+        view = { groups, idcs: idcs.view(), evacuations: evacuations.view(), drains };
       }
       return delta;
     },
     view: () => view,
     hasExactly,
     contentOf,
+    instanceOf: ({ namespace, name }) => instances.find(namespace, name)?.instance,
     refs,
     disagreementsOf({ namespace, name }) {
       const found = instances.find(namespace, name);
@@ -248,6 +265,8 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         return sameObject(idcs.get(object.meta.name), object);
       case 'Evacuation':
         return sameObject(evacuations.get(object.meta.name), object);
+      case 'Drain':
+        return sameObject(drains.get(drainKey(object.meta)), object);
     }
   }
 
@@ -273,13 +292,15 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         return idcs.get(ref.name);
       case 'Evacuation':
         return evacuations.get(ref.name);
+      case 'Drain':
+        return drains.get(drainKey(ref));
     }
   }
 
   function* refs(): Iterable<Ref> {
     for (const { entry } of entries.values()) yield refOf(entry);
     yield* instances.refs();
-    for (const list of [rules.all(), drGroups.all(), idcs.values(), evacuations.values()])
+    for (const list of [rules.all(), drGroups.all(), idcs.values(), evacuations.values(), drains.values()])
       for (const object of list) yield refOf(object);
   }
 

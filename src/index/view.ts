@@ -1,5 +1,6 @@
 import type { Disagreement } from '../agreement/instance.ts';
 import type { Audience } from '../model/audience.ts';
+import type { Drain } from '../model/drain.ts';
 import type { Evacuation } from '../model/evacuation.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
@@ -21,6 +22,8 @@ export interface Instance {
   readonly locality: string;
   /** ≥ 1. */
   readonly weight: number;
+  /** By an operator: it gets no new requests. */
+  readonly drained?: true;
 }
 
 /** One ServiceEntry's part of a Group. */
@@ -55,6 +58,8 @@ export interface MeshView {
   readonly idcs: ReadonlyMap<string, Idc>;
   /** By name, whether in force or not, which depends on time. */
   readonly evacuations: ReadonlyMap<string, Evacuation>;
+  /** Drains in force by `drainKey`, also of instances that are not declared. */
+  readonly drains: ReadonlyMap<string, Drain>;
 }
 
 /** The effect of a batch on the view: only real changes of content. */
@@ -88,6 +93,8 @@ export interface MeshIndex {
    * WorkloadEntry it is the instance.
    */
   contentOf(ref: Ref): unknown;
+  /** The instance of a WorkloadEntry, whether a selector selects it or not; undefined: there is none. */
+  instanceOf(ref: Ref): Instance | undefined;
   /** All objects. */
   refs(): Iterable<Ref>;
   /** Disagreements between a WorkloadEntry and its selectors; empty also if it does not exist. */

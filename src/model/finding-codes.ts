@@ -26,6 +26,7 @@ export const findingCodes = {
   SourceNotCurrent: 'The objects in force are, in whole or in part, the last good state of a source.',
   SnapshotRefused: 'A last good state on disk that cannot be used, and was set aside.',
   RegistrationUnreadable: 'The record of a registration on disk that cannot be read.',
+  DrainsUnreadable: 'The file of drains cannot be read.',
   EvacuationsUnreadable: 'The file of evacuations cannot be read.',
   PeerAway: 'Another control plane of the IDC does not answer.',
   PeerNotNamed: 'Another control plane replicates from this one, but not the other way round.',

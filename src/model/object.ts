@@ -1,9 +1,10 @@
+import type { Drain } from './drain.ts';
 import type { Evacuation } from './evacuation.ts';
 import type { DrGroup, Idc } from './idc.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from './service.ts';
 
 /** A registry object of any kind. */
-export type MeshObject = ServiceEntry | WorkloadEntry | DestinationRule | Idc | DrGroup | Evacuation;
+export type MeshObject = ServiceEntry | WorkloadEntry | DestinationRule | Idc | DrGroup | Evacuation | Drain;
 
 /** The known kinds. */
 export type Kind = MeshObject['kind'];

@@ -119,7 +119,7 @@ function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
     isOutFirst,
     (idc) => context.idcs.get(idc)?.spec.ingress.length ?? 0,
   );
-  const instances = planLocalities(naming.instances, port, naming.isRemote, evacuates);
+  const localities = planLocalities(naming.instances, port, naming.isRemote, evacuates);
   return {
     group,
     namespace,
@@ -129,7 +129,7 @@ function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
     ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
     ...(byConnect ? { byConnect: true } : {}),
     addresses: protocol === 'tcp' && !byConnect ? (view.entry.spec.addresses ?? []) : [],
-    instances,
+    ...localities,
     ...(localShare === undefined ? {} : { localShare }),
     ...(failback === undefined || evacuationShare === undefined ? {} : { evacuationShare }),
     ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
@@ -138,7 +138,7 @@ function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
     ...(health === undefined ? {} : { health }),
     ...(protocol === 'tcp' || crossing === undefined || naming.lookup !== undefined
       ? {}
-      : planSpill(instances, traffic, context)),
+      : planSpill(localities.instances, traffic, context)),
     ...(failback === undefined ? {} : { failback }),
     ...(mirror === undefined ? {} : { mirror }),
     ...withoutGateways(
@@ -234,7 +234,21 @@ function withoutHandOn(crossing: Crossing | undefined): Crossing | undefined {
   return rest;
 }
 
+/** Instances by locality and priority, those that are drained apart. */
 function planLocalities(
+  all: readonly Instance[],
+  ...how: readonly [
+    port: ServicePort,
+    isRemote: (instance: Instance) => boolean,
+    evacuates: (idc: string) => boolean,
+  ]
+): Pick<GroupPlan, 'instances' | 'drained'> {
+  if (!all.some(({ drained }) => drained)) return { instances: localitiesOf(all, ...how) };
+  const [within, out] = [all.filter(({ drained }) => !drained), all.filter(({ drained }) => drained)];
+  return { instances: localitiesOf(within, ...how), drained: localitiesOf(out, ...how) };
+}
+
+function localitiesOf(
   instances: readonly Instance[],
   port: ServicePort,
   isRemote: (instance: Instance) => boolean,

@@ -44,6 +44,11 @@ export function planNaming(view: GroupView, localIdc: string): Naming | undefine
   }
 }
 
+/** The local instances of a Group that take requests: not those that are drained. */
+export function instancesInUse(view: GroupView, localIdc: string): readonly Instance[] {
+  return (planNaming(view, localIdc)?.instances ?? []).filter(({ drained }) => !drained);
+}
+
 /**
  * Istio sends a request to its original destination address. No sidecar here sees that; the name, from which
  * the caller would have had the address, takes its place.

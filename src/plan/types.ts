@@ -290,6 +290,11 @@ export interface GroupPlan {
   /** Instances in this IDC, by locality; of an external host all. */
   readonly instances: readonly PlannedLocality[];
   /**
+   * Instances that an operator has drained: they finish what they have, get nothing new, and count nowhere.
+   * Absent: none.
+   */
+  readonly drained?: readonly PlannedLocality[];
+  /**
    * The percentage, 0 to 100, of its requests that the IDC keeps while all of its instances can serve;
    * absent: all while half of them can. At 0 they are a last resort, or last in the paths.
    */

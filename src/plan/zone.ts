@@ -18,15 +18,16 @@ export function preferredZone(plans: readonly GroupPlan[], { idc, zone }: ZonedP
  */
 export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPlan {
   if (!plan.zonePreference || zone === undefined || (plan.localShare ?? 0) > 0) return plan;
-  const ranked = plan.instances.map((locality) => ({ locality, rank: rankOf(locality, zone) }));
+  const { instances, drained } = plan;
   // Priorities begin at 0 and leave none out (Envoy).
-  const ranks = [...new Set(ranked.map(({ rank }) => rank))].sort((a, b) => a - b);
-  const instances = ranked.map(({ locality, rank }): PlannedLocality => {
+  const all = [...instances, ...(drained ?? [])];
+  const ranks = [...new Set(all.map((locality) => rankOf(locality, zone)))].sort((a, b) => a - b);
+  const inZone = (locality: PlannedLocality): PlannedLocality => {
     const { priority: _, ...rest } = locality;
-    const priority = ranks.indexOf(rank);
+    const priority = ranks.indexOf(rankOf(locality, zone));
     return priority === 0 ? rest : { ...rest, priority };
-  });
-  return { ...plan, instances };
+  };
+  return { ...plan, instances: instances.map(inZone), ...(drained && { drained: drained.map(inZone) }) };
 }
 
 function rankOf({ name, priority = 0 }: PlannedLocality, zone: string): number {

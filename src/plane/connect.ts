@@ -3,7 +3,9 @@ import { probeTarget } from '../delivery/reach/probe-target.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
 import { cut } from '../events/cut.ts';
 import { createExplainer, type Explainer } from '../explain/explain.ts';
+import type { Drain } from '../model/drain.ts';
 import type { Finding } from '../model/finding.ts';
+import { createDrainReader } from '../who/drain-reader.ts';
 import { createNetworkReader, type NetworkReader } from '../who/network.ts';
 import { readClusters } from '../who/read-clusters.ts';
 import { InstanceRounds } from '../who/rounds.ts';
@@ -13,10 +15,10 @@ import { tellStreams } from './events/tell-streams.ts';
 import { type AgreementWatch, watchAgreement } from './findings/agreement-watch.ts';
 import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
-import { createStatusReader, type StatusReader, unprotected } from './status.ts';
+import { createStatusReader, otherIdcs, type StatusReader, sortedDrains, unprotected } from './status.ts';
 import type { StreamObserver } from './stream-events.ts';
 import { answerOf, rosterStream, scopeOf, xdsLevels } from './streams.ts';
-import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
+import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
 /** The result of connecting the parts. */
 interface Connected {
@@ -25,6 +27,7 @@ interface Connected {
   readonly status: StatusReader;
   /** What is answered by reading proxies. */
   readonly readers: WhoReader & NetworkReader & Explainer;
+  readonly drains: ControlPlane['drains'];
   readonly events: PlaneEvents;
   problems(): readonly Finding[];
   /** Looks no more whether gateways accept connections, and whether objects agree. */
@@ -70,6 +73,7 @@ export function connectParts(
   ];
   const { feed, agreement } = connectSources(parts, options, seams, ownProblems);
   const problems = () => [...ownProblems(), ...feed.conflicts(), ...feed.problems(), ...agreement.findings()];
+  const drains = drainReader(parts, options);
   const status = createStatusReader({
     ...{ idc: options.idc, clock, sources: options.sources, loopPrevention },
     ...{ xds, roster, ledger, readiness: parts.gate.readiness, reasons, problems: ownProblems },
@@ -80,6 +84,7 @@ export function connectParts(
     incompleteKinds: feed.incompleteKinds,
     ...{ revision: () => pipeline.revision(), evacuations: () => pipeline.evacuations.list().items },
     localShares: () => failback.limitedShares(),
+    isDeclared: (key) => drains.isDeclared(key),
   });
   const rounds = startRounds(parts, options);
   const close = () => [watch, rounds, agreement].forEach((one) => void one.close());
@@ -87,7 +92,7 @@ export function connectParts(
     ...{ idc: options.idc, journal, events, view: () => pipeline.view() },
     asks: (ref, by) => feed.asked.asks(ref, by),
   });
-  return { feed, status, readers: proxyReaders(parts, options), events: reader, problems, close };
+  return { feed, status, readers: proxyReaders(parts, options), drains, events: reader, problems, close };
 }
 
 /** All that is answered by reading proxies. */
@@ -136,6 +141,24 @@ function networkReader({ roster, pipeline }: Parts, { idc, clock }: ControlPlane
     proxies: () => roster.connected(),
     probe: (at) => probeTarget({ ...at, request: { kind: 'http2' } }, gatewayProbe, clock),
   });
+}
+
+/** Lists drains, and reads proxies when somebody asks what one would do. */
+function drainReader({ roster, pipeline }: Parts, { idc }: ControlPlaneOptions): ControlPlane['drains'] {
+  const reader = createDrainReader({
+    ...{ idc, read: readClusters },
+    view: () => pipeline.view(),
+    plansOf: (host) => pipeline.plansOf(host),
+    proxies: () => roster.connected(),
+    instanceOf: (ref) => pipeline.instanceOf(ref),
+  });
+  return {
+    ...reader,
+    list() {
+      const { drains, idcs } = pipeline.view();
+      return { idc, items: sortedDrains(drains), others: otherIdcs(idcs.values(), idc) };
+    },
+  };
 }
 
 /** Plans and reads when somebody asks, and nothing before. */
@@ -247,7 +270,7 @@ function connectSources(
   { reconcileMs }: ControlPlaneSeams,
   ownProblems: () => readonly Finding[],
 ): { readonly feed: SourceFeed; readonly agreement: AgreementWatch } {
-  const { metrics, events, gate, pipeline, deletions, evacuationWatch } = parts;
+  const { metrics, events, gate, pipeline, deletions, evacuationWatch, drainWatch } = parts;
   const count = () => {
     const all = [...ownProblems(), ...feed.conflicts(), ...feed.problems(), ...agreement.lastFindings()];
     for (const severity of ['error', 'warning'])
@@ -279,6 +302,9 @@ function connectSources(
       const by = (name: string) => feed.asked.askedBy({ kind: 'Evacuation', namespace: '', name });
       if (gate.readiness.ready) evacuationWatch.apply(view.evacuations, by);
       else evacuationWatch.begin(view.evacuations, by);
+      const drainedBy = ({ meta }: Drain) => feed.asked.askedBy({ ...meta, kind: 'Drain' });
+      if (gate.readiness.ready) drainWatch.apply(view.drains, drainedBy);
+      else drainWatch.begin(view.drains, drainedBy);
     },
     onProblems() {
       agreement.noteChange();

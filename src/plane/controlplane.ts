@@ -21,7 +21,7 @@ export async function startControlPlane(
   const parts = makeParts(options, seams);
   const { metrics, xds, gate, pipeline, deletions, failback } = parts;
   const connected = connectParts(parts, options, seams);
-  const { status, readers, events, problems, feed } = connected;
+  const { status, readers, drains, events, problems, feed } = connected;
   const stop = new AbortController();
 
   async function close(): Promise<void> {
@@ -52,6 +52,7 @@ export async function startControlPlane(
     confirmDeletes: () => confirmDeletes(sources),
     events,
     deletions,
+    drains,
     evacuations: { ...pipeline.evacuations, limitedShares: () => failback.limitedShares() },
     async handOver(noticeMs, overMs) {
       gate.readiness.turnAway('stop', 'this control plane stops: proxies are handed over to others');

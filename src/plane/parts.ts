@@ -1,6 +1,7 @@
 import { createDeletions, type Deletions } from '../delivery/deletion/deletions.ts';
 import { Ledger } from '../delivery/ledger.ts';
 import { Roster } from '../delivery/roster.ts';
+import { DrainWatch } from '../events/drain-watch.ts';
 import { type Earlier, earlierIn } from '../events/earlier.ts';
 import { EvacuationWatch } from '../events/evacuation-watch.ts';
 import type { EventSink } from '../events/event.ts';
@@ -34,6 +35,7 @@ export interface Parts extends Serving, Delivery {
   readonly failback: FailbackKeeper;
   readonly failovers: FailoverWatch;
   readonly evacuationWatch: EvacuationWatch;
+  readonly drainWatch: DrainWatch;
   readonly pipeline: Pipeline;
   readonly deletions: Deletions;
   readonly startOrder: StartOrder;
@@ -94,8 +96,9 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
       ...{ shed: xds.shed, holdLarge: xds.holdLarge },
     });
   const evacuationWatch = new EvacuationWatch({ clock, events });
+  const drainWatch = new DrainWatch({ clock, events });
   return {
-    ...{ ...serving, ...delivery, earlier, failback, failovers, evacuationWatch },
+    ...{ ...serving, ...delivery, earlier, failback, failovers, evacuationWatch, drainWatch },
     ...{ pipeline, deletions, startOrder, memory },
   };
 }

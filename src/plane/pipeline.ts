@@ -6,11 +6,11 @@ import type { Ledger, OpenPush } from '../delivery/ledger.ts';
 import type { ProbeTargets } from '../delivery/reach/reach.ts';
 import { sameContent } from '../index/same-content.ts';
 import { createIndex } from '../index/store.ts';
-import type { MeshIndex, MeshView } from '../index/view.ts';
+import type { Instance, MeshIndex, MeshView } from '../index/view.ts';
 import type { Evacuation, EvacuationStatus } from '../model/evacuation.ts';
 import type { Finding } from '../model/finding.ts';
 import type { NodeScope } from '../model/node.ts';
-import { type Change, refOf, showRef } from '../model/object.ts';
+import { type Change, type Ref, refOf, showRef } from '../model/object.ts';
 import { allReached, type Reach } from '../model/reach.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { evacuationsChangeAt } from '../plan/evacuation/evacuation.ts';
@@ -113,6 +113,8 @@ export interface Pipeline {
     /** The effect of an evacuation, replacing one of its name. */
     effect(evacuation: Evacuation): EvacuationEffect;
   };
+  /** The instance of a WorkloadEntry; undefined: there is none. */
+  instanceOf(ref: Ref): Instance | undefined;
   /** Read access to the index, for comparison with the sources. */
   readonly index: Pick<MeshIndex, 'hasExactly' | 'contentOf' | 'refs' | 'disagreementsOf'>;
   /** What could not be pushed, or is not pushed as it was asked for. */
@@ -358,6 +360,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         }),
     },
     index,
+    instanceOf: (ref) => index.instanceOf(ref),
     problems: () => [
       ...(filterProblem ? [filterProblem] : []),
       ...refused.values(),

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { packageVersion } from '../base/package/version.ts';
+import { compareText } from '../base/text/compare-text.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, ReadinessStatus } from '../contract/status.ts';
 import type { Ledger } from '../delivery/ledger.ts';
 import { describeDependencies, type KnownGroups } from '../delivery/problems/dependencies.ts';
@@ -10,6 +11,7 @@ import { describeMissing, placeGateways } from '../delivery/problems/missing-gat
 import { describeShortfalls, type KnownShortfall } from '../delivery/problems/shortfalls.ts';
 import { describeRefusedStreams } from '../delivery/refused-streams.ts';
 import type { Roster } from '../delivery/roster.ts';
+import { type Drain, shownDrain } from '../model/drain.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
@@ -52,8 +54,14 @@ interface StatusOptions {
   reasons(): readonly string[];
   /** Why some proxies are not answered while others are. */
   waitingReasons(): readonly string[];
-  view(): { readonly groups: KnownGroups; readonly idcs: ReadonlyMap<string, Idc> };
+  view(): {
+    readonly groups: KnownGroups;
+    readonly idcs: ReadonlyMap<string, Idc>;
+    readonly drains: ReadonlyMap<string, Drain>;
+  };
   evacuations(): readonly EvacuationStatus[];
+  /** Whether a WorkloadEntry is declared under the name of a drain. */
+  isDeclared(key: Drain['meta']): boolean;
   /** Local percentages of Groups in failback, by NAMESPACE/HOST:PORT. */
   localShares(): ReadonlyMap<string, number>;
   /** Limits on requests from other IDCs. */
@@ -140,6 +148,9 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         refusedStreams: refused,
         eventToAck: ledger.summary(),
         evacuations: options.evacuations(),
+        drained: sortedDrains(options.view().drains).map((one) =>
+          shownDrain(one, options.isDeclared(one.meta)),
+        ),
         comingHome: [...options.localShares()].sort().map(([group, percent]) => ({ group, percent })),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
@@ -165,8 +176,13 @@ export function createStatusReader(options: StatusOptions): StatusReader {
   };
 }
 
+/** Drains by namespace and name. */
+export function sortedDrains(drains: ReadonlyMap<string, Drain>): readonly Drain[] {
+  return [...drains].sort(([a], [b]) => compareText(a, b)).map(([, drain]) => drain);
+}
+
 /** The IDCs beside `own`, with their control planes. */
-function otherIdcs(idcs: Iterable<Idc>, own: string): ControlPlaneStatus['others'] {
+export function otherIdcs(idcs: Iterable<Idc>, own: string): ControlPlaneStatus['others'] {
   return [...idcs]
     .filter(({ meta }) => meta.name !== own)
     .map(({ meta, spec }) => ({ idc: meta.name, controlPlanes: [...(spec.controlPlanes ?? [])] }));

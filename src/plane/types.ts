@@ -1,6 +1,7 @@
 import type { Disagreement } from '../agreement/instance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { ControlPlaneStatus } from '../contract/status.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import type { GuardLimits } from '../delivery/deletion/guard.ts';
 import type { Journal } from '../events/journal.ts';
@@ -8,12 +9,14 @@ import type { Explainer } from '../explain/explain.ts';
 import type { FailbackKeeper } from '../failback/keeper.ts';
 import type { FailbackStore } from '../failback/store.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Drain } from '../model/drain.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Ref } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { Source } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
+import type { DrainReader } from '../who/drain-reader.ts';
 import type { NetworkReader } from '../who/network.ts';
 import type { WhoReader } from '../who/who.ts';
 import type { XdsLimits } from '../xds/xds.ts';
@@ -68,6 +71,13 @@ export interface ControlPlaneSeams {
   readonly answerBeforeReady?: boolean;
 }
 
+/** Drained instances, as a control plane has them. */
+interface DrainsInForce {
+  readonly idc: string;
+  readonly items: readonly Drain[];
+  readonly others: ControlPlaneStatus['others'];
+}
+
 /** A running control plane. */
 export interface ControlPlane extends StatusReader, WhoReader, NetworkReader, Explainer {
   readonly metrics: Metrics;
@@ -90,6 +100,10 @@ export interface ControlPlane extends StatusReader, WhoReader, NetworkReader, Ex
   /** Deleted instances that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
   readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'limitedShares'>;
+  readonly drains: DrainReader & {
+    /** All drains in force, the local IDC, and the others with their control planes. */
+    list(): DrainsInForce;
+  };
   /**
    * Hands proxies over to others within `overMs`, after `/readyz` reported so for `noticeMs`; `close`
    * follows.

@@ -374,6 +374,7 @@ function decidedOf(plan: GroupPlan | undefined): object | undefined {
   if (plan === undefined) return undefined;
   const {
     instances: _,
+    drained: _drained,
     localShare: _home,
     evacuationShare: _left,
     spill: _spill,

@@ -31,7 +31,7 @@ interface ClusterStatus {
 }
 
 /** Statuses of endpoints that Envoy does not send requests to. */
-const declaredUnhealthy: readonly (string | undefined)[] = ['UNHEALTHY', 'DRAINING', 'TIMEOUT'];
+const declaredUnhealthy: readonly (string | undefined)[] = ['UNHEALTHY', 'TIMEOUT'];
 
 /** Parses Envoy's `/clusters?format=json`. Throws MeshError `invalid` if it is something else. */
 export function parseClustersPage(text: string): SeenClusters {
@@ -77,6 +77,7 @@ function reasonsOf({ health_status: flags = {} }: HostStatus): HostReason[] {
   }
   if (flags.failed_outlier_check === true) why.push('ejected');
   if (declaredUnhealthy.includes(flags.eds_health_status)) why.push('declared-unhealthy');
+  if (flags.eds_health_status === 'DRAINING') why.push('drained');
   if (flags.eds_health_status === 'DEGRADED') why.push('last-resort');
   if (flags.failed_active_degraded_check === true) why.push('degraded');
   if (flags.pending_dynamic_removal === true) why.push('being-removed');

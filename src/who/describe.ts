@@ -1,5 +1,6 @@
 import type { GroupReport, HostReport, NextIdc } from '../contract/who.ts';
-import type { GroupView } from '../index/view.ts';
+import type { GroupView, MeshView } from '../index/view.ts';
+import { drainKey, shownDrain } from '../model/drain.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import { evacuates } from '../model/evacuation.ts';
 import type { CrossingIdc, GroupPlan } from '../plan/types.ts';
@@ -14,6 +15,8 @@ interface GroupFacts {
   /** The local IDC. */
   readonly idc: string;
   readonly evacuations: readonly EvacuationStatus[];
+  /** By `drainKey`. */
+  readonly drains: MeshView['drains'];
   /** Percentage taken back in a gradual failback; undefined: none is under way. */
   readonly returningPercent: number | undefined;
 }
@@ -23,7 +26,7 @@ export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading
   const { plan, view } = facts;
   const callers = readings.filter(({ proxy }) => proxy.role !== 'egress');
   const near = totalHosts(callers, instancesCluster(plan.group));
-  for (const { endpoints } of plan.instances)
+  for (const { endpoints } of [...plan.instances, ...(plan.drained ?? [])])
     for (const { address, port, weight } of endpoints) near.expect(address, port, weight);
   const far = totalHosts(
     readings.filter(({ proxy }) => proxy.role === 'egress'),
@@ -38,7 +41,7 @@ export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading
   return {
     ...{ namespace: plan.namespace, port: plan.group.port, protocol: plan.protocol, ...judged },
     ...{ requests: all, ...(all === 0 ? {} : { awayShare: far.requests / all }) },
-    ...{ instances, exits, next, evacuations },
+    ...{ instances, exits, next, evacuations, drained: drainedIn(facts) },
     ...(plan.localShare === undefined ? {} : { keepsPercent: plan.localShare }),
     ...(facts.returningPercent === undefined ? {} : { returningPercent: facts.returningPercent }),
     ...(plan.spill === undefined ? {} : { spillLimit: plan.spill.limit }),
@@ -106,6 +109,17 @@ export function workloadEntryOf(
     }),
   );
   return names.size === 1 ? [...names][0] : undefined;
+}
+
+/** The drains of a Group's instances. */
+function drainedIn({ view, drains }: GroupFacts): GroupReport['drained'] {
+  if (drains.size === 0) return [];
+  const all = [view, ...(view.siblings ?? [])].flatMap(({ instances }) => instances);
+  const keys = new Set(all.flatMap(({ ref, drained }) => (drained && ref ? [drainKey(ref)] : [])));
+  return [...keys].sort().flatMap((key) => {
+    const drain = drains.get(key);
+    return drain === undefined ? [] : [shownDrain(drain, true)];
+  });
 }
 
 /** Evacuations in force of an IDC that cover the Group. */

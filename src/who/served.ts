@@ -81,7 +81,7 @@ async function judgeAll(
     const view = [group, ...(group?.others ?? [])].find((one) => isPlanOf(one, plan));
     if (view === undefined) continue;
     const { served, by, instances } = describeGroup(
-      { plan, view, idc, evacuations: [], returningPercent: undefined },
+      { plan, view, idc, evacuations: [], drains: new Map(), returningPercent: undefined },
       readings.filter(({ proxy }) => seesPlan(proxy, plan)),
     );
     if (served === 'unknown') unknown += 1;

@@ -75,7 +75,7 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
     groups: findDeclared(options, text).plans.flatMap((plan) => {
       const own = [group, ...(group?.others ?? [])].find((one) => isPlanOf(one, plan));
       if (own === undefined) return [];
-      const facts = { plan, view: own, idc, evacuations: options.evacuations() };
+      const facts = { plan, view: own, idc, evacuations: options.evacuations(), drains: view.drains };
       return describeGroup(
         { ...facts, returningPercent: options.held().get(groupKey(plan)) },
         readings.filter(({ proxy }) => seesPlan(proxy, plan)),

@@ -6,6 +6,7 @@ import { capacityCommand } from '../../src/cli/commands/capacity.ts';
 import { completionCommand } from '../../src/cli/commands/completion.ts';
 import { configCommand } from '../../src/cli/commands/config.ts';
 import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
+import { drainCommand, undrainCommand } from '../../src/cli/commands/drain.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
@@ -29,6 +30,7 @@ const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand()],
+  ...[drainCommand(), undrainCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

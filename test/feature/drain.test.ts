@@ -8,22 +8,23 @@ import { fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';
 
-// Decision 010 on a real Envoy: how an instance that is to go is drained. Three instances here, one in
-// another place (priority 1); two of the three are drained, under load and with long requests on their way.
+// Decisions 010 and 149 on a real Envoy: how an instance that is to go is drained. Three instances here, one
+// in another place (priority 1); two of the three are drained, under load and with long requests on their
+// way. Then all of them, with and without a panic threshold.
 
 const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
 const manager =
   'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const router = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
-const cluster = {
+const clusterWith = (panicPercent: number) => ({
   '@type': typeUrl('CDS'),
   name: 'app',
   type: 'EDS',
   connect_timeout: '1s',
   eds_cluster_config: { eds_config: ads },
-  common_lb_config: { healthy_panic_threshold: { value: 0 }, update_merge_window: '0s' },
+  common_lb_config: { healthy_panic_threshold: { value: panicPercent }, update_merge_window: '0s' },
   ignore_health_on_host_removal: true,
-};
+});
 const listener = (port: number) => ({
   '@type': typeUrl('LDS'),
   name: 'entry',
@@ -92,7 +93,7 @@ async function drainTwoOfThree(how: How) {
       { locality: { region: 'far' }, priority: 1, lb_endpoints: far ? [endpoint(far)] : [] },
     ],
   });
-  server.upsert('envoy', [cluster, state(near.map((one) => endpoint(one))), listener(port)]);
+  server.upsert('envoy', [clusterWith(0), state(near.map((one) => endpoint(one))), listener(port)]);
   const envoy = await startEnvoy('envoy', xdsPort, 'DELTA_GRPC');
   try {
     await until('it serves', async () => (await fetchText(port)).status === 200);
@@ -139,3 +140,45 @@ for (const how of ['without it', 'DRAINING'] as const) {
     t.equal(seen.spilled, 0, 'and nothing leaves the place: the rest does not count as sick');
   });
 }
+
+/** Requests that are answered, and that instances take, while all of them are DRAINING. */
+async function drainAll(panicPercent: number) {
+  const server = createXdsServer();
+  const xdsPort = await server.listen('127.0.0.1:0');
+  const port = await freePort();
+  const all = await Promise.all(['a', 'b'].map(instance));
+  const state = (health: string) => ({
+    '@type': typeUrl('EDS'),
+    cluster_name: 'app',
+    endpoints: [
+      {
+        lb_endpoints: all.map((one) => ({
+          health_status: health,
+          endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: one.port } } },
+        })),
+      },
+    ],
+  });
+  server.upsert('envoy', [clusterWith(panicPercent), state('UNKNOWN'), listener(port)]);
+  const envoy = await startEnvoy('envoy', xdsPort, 'DELTA_GRPC');
+  try {
+    await until('it serves', async () => (await fetchText(port)).status === 200);
+    const { revision } = server.upsert('envoy', [state('DRAINING')]);
+    await until('the ACK', () => server.unconfirmed(revision).length === 0);
+    const before = all.flatMap(({ taken }) => taken).length;
+    const statuses: number[] = [];
+    for (let i = 0; i < 40; i += 1) statuses.push((await fetchText(port)).status);
+    return { statuses: new Set(statuses), taken: all.flatMap(({ taken }) => taken).length - before };
+  } finally {
+    await envoy.stop();
+    await server.close();
+  }
+}
+
+t.test('with all of them DRAINING none gets a request', { timeout: 60_000 }, async (t) => {
+  t.strictSame(await drainAll(0), { statuses: new Set([503]), taken: 0 });
+});
+
+t.test('the control: a panic threshold sends them everything', { timeout: 60_000 }, async (t) => {
+  t.strictSame(await drainAll(50), { statuses: new Set([200]), taken: 40 });
+});

@@ -9,9 +9,9 @@ import { createApiClient } from '../../src/client/api-client.ts';
 import { findPlanes } from '../../src/client/evacuation-planes.ts';
 import {
   createEvacuationsSource,
-  type EvacuationPeer,
   type EvacuationsSource,
 } from '../../src/registry/evacuations/evacuations-source.ts';
+import type { RecordsPeer } from '../../src/registry/records/records-source.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';
 
@@ -41,7 +41,7 @@ const instances = await Promise.all(
 );
 const sources = new Map<string, EvacuationsSource>();
 /** What the control planes of sh-a ask each other for; there are two in the last test. */
-const peer = (name: string): EvacuationPeer => ({
+const peer = (name: string): RecordsPeer => ({
   name,
   pull: async () => JSON.parse(JSON.stringify(sources.get(name)?.records() ?? [])),
 });

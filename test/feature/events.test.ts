@@ -94,6 +94,7 @@ function nameOf(event: PlaneEvent): string {
     failover: (one: PlaneEvent) => (one.kind === 'failover' ? one.group : ''),
     reach: (one: PlaneEvent) => (one.kind === 'reach' ? String(one.targets.length) : ''),
     evacuation: (one: PlaneEvent) => (one.kind === 'evacuation' ? one.name : ''),
+    drain: (one: PlaneEvent) => (one.kind === 'drain' ? one.instance : ''),
     shed: () => '',
     gateway: (one: PlaneEvent) => (one.kind === 'gateway' ? one.node : ''),
   }[event.kind](event);

@@ -282,6 +282,22 @@ t.test('answers are as documented', async (t) => {
   t.match(await check(t, 'GET', '/../served', 200), { idc: 'sh-a', notHere: [] });
   t.match(await check(t, 'GET', '/../network', 200), { idc: 'sh-a', peers: [] });
   t.match(await check(t, 'GET', '/../token', 200), { registrations: true, evacuations: true });
+  await check(t, 'PUT', '/shop/drained', 201, good);
+  t.match(await check(t, 'PUT', '/../drains/shop/drained?check=only', 200, {}), { wasDrained: false });
+  await check(t, 'PUT', '/../drains/shop/drained?force=true&wait=acked&for=1h', 200, {
+    reason: 'r',
+    by: 'me',
+  });
+  await check(t, 'PUT', '/../drains/shop/drained?for=721h', 400, {});
+  await check(t, 'PUT', '/../drains/shop/drained', 400, { why: 'r' });
+  await check(t, 'PUT', '/../drains/shop/none', 404, {});
+  await check(t, 'GET', '/../drains/shop/drained?wait=acked', 200);
+  await check(t, 'GET', '/../drains/shop/none', 404);
+  const { items, instances } = await check(t, 'GET', '/../drains?instance=drained', 200);
+  t.match([items, instances], [[{ name: 'drained', reason: 'r' }], [{ name: 'drained', isDrained: true }]]);
+  t.match(await check(t, 'GET', '/../replica/drains', 200), [{ name: 'shop/drained' }]);
+  t.match(await check(t, 'DELETE', '/../drains/shop/drained?wait=acked', 200), { wasDrained: true });
+  t.match(await check(t, 'DELETE', '/../drains/shop/drained', 200), { wasDrained: false });
   const asked = Object.keys(served).filter((id) => served[id as OperationId].path.startsWith('/v1/'));
   t.strictSame([...seen].sort(), asked.sort(), 'each operation was asked');
   t.equal((await mesh.api('POST', '/../evacuations/e')).status, 405);

@@ -44,6 +44,7 @@ export function naiveView(objects: Iterable<MeshObject>, idc: string): MeshView 
     groups,
     idcs: new Map(idcs.map((object): [string, Idc] => [object.meta.name, object])),
     evacuations: new Map(evacuations.map((object): [string, Evacuation] => [object.meta.name, object])),
+    drains: new Map(),
   };
 }
 

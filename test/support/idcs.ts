@@ -12,6 +12,8 @@ import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts'
 export interface PlacedGroup {
   readonly name: string;
   readonly instances: readonly { readonly idc: string; readonly zone?: string; readonly at: ListenAddress }[];
+  /** Whether instances are WorkloadEntries, `NAME-1` and so on, and not endpoints of the ServiceEntry. */
+  readonly entries?: true;
   /** A path for active health checks; absent: none. */
   readonly health?: string;
   /** The port of the service, where it is TCP; absent: port 80. */
@@ -118,7 +120,11 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     const order = options.preference?.[idc] ?? idcs.map((name) => ({ name }));
     const documents = [
       ...[...all].map(([name, at]) => idcObject(name, at, options)),
-      ...groups.flatMap((group) => [drGroupObject(group, order, hopLimit), serviceEntry(group)]),
+      ...groups.flatMap((group) => [
+        drGroupObject(group, order, hopLimit),
+        serviceEntry(group),
+        ...workloadEntries(group),
+      ]),
     ];
     const text = documents.map((document) => stringify(document)).join('---\n');
     registry.set(idc, text);
@@ -139,7 +145,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   const more = {
     ...(options.dns === undefined ? {} : { dns: options.dns }),
     // A small machine takes its time for a large world.
-    readyTimeoutMs: 30_000 * Math.max(2, gatewaysOfAKind),
+    readyTimeoutMs: 60_000 * Math.max(2, gatewaysOfAKind),
   };
   const accessLog = (proxy: string) => {
     logs.push(proxy);
@@ -257,11 +263,24 @@ function serviceEntry(group: PlacedGroup): object {
           ? { number: 80, name: 'main', protocol: group.protocol ?? 'HTTP' }
           : { number: group.tcpPort, name: 'main', protocol: 'TCP' },
       ],
-      endpoints: group.instances.map(({ idc, zone, at }) => ({
-        address: at.address,
-        ports: { main: at.port },
-        locality: zone === undefined ? idc : `${idc}/${zone}`,
-      })),
+      ...(group.entries === true
+        ? { workloadSelector: { labels: { app: group.name } } }
+        : { endpoints: group.instances.map(workload) }),
     },
   };
+}
+
+function workload({ idc, zone, at }: PlacedGroup['instances'][number]): object {
+  const locality = zone === undefined ? idc : `${idc}/${zone}`;
+  return { address: at.address, ports: { main: at.port }, locality };
+}
+
+function workloadEntries({ entries, name, instances }: PlacedGroup): readonly object[] {
+  if (entries !== true) return [];
+  return instances.map((instance, i) => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'WorkloadEntry',
+    metadata: { name: `${name}-${i + 1}`, namespace: 'test' },
+    spec: { ...workload(instance), labels: { app: name } },
+  }));
 }

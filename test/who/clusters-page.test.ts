@@ -36,7 +36,7 @@ t.test('flags as Envoy writes them, and what they mean for requests', async (t) 
       'unhealthy',
       ['check-failed', 'ejected'],
     ],
-    [{ eds_health_status: 'DRAINING' }, 'unhealthy', ['declared-unhealthy']],
+    [{ eds_health_status: 'DRAINING' }, 'unhealthy', ['drained']],
     [{ eds_health_status: 'DEGRADED' }, 'degraded', ['last-resort']],
     [{ eds_health_status: 'DEGRADED', failed_outlier_check: true }, 'unhealthy', ['ejected', 'last-resort']],
     [{ pending_dynamic_removal: true }, 'healthy', ['being-removed']],

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { compareText } from '../../base/text/compare-text.ts';
@@ -6,7 +7,9 @@ import { textTable } from '../../base/text/text-table.ts';
 import { refusalOf } from '../../client/api-client.ts';
 import type { NamedClient } from '../../client/deregistration.ts';
 import type { Answer } from '../../contract/contract.ts';
+import { drainKey } from '../../model/drain.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
+import { drainedText } from '../drain/drain-text.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
 import { clientsAt } from '../options/instance.ts';
@@ -24,7 +27,7 @@ export function instancesCommand(): Command {
   return new Command('instances')
     .summary('list the instances that registered themselves')
     .description(
-      'List the instances that registered themselves, the time left of their leases, and the proxies that their removal waits for. With several control planes, also which of them have an instance.',
+      'List the instances that registered themselves, the time left of their leases, and the proxies that their removal waits for. With several control planes, also which of them have an instance. Below, drained instances, those of files too.',
     )
     .option('--namespace <name>', 'of this namespace only')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
@@ -53,9 +56,20 @@ async function list(flags: Flags): Promise<void> {
     for (const why of failed) process.stderr.write(`isthmus: ${why}\n`);
     if (failed.length > 0) process.exitCode = exitCode.failed;
     const items = merged(lists.filter((one) => typeof one !== 'string').flat());
-    if (flags.output === 'json') process.stdout.write(`${JSON.stringify(items, null, 2)}\n`);
+    const drains = await drainsAt(planes, flags.namespace);
+    if (flags.output === 'json')
+      process.stdout.write(
+        `${JSON.stringify(
+          items.map((item) => withDrain(item, drains)),
+          null,
+          2,
+        )}\n`,
+      );
     else if (items.length > 0) process.stdout.write(listText(items, planes.length > 1));
     else process.stdout.write(`${await noneText(planes, flags.namespace)}\n`);
+    // Also those of instances that come from files.
+    if (flags.output === 'text')
+      for (const one of drains.values()) process.stdout.write(`${drainedText(one, systemClock.wall())}\n`);
   } finally {
     await close();
   }
@@ -73,6 +87,28 @@ async function itemsAt(
   } catch (reason) {
     return MeshError.from(reason).message;
   }
+}
+
+type Drained = Answer<'listDrains'>['body']['items'][number];
+
+/** Drained instances by NAMESPACE/NAME, also those of files; none of a control plane that does not say. */
+async function drainsAt(
+  planes: readonly NamedClient[],
+  namespace: string | undefined,
+): Promise<ReadonlyMap<string, Drained>> {
+  const lists = await Promise.all(
+    planes.map(async ({ client }) => {
+      const answer = await client.call('listDrains', { timeoutMs: 10_000 }).catch(() => undefined);
+      return answer === undefined || answer.isRefused ? [] : answer.body.items;
+    }),
+  );
+  const own = lists.flat().filter((one) => namespace === undefined || one.namespace === namespace);
+  return new Map(own.map((one) => [drainKey(one), one]));
+}
+
+function withDrain(item: Listed, drains: ReadonlyMap<string, Drained>): object {
+  const drain = drains.get(drainKey(item));
+  return drain === undefined ? item : { ...item, drained: drain };
 }
 
 /** The message for an empty list; for a namespace it names others that have instances. */

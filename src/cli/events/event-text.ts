@@ -27,6 +27,8 @@ function wordsOf(event: ToldEvent): string {
       return reachText(event);
     case 'evacuation':
       return evacuationText(event);
+    case 'drain':
+      return drainText(event);
     case 'shed':
       return shedText(event);
     case 'gateway':
@@ -80,6 +82,7 @@ function nackText({ node, type, refused, message, more }: Of<'nack'>): string {
 
 const causes = {
   registry: 'none is registered',
+  drained: 'all are drained',
   checks: 'too few pass their health check',
   unreached: 'none accepts connections',
   proxies: 'ingress gateways consider none healthy',
@@ -134,6 +137,15 @@ function evacuationText({
   const often = times === undefined ? '' : `, ${times} times`;
   if (phase === 'ended' || phase === 'expired') return `evacuation ${name} of ${of} ${phase}`;
   return `evacuation ${name} of ${of} ${phase}${often}: ${percent} % leave, until ${until}${why}`;
+}
+
+function drainText({ phase, instance, until, reason, operator }: Of<'drain'>): string {
+  if (phase === 'ended') return `${instance} is no longer drained`;
+  if (phase === 'expired') return `${instance} is no longer drained: its time is over`;
+  const who = operator === undefined ? '' : ` by ${operator}`;
+  const end = until === undefined ? '' : `, until ${until}`;
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return `${instance} ${phase === 'begun' ? 'DRAINED' : 'still drained'}${who}${end}${why}`;
 }
 
 function shedText({ phase, usedMiB, limitMiB, limit, peer, count }: Of<'shed'>): string {

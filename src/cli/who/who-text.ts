@@ -3,6 +3,7 @@ import { textTable } from '../../base/text/text-table.ts';
 import type { WhoAnswer } from '../../client/who-client.ts';
 import { hostReasonWords } from '../../contract/host-reasons.ts';
 import { durationText } from '../../model/values/duration.ts';
+import { drainedText } from '../drain/drain-text.ts';
 
 type Group = WhoAnswer['groups'][number];
 type Host = Group['instances'][number];
@@ -37,6 +38,8 @@ function sentences(who: WhoAnswer, group: Group): string[] {
     takeoverText(group),
     `In the last ${durationText(who.intervalMs)}: ${sent}.`,
     ...heldText(who.idc, group),
+    // Absent: of an earlier version.
+    ...(group.drained ?? []).map((one) => drainedText(one, Date.parse(who.at))),
   ].filter((line) => line !== '');
 }
 

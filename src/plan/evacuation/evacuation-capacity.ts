@@ -4,7 +4,7 @@ import type { GroupSpill } from '../../model/capacity.ts';
 import { addressName } from '../../model/reach.ts';
 import { concurrentPerInstance, spillShare } from '../capacity.ts';
 import { portOf } from '../group.ts';
-import { planNaming } from '../naming.ts';
+import { instancesInUse } from '../naming.ts';
 
 /** Declared capacity of one IDC for a Group. */
 export interface GroupCapacity {
@@ -48,7 +48,7 @@ export function groupCapacities(
     !entry.spec.ports.some((port) =>
       unreached.has(addressName({ address: instance.address, port: portOf(instance, port) })),
     );
-  const here = (group: GroupView) => planNaming(group, localIdc)?.instances ?? [];
+  const here = (group: GroupView) => instancesInUse(group, localIdc);
   const beside = [...view.groups.values()].some(
     (group) => spillOf(group)?.class === 'critical' && here(group).length > 0,
   );

@@ -7,7 +7,7 @@ import {
   evacuates,
   percentAt,
 } from '../../model/evacuation.ts';
-import { planNaming } from '../naming.ts';
+import { instancesInUse } from '../naming.ts';
 import { type ActiveEvacuation, evacuatedIdcs, evacuationsAt, isFullyEvacuated } from './evacuation.ts';
 import { type GroupCapacity, groupCapacities, type KnownHealth } from './evacuation-capacity.ts';
 
@@ -89,7 +89,7 @@ export function sendsAllAway(
   return [...view.groups.values()].every(
     (group) =>
       destinationOf(group, localIdc, view, leaving, hopLimit).to !== undefined ||
-      (planNaming(group, localIdc)?.instances ?? []).length === 0,
+      instancesInUse(group, localIdc).length === 0,
   );
 }
 

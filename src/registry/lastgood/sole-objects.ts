@@ -59,6 +59,7 @@ function providedBy(object: MeshObject): readonly string[] {
       return originatesTls(object) ? [`TLS to ${object.spec.host}`] : [];
     case 'WorkloadEntry':
     case 'Evacuation':
+    case 'Drain':
       return [];
   }
 }

@@ -48,8 +48,11 @@ interface KindRow {
 
 const istioVersions = ['v1', 'v1beta1', 'v1alpha3'].map((version) => `networking.istio.io/${version}`);
 
+/** Kinds that can be written in YAML: a drain comes by the API alone. */
+type WrittenKind = Exclude<Kind, 'Drain'>;
+
 /** Every kind that is read: a new kind is a new row. */
-const kinds: Readonly<Record<Kind, KindRow>> = {
+const kinds: Readonly<Record<WrittenKind, KindRow>> = {
   ServiceEntry: { apiVersions: istioVersions, parse: parseServiceEntry },
   WorkloadEntry: { apiVersions: istioVersions, parse: parseWorkloadEntry },
   DestinationRule: { apiVersions: istioVersions, parse: parseDestinationRule },
@@ -59,7 +62,7 @@ const kinds: Readonly<Record<Kind, KindRow>> = {
 };
 
 /** The names of all kinds. */
-export const kindNames = Object.keys(kinds) as Kind[];
+export const kindNames = Object.keys(kinds) as WrittenKind[];
 
 const rootFields: readonly string[] = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
@@ -151,7 +154,7 @@ const foreignKinds: ReadonlySet<string> = new Set([
   'WasmPlugin',
 ]);
 
-function parseKind(root: Fields): Kind | undefined {
+function parseKind(root: Fields): WrittenKind | undefined {
   if (!root.has('apiVersion') && !root.has('kind')) {
     const message =
       'not an object: it has neither apiVersion nor kind. Add them, or move it out of the folder.';

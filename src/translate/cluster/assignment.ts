@@ -4,7 +4,7 @@ import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { splitLocality } from '../../model/values/locality.ts';
 import { type HungGateway, peersOf } from '../../plan/gateways.ts';
 import { factorOf, overprovisioningFactor } from '../../plan/health/priorities.ts';
-import type { Crossing, Endpoint, GroupPlan } from '../../plan/types.ts';
+import type { Crossing, Endpoint, GroupPlan, PlannedLocality } from '../../plan/types.ts';
 import { egressMetadata, proxyMetadata } from '../listener/marks.ts';
 import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from '../names.ts';
 
@@ -36,14 +36,38 @@ export function buildChecksAssignment(plan: GroupPlan, port: number): ClusterLoa
   );
 }
 
+/** Drained instances stay: Envoy lets them finish what they have, and says how much (decision 149). */
 function localities(plan: GroupPlan, build: (endpoint: Endpoint) => LbEndpoint): LocalityEndpoints[] {
-  return plan.instances.map(({ name, endpoints, priority, lastResort }) => ({
+  const built = plan.instances.map((locality) =>
+    localityOf(locality, build, locality.lastResort ? 'DEGRADED' : undefined),
+  );
+  if (plan.drained === undefined) return built;
+  return mergeLocalities([
+    ...built,
+    ...plan.drained.map((locality) => localityOf(locality, build, 'DRAINING')),
+  ]);
+}
+
+function localityOf(
+  { name, endpoints, priority }: PlannedLocality,
+  build: (endpoint: Endpoint) => LbEndpoint,
+  health: LbEndpoint['health_status'],
+): LocalityEndpoints {
+  return {
     ...(priority === undefined ? {} : { priority }),
     locality: buildLocality(name),
     lb_endpoints: endpoints.map((endpoint) =>
-      lastResort ? { ...build(endpoint), health_status: 'DEGRADED' } : build(endpoint),
+      health === undefined ? build(endpoint) : { ...build(endpoint), health_status: health },
     ),
-  }));
+  };
+}
+
+/** One entry for each locality of a priority. */
+function mergeLocalities(list: readonly LocalityEndpoints[]): LocalityEndpoints[] {
+  const byPlace = Map.groupBy(list, ({ priority = 0, locality }) => JSON.stringify([priority, locality]));
+  return [...byPlace.values()].map((same): LocalityEndpoints => {
+    return { ...same[0], lb_endpoints: same.flatMap((one) => one.lb_endpoints ?? []) };
+  });
 }
 
 /** The egress gateways, at the port for sidecars or for ingress gateways. */

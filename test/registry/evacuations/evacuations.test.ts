@@ -4,17 +4,15 @@ import t, { type Test } from 'tap';
 import { type Clock, sleep, systemClock } from '../../../src/base/clock.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { Change } from '../../../src/model/object.ts';
+import { evacuationRecords } from '../../../src/registry/evacuations/evacuation-record.ts';
+import { createEvacuationsSource } from '../../../src/registry/evacuations/evacuations-source.ts';
+import { type RecordsPeer, recordTimes } from '../../../src/registry/records/records-source.ts';
 import {
   isNewer,
   readRecords,
   readSentRecords,
   type SentRecord,
-} from '../../../src/registry/evacuations/evacuation-record.ts';
-import {
-  createEvacuationsSource,
-  type EvacuationPeer,
-  evacuationTimes,
-} from '../../../src/registry/evacuations/evacuations-source.ts';
+} from '../../../src/registry/records/stored-record.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { until } from '../../support/mesh.ts';
 
@@ -30,11 +28,11 @@ const timeAt = (ms: number) => new Date(ms).toISOString();
 const soon = (more: object = {}) => spec({ expires: timeAt(clock.wall() + 60_000), ...more });
 
 /** Records without the times at which they were told, of any of several clocks. */
-const untold = (records: readonly SentRecord[]) =>
+const untold = (records: readonly SentRecord<{ readonly percent?: number | undefined }>[]) =>
   records.map(({ name, edit, by, spec }) => ({ name, edit, by, percent: spec?.percent }));
 
 /** A started source, and what it has told. */
-async function started(t: Test, file: string, peers: readonly EvacuationPeer[] = [], by: Clock = clock) {
+async function started(t: Test, file: string, peers: readonly RecordsPeer[] = [], by: Clock = clock) {
   const source = createEvacuationsSource({ file, clock: by, peers });
   const stop = new AbortController();
   t.teardown(() => stop.abort());
@@ -117,7 +115,7 @@ t.test('two control planes agree, whichever was asked, and over an absence', asy
   const dir = t.testdir();
   const sources: Awaited<ReturnType<typeof started>>[] = [];
   let isAway = false;
-  const peer = (index: number): EvacuationPeer => ({
+  const peer = (index: number): RecordsPeer => ({
     name: `peer-${index}`,
     async pull() {
       if (isAway || sources[index] === undefined) throw new Error('away');
@@ -133,11 +131,11 @@ t.test('two control planes agree, whichever was asked, and over an absence', asy
   await b.source.put('e', spec({ percent: 50 }));
   await sleep(clock, 5);
   await a.source.end('e');
-  await sleep(clock, 1.5 * evacuationTimes.pull);
+  await sleep(clock, 1.5 * recordTimes.pull);
   t.notOk(a.told.includes('e 50'), 'apart, each goes on alone');
   isAway = false;
   await until('the later one counts', () => b.told.includes('-e'));
-  await sleep(clock, 1.5 * evacuationTimes.pull);
+  await sleep(clock, 1.5 * recordTimes.pull);
   t.notOk(a.told.includes('e 50'), 'and what was ended does not come back');
   t.strictSame(untold(a.source.records()), untold(b.source.records()));
 });
@@ -145,7 +143,7 @@ t.test('two control planes agree, whichever was asked, and over an absence', asy
 t.test('control planes whose clocks are ten minutes apart agree, whoever puts and ends', async (t) => {
   const dir = t.testdir();
   const sources: Awaited<ReturnType<typeof started>>[] = [];
-  const peer = (index: number): EvacuationPeer => ({
+  const peer = (index: number): RecordsPeer => ({
     name: `peer-${index}`,
     pull: async () => JSON.parse(JSON.stringify(sources[index]?.source.records() ?? [])),
   });
@@ -169,29 +167,34 @@ t.test('control planes whose clocks are ten minutes apart agree, whoever puts an
 t.test('the remaining time is the same by clocks that are ten minutes apart', async (t) => {
   const put = { name: 'e', edit: 7, by: 'x', until: 61_000, spec: spec({ expires: timeAt(61_000) }) };
   const said = JSON.parse(JSON.stringify({ ...put, at: 1_000 }));
-  t.strictSame(readSentRecords([said], 601_000.5), [
+  t.strictSame(readSentRecords(evacuationRecords, [said], 601_000.5), [
     { ...put, until: 661_000, spec: spec({ expires: timeAt(661_000) }) },
   ]);
   const started = { ...said, spec: { ...said.spec, starts: timeAt(2_000) } };
-  t.match(readSentRecords([started], 601_000), [
+  t.match(readSentRecords(evacuationRecords, [started], 601_000), [
     { spec: { starts: timeAt(602_000), expires: timeAt(661_000) } },
   ]);
-  t.strictSame(readSentRecords([put], 601_000), [put], 'a peer of an earlier version does not say when');
+  t.strictSame(
+    readSentRecords(evacuationRecords, [put], 601_000),
+    [put],
+    'a peer of an earlier version does not say when',
+  );
   const [far] = readSentRecords(
+    evacuationRecords,
     [{ ...said, until: 1, spec: spec({ expires: '9999-12-31T23:59:59Z' }) }],
     9e14,
   );
   t.equal(far?.spec?.expires, '9999-12-31T00:00:00.000Z', 'no later than a time can be written');
-  t.strictSame(readSentRecords([{ ...said, spec: null }, 7, null], 2_000), [
+  t.strictSame(readSentRecords(evacuationRecords, [{ ...said, spec: null }, 7, null], 2_000), [
     { ...put, until: 62_000, spec: null },
   ]);
-  t.strictSame(readSentRecords('nothing', 1), []);
+  t.strictSame(readSentRecords(evacuationRecords, 'nothing', 1), []);
 });
 
 t.test('one that is renewed at a control plane is in force at one whose clock is ahead', async (t) => {
   const dir = t.testdir();
   const behind = await started(t, join(dir, 'behind.json'));
-  const peer: EvacuationPeer = {
+  const peer: RecordsPeer = {
     name: 'behind',
     pull: async () => JSON.parse(JSON.stringify(behind.source.records())),
   };
@@ -219,14 +222,21 @@ t.test('all control planes choose the same of two concurrent edits', async (t) =
 });
 
 t.test('unreadable records of a peer are left out', async (t) => {
-  t.strictSame(readRecords('nothing'), []);
+  t.strictSame(readRecords(evacuationRecords, 'nothing'), []);
   const good = { name: 'e', edit: 1, by: '', until: 2, spec: spec() };
   t.strictSame(
-    readRecords([good, { ...good, spec: { idc: 1 } }, { ...good, edit: '1' }, { ...good, by: 1 }, 7, null]),
+    readRecords(evacuationRecords, [
+      good,
+      { ...good, spec: { idc: 1 } },
+      { ...good, edit: '1' },
+      { ...good, by: 1 },
+      7,
+      null,
+    ]),
     [good],
   );
   const { by: _, ...old } = good;
-  t.strictSame(readRecords([old]), [good], 'of an earlier version');
+  t.strictSame(readRecords(evacuationRecords, [old]), [good], 'of an earlier version');
 });
 
 t.test('records are forgotten once no older one can win', async (t) => {
@@ -243,7 +253,7 @@ t.test('records are forgotten once no older one can win', async (t) => {
     source.records().map(({ name }) => name),
     ['old', 'e'],
   );
-  clock.pass(evacuationTimes.forget + 1_001);
+  clock.pass(recordTimes.forget + 1_001);
   await source.put('f', soon());
   t.strictSame(
     source.records().map(({ name }) => name),
@@ -284,7 +294,7 @@ t.test(
     const one = await started(t, join(dir, 'one.json'));
     await one.source.put('e', spec());
     const [put] = one.source.records();
-    const peer: EvacuationPeer = { name: 'one', pull: async () => (put === undefined ? [] : [put]) };
+    const peer: RecordsPeer = { name: 'one', pull: async () => (put === undefined ? [] : [put]) };
     const two = await started(t, join(dir, 'two.json'), [peer]);
     await until('it has it', () => two.source.has('e'));
     await until('time goes on', () => clock.wall() > Number(put?.edit) + 20);

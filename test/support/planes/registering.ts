@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serveAdmin } from '../../../src/api/admin-server.ts';
 import { systemClock } from '../../../src/base/clock.ts';
+import { createDrainsSource } from '../../../src/registry/drains/drains-source.ts';
 import { createEvacuationsSource } from '../../../src/registry/evacuations/evacuations-source.ts';
 import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
 import { type Mesh, startMesh } from '../mesh.ts';
@@ -38,10 +39,12 @@ export async function startRegisteringMesh(
   });
   const all = { 'idc.yaml': idcYaml, 'echo.yaml': groupYaml('echo'), ...files };
   const evacuations = createEvacuationsSource({ file: join(dir, 'evacuations.json'), clock });
-  const mesh = await startMesh('sh-a', all, { sources: [registrations, evacuations] });
+  const drains = createDrainsSource({ file: join(dir, 'drains.json'), clock });
+  const mesh = await startMesh('sh-a', all, { sources: [registrations, evacuations, drains] });
   const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token, {
     registrations: { idc: 'sh-a', plane: mesh.plane, registrations, clock },
     evacuations: { plane: mesh.plane, evacuations, clock },
+    drains: { plane: mesh.plane, drains, clock },
   });
   return {
     ...mesh,

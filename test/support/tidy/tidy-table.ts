@@ -192,7 +192,6 @@ export const longFunctions: Readonly<Record<string, string>> = {
   'src/plane/pipeline.ts createPipeline': closure,
   'src/plane/source-feed.ts createSourceFeed': closure,
   'src/plane/status.ts createStatusReader': closure,
-  'src/registry/evacuations/evacuations-source.ts createEvacuationsSource': closure,
   'src/registry/files/claims.ts createClaims': closure,
   'src/registry/files/file-reader.ts createFileReader': closure,
   'src/registry/files/files-source.ts createFilesSource': closure,
@@ -246,6 +245,8 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
   registry: [
     'evacuations/evacuation-record.ts',
     'evacuations/evacuations-source.ts',
+    'drains/drains-source.ts',
+    'records/records-source.ts',
     'check/check-inputs.ts',
     'check/held-objects.ts',
     'check/read-inputs.ts',

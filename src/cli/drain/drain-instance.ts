@@ -1,0 +1,144 @@
+import { type Clock, sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import type { InstanceKey } from '../../client/deregistration.ts';
+import type { Answer } from '../../contract/contract.ts';
+import { acceptedBody, answerMsMax, type DrainPlane } from './drain-planes.ts';
+import { inFlightText, leftText } from './drain-text.ts';
+
+type Effect = Answer<'drainInstance'>['body'];
+
+/** An instance to drain, or to let back, and how long to wait. Times in milliseconds. */
+interface DrainTask {
+  readonly planes: readonly DrainPlane[];
+  readonly key: InstanceKey;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Results go to `say`, progress and failures to `warn`. */
+  readonly say: (words: string) => void;
+  readonly warn: (words: string) => void;
+}
+
+interface DrainOrder extends DrainTask {
+  readonly reason?: string | undefined;
+  readonly by?: string | undefined;
+  readonly forMs?: number | undefined;
+  readonly force: boolean;
+  /** Wait until nothing is in flight there. */
+  readonly untilIdle: boolean;
+}
+
+/** Longest wait for proxies in one request, so that progress is shown. */
+const stepMs = 2_000;
+/** Interval of asking what is in flight. */
+const idleMs = 1_000;
+
+/** Prints what a drain would leave. */
+export async function previewDrain({ planes, key, say }: DrainTask): Promise<void> {
+  for (const plane of planes) {
+    const call = { path: key, query: { check: 'only' as const }, body: {}, timeoutMs: answerMsMax };
+    const effect = acceptedBody(await plane.client.call('drainInstance', call));
+    const drained = effect.wasDrained ? ', which is drained already,' : '';
+    say(`Without ${shown(key)}${drained} as ${effect.idc} sees it:`);
+    for (const line of leftText(effect)) say(`  ${line}`);
+    if (!effect.wasDrained && effect.hosts.some(({ isLast }) => isLast)) say('  It needs --force.');
+  }
+}
+
+/**
+ * Drains an instance at all of these control planes, and waits for their proxies. True: every proxy has
+ * confirmed and, with `untilIdle`, nothing is in flight. Throws MeshError `conflict` if one refuses.
+ */
+export async function drainAt(order: DrainOrder): Promise<boolean> {
+  const { planes, key, clock, force, reason, by, forMs } = order;
+  const deadline = clock.now() + order.timeoutMs;
+  const body = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) };
+  const query = {
+    for: forMs === undefined ? undefined : `${forMs}ms`,
+    force: force ? ('true' as const) : undefined,
+  };
+  // One after the other: what one refuses is not done at the next.
+  const done: string[] = [];
+  for (const { name, client } of planes) {
+    try {
+      const call = { path: key, query, body, timeoutMs: answerMsMax };
+      acceptedBody(await client.call('drainInstance', call));
+      done.push(name);
+    } catch (reason) {
+      const { code, message } = MeshError.from(reason);
+      const words = done.length === 0 ? message : `${message}; drained at ${done.join(', ')}`;
+      throw new MeshError(code, words);
+    }
+  }
+  const ends = await Promise.all(planes.map((plane) => followDrain(plane, order, deadline)));
+  return ends.every((end) => end);
+}
+
+async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: number): Promise<boolean> {
+  const { key, clock, say, warn, untilIdle } = order;
+  let told = '';
+  const progress = (words: string) => {
+    if (words !== told) warn(words);
+    told = words;
+  };
+  let effect: Effect | undefined;
+  for (;;) {
+    const leftMs = Math.max(1, Math.round(deadline - clock.now()));
+    const waitMs = Math.min(stepMs, leftMs);
+    const query = { wait: 'acked' as const, timeout: `${waitMs}ms` };
+    try {
+      const call = { path: key, query, timeoutMs: waitMs + answerMsMax };
+      effect = acceptedBody(await plane.client.call('getDrain', call));
+    } catch (reason) {
+      progress(MeshError.from(reason).message);
+    }
+    const isAcked = effect?.acked === true;
+    const isIdle = (effect?.inFlight?.requests ?? 0) === 0;
+    if (effect !== undefined && isAcked && (isIdle || !untilIdle)) break;
+    if (effect?.acked === false)
+      progress(`${effect.idc}: not confirmed yet by ${(effect.waitingFor ?? []).join(', ')}`);
+    else if (effect !== undefined) progress(`${effect.idc}: ${inFlightText(effect)}`);
+    if (clock.now() >= deadline) {
+      warn(`${shown(key)} is drained at ${plane.name}, but ${lateText(effect)} in time`);
+      return false;
+    }
+    // A wait for proxies has lasted; another answer comes at once.
+    if (effect?.acked !== false) await sleep(clock, Math.min(idleMs, leftMs));
+  }
+  say(doneText(shown(key), effect));
+  if (effect.hosts.length > 0) for (const line of leftText(effect)) say(`  ${line}`);
+  return true;
+}
+
+function lateText(effect: Effect | undefined): string {
+  if (effect?.acked !== true) return `not confirmed by ${(effect?.waitingFor ?? ['its proxies']).join(', ')}`;
+  return `not idle: ${inFlightText(effect)},`;
+}
+
+function doneText(instance: string, effect: Effect): string {
+  if (effect.hosts.length === 0)
+    return `${instance} is drained in ${effect.idc}, too, where no proxy sends to it directly.`;
+  const forgiven = (effect.forgiven ?? []).length === 0 ? '' : `, except ${effect.forgiven?.join(', ')}`;
+  return `${instance} is drained in ${effect.idc}: every connected proxy has confirmed${forgiven}; ${inFlightText(effect)}.`;
+}
+
+/** Ends the drain of an instance at these control planes. True: every proxy has confirmed. */
+export async function undrainAt({ planes, key, timeoutMs, say, warn }: DrainTask): Promise<boolean> {
+  const ends = await Promise.all(
+    planes.map(async ({ name, client }) => {
+      const query = { wait: 'acked' as const, timeout: `${timeoutMs}ms` };
+      const call = { path: key, query, timeoutMs: timeoutMs + answerMsMax };
+      const { idc, acked, waitingFor = [] } = acceptedBody(await client.call('undrainInstance', call));
+      if (acked === false)
+        warn(
+          `${shown(key)} is no longer drained at ${name}, but not confirmed in time by ${waitingFor.join(', ')}`,
+        );
+      else say(`${shown(key)} takes requests again in ${idc}: every connected proxy has confirmed.`);
+      return acked !== false;
+    }),
+  );
+  return ends.every((end) => end);
+}
+
+function shown({ namespace, name }: InstanceKey): string {
+  return `${namespace}/${name}`;
+}

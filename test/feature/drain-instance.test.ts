@@ -1,0 +1,232 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { serveAdmin } from '../../src/api/admin-server.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { type ListenAddress, showAddress } from '../../src/model/values/listen-address.ts';
+import { createDrainsSource, type DrainsSource } from '../../src/registry/drains/drains-source.ts';
+import { startIdcs } from '../support/idcs.ts';
+import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { adminToken, startInstance } from '../support/planes/evacuating.ts';
+import { runCli } from '../support/planes/run-cli.ts';
+
+// isthmus drain and undrain of instances that come from a file, with real Envoys: what is sent where, and
+// what is said of it.
+
+const alive = setInterval(() => {}, 1_000);
+t.teardown(() => clearInterval(alive));
+const dir = t.testdir({});
+writeFileSync(join(dir, 'token'), adminToken);
+const clock = systemClock;
+const namespace = 'test';
+
+/** Ends the requests for `/long`. */
+const held: (() => void)[] = [];
+
+/** An instance that answers its name; `/long` when it is let go. It counts what it takes. */
+async function instance(name: string) {
+  const taken: string[] = [];
+  const one = await startInstance(t, (request, response) => {
+    if (request.url === '/health') return void response.end();
+    taken.push(request.url ?? '');
+    if (request.url === '/long') held.push(() => response.end(name));
+    else response.end(name);
+  });
+  return { ...one, name, taken, address: showAddress(one.at) };
+}
+
+const [first, second, far] = [await instance('first'), await instance('second'), await instance('far')];
+const sources = new Map<string, DrainsSource>();
+const world = await startIdcs({
+  idcs: ['sh-a', 'sh-b'],
+  hopLimit: 1,
+  groups: [
+    {
+      ...{ name: 'web', entries: true, health: '/health' },
+      instances: [
+        { idc: 'sh-a', at: first.at },
+        { idc: 'sh-a', at: second.at },
+        { idc: 'sh-b', at: far.at },
+      ],
+    },
+  ],
+  sources(idc) {
+    const source = createDrainsSource({ file: join(dir, `${idc}.json`), clock });
+    sources.set(idc, source);
+    return [source];
+  },
+});
+t.teardown(() => world.close());
+const plane = (idc: string) => (world.meshes.get(idc) as Mesh).plane;
+const admins = new Map<string, ListenAddress>();
+for (const [idc, source] of sources) {
+  const at = await freeAddress();
+  const drains = { plane: plane(idc), drains: source, clock };
+  const server = await serveAdmin(plane(idc), at, adminToken, { drains });
+  t.teardown(() => server.close());
+  admins.set(idc, at);
+}
+const adminFlags = [...admins.values()].flatMap((at) => ['--admin', showAddress(at)]);
+const one = ['--admin', showAddress(admins.get('sh-a') as ListenAddress)];
+const withToken = ['--token-file', join(dir, 'token')];
+const isthmus = (...args: readonly string[]) => runCli(...args, ...adminFlags, ...withToken);
+
+/** Where so many requests of the caller are answered, by instance; failures by status. */
+async function where(count = 40): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < count; i += 1) {
+    const { status, body } = await get(world.outbound, '/', { host: 'web.test' });
+    const place = status === 200 ? body : String(status);
+    counts[place] = (counts[place] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** What an Envoy says of a host of a cluster, in the text form of its page. */
+async function hostAt(proxy: string, address: string): Promise<Readonly<Record<string, string>>> {
+  const { body } = await get(world.admins.get(proxy) as ListenAddress, '/clusters');
+  const lines = body.split('\n').map((line) => line.split('::'));
+  const own = lines.filter(([name, at]) => name === 'instances/web.test:80' && at === address);
+  return Object.fromEntries(own.map(([, , stat, value]) => [stat, value]));
+}
+
+t.test('before: both instances serve', async (t) => {
+  await until('both are known to be healthy', async () => {
+    const { first: a = 0, second: b = 0 } = await where(20);
+    return a > 0 && b > 0 && a + b === 20;
+  });
+  t.strictSame(
+    (await plane('sh-a').drains.findInstances(`${namespace}/web-1`)).map(({ hosts }) => hosts),
+    [['web.test']],
+  );
+});
+
+t.test(
+  'an instance of a file is drained: what it has is finished and counted, and nothing new comes',
+  async (t) => {
+    const long = Array.from({ length: 4 }, () => get(world.outbound, '/long', { host: 'web.test' }));
+    await until('long requests are at the first instance', async () => first.taken.includes('/long'));
+    const longs = () => first.taken.filter((url) => url === '/long').length;
+    await until(
+      'all are on their way',
+      async () => longs() + second.taken.filter((url) => url === '/long').length === 4,
+    );
+    const before = longs();
+    const { code, out, err } = await isthmus('drain', first.address, '--reason', 'new kernel');
+    t.comment(out, err);
+    t.equal(code, 0, err);
+    t.match(out, /test\/web-1 is drained in sh-a: every connected proxy has confirmed; /);
+    t.match(out, new RegExp(`${before} requests? (is|are) in flight there, by 2 proxies`));
+    t.match(out, /web\.test:80: 1 of 1 other instances in sh-a can serve; then sh-b\./);
+    const host = await hostAt('caller', first.address);
+    t.match(host.health_flags, /eds_status_draining/, 'Envoy has it as draining');
+    t.equal(Number(host.rq_active), before, 'and says what it still has there');
+    const taken = first.taken.length;
+    t.strictSame(await where(), { second: 40 }, 'nothing leaves the IDC: one that is drained does not count');
+    t.equal(first.taken.length, taken, 'and the drained one gets nothing');
+    for (const end of held) end();
+    t.strictSame(
+      (await Promise.all(long)).map(({ status }) => status),
+      [200, 200, 200, 200],
+    );
+  },
+);
+
+t.test('who, status and events say so', async (t) => {
+  const who = await runCli('who', 'web.test', ...one);
+  t.match(who.out, new RegExp(`${first.address} +sh-a +0 +unhealthy +.*drained`), who.out);
+  t.match(who.out, /1 of 2 instances here can serve/);
+  t.match(who.out, /Drained: test\/web-1 by \S+@\S+, .* ago \(new kernel\)\./);
+  const status = await runCli('status', ...one);
+  t.match(status.out, /Drained: test\/web-1 by \S+@\S+, .* ago \(new kernel\)\./);
+  const events = await runCli('events', '--kind', 'drain', ...one);
+  t.match(events.out, /test\/web-1 DRAINED by \S+@\S+ \(new kernel\)/, events.err);
+  const list = await get(admins.get('sh-a') as ListenAddress, '/v1/drains');
+  t.match(JSON.parse(list.body), {
+    idc: 'sh-a',
+    items: [{ namespace: 'test', name: 'web-1', reason: 'new kernel', isDeclared: true }],
+  });
+});
+
+t.test('the last instance that can serve is refused, named by what would happen', async (t) => {
+  const dry = await isthmus('drain', 'web-2', '--dry-run');
+  t.match(
+    dry.out,
+    /web\.test:80: it would leave the IDC: no other instance in sh-a; then sh-b\.\n {2}It needs --force/,
+  );
+  const refused = await isthmus('drain', 'web-2');
+  t.equal(refused.code, 1);
+  t.match(
+    refused.err,
+    /test\/web-2 is the last instance of web\.test:80 that can serve in sh-a .* would go to sh-b/,
+  );
+  t.equal((await where(10)).second, 10, 'nothing was done');
+});
+
+t.test('a drain that is drained again keeps its begin, and is no other event for its host', async (t) => {
+  const { code } = await isthmus('drain', `${namespace}/web-1`, '--for', '10h', '--reason', 'longer');
+  t.equal(code, 0);
+  const { items } = plane('sh-a').drains.list();
+  t.equal(items[0]?.spec.reason, 'longer');
+  t.ok((items[0]?.spec.until ?? 0) > clock.wall() + 9 * 3_600_000);
+});
+
+t.test(
+  'with --force all are drained: requests go to the other IDC, none to a drained instance',
+  async (t) => {
+    const { code, out } = await isthmus('drain', 'web-2', '--force');
+    t.equal(code, 0, out);
+    t.match(out, /test\/web-2 is drained in sh-b, too, where no proxy sends to it directly\./);
+    const taken = [first.taken.length, second.taken.length];
+    t.strictSame(await where(), { far: 40 });
+    t.strictSame([first.taken.length, second.taken.length], taken);
+    await until('it is told as a failover', async () => {
+      const { events } = plane('sh-a').events.list({ limit: 1_000 });
+      return events.some((event) => event.kind === 'failover' && event.why === 'drained');
+    });
+  },
+);
+
+t.test('nobody else serves: drained instances still get nothing, as there is no panic mode', async (t) => {
+  const refused = await isthmus('drain', 'web-3');
+  t.match(refused.err, /NOBODY would serve it/, 'sh-b knows that sh-a cannot');
+  far.down();
+  const taken = [first.taken.length, second.taken.length];
+  await until('the other IDC is known not to serve', async () => (await where(5))['503'] === 5);
+  t.strictSame(await where(), { 503: 40 });
+  t.strictSame([first.taken.length, second.taken.length], taken, 'none was tried at a drained instance');
+  // The control, with a panic threshold, is in drain.test.ts.
+  await far.up();
+});
+
+t.test('undrained instances serve again', async (t) => {
+  for (const name of ['web-1', 'web-2']) {
+    const { code, out, err } = await isthmus('undrain', name);
+    t.equal(code, 0, err);
+    t.match(out, new RegExp(`test/${name} takes requests again in sh-a`));
+  }
+  await until('both serve', async () => {
+    const { first: a = 0, second: b = 0 } = await where(20);
+    return a > 0 && b > 0 && a + b === 20;
+  });
+  const again = await isthmus('undrain', 'web-1');
+  t.equal(again.code, 2);
+  t.match(again.err, /'web-1' is not drained/);
+});
+
+t.test('a drain for some time ends by itself', async (t) => {
+  t.equal((await isthmus('drain', 'web-1', '--for', '2s')).code, 0);
+  t.strictSame(await where(10), { second: 10 });
+  await until('it takes requests again', async () => ((await where(10)).first ?? 0) > 0);
+  const { events } = plane('sh-a').events.list({ limit: 1_000 });
+  t.ok(events.some((event) => event.kind === 'drain' && event.phase === 'expired'));
+});
+
+t.test('what is wrong is said', async (t) => {
+  const none = await isthmus('drain', 'web-9');
+  t.equal(none.code, 2);
+  t.match(none.err, /no instance is 'web-9'/);
+  const noToken = await runCli('drain', 'web-1', ...adminFlags);
+  t.equal(noToken.code, 1);
+  t.match(noToken.err, /token/);
+});
