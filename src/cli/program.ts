@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   check: async () => (await import('./commands/look/check.ts')).checkCommand(),
   who: async () => (await import('./commands/look/who.ts')).whoCommand(),
+  top: async () => (await import('./commands/look/top.ts')).topCommand(),
   explain: async () => (await import('./commands/look/explain.ts')).explainCommand(),
   events: async () => (await import('./commands/look/events.ts')).eventsCommand(),
   diff: async () => (await import('./commands/look/diff.ts')).diffCommand(),

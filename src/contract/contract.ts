@@ -3,6 +3,7 @@ import { evacuationContract } from './evacuations.ts';
 import { eventContract } from './events.ts';
 import { explainContract } from './explain.ts';
 import type { Json, Written } from './json.ts';
+import { topContract } from './load/top.ts';
 import { networkContract } from './network.ts';
 import type { Operation } from './operation.ts';
 import type { OperationId } from './operations.ts';
@@ -16,6 +17,7 @@ export const contract = {
   ...statusContract,
   ...whoContract,
   ...networkContract,
+  ...topContract,
   ...explainContract,
   ...eventContract,
   ...evacuationContract,

@@ -18,6 +18,7 @@ export const operations = {
   getReady: { method: 'GET', path: '/readyz' },
   getStatus: { method: 'GET', path: '/status' },
   getWho: { method: 'GET', path: '/v1/who/{host}' },
+  getTop: { method: 'GET', path: '/v1/top' },
   explain: { method: 'GET', path: '/v1/explain/{host}' },
   listEvents: { method: 'GET', path: '/v1/events' },
   awaitEvents: { method: 'GET', path: '/v1/events/newest' },

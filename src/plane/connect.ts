@@ -6,8 +6,9 @@ import { createExplainer, type Explainer } from '../explain/explain.ts';
 import type { Drain } from '../model/drain.ts';
 import type { Finding } from '../model/finding.ts';
 import { createDrainReader } from '../who/drain-reader.ts';
+import { createTopReader, type TopReader } from '../who/load/top.ts';
 import { createNetworkReader, type NetworkReader } from '../who/network.ts';
-import { readClusters } from '../who/read-clusters.ts';
+import { readClusters, readProxyStats } from '../who/read-clusters.ts';
 import { InstanceRounds } from '../who/rounds.ts';
 import { createWhoReader, type WhoReader } from '../who/who.ts';
 import { createEventReader, type PlaneEvents } from './events/event-reader.ts';
@@ -26,7 +27,7 @@ interface Connected {
   readonly feed: SourceFeed;
   readonly status: StatusReader;
   /** What is answered by reading proxies. */
-  readonly readers: WhoReader & NetworkReader & Explainer;
+  readonly readers: WhoReader & TopReader & NetworkReader & Explainer;
   readonly drains: ControlPlane['drains'];
   readonly events: PlaneEvents;
   problems(): readonly Finding[];
@@ -97,7 +98,12 @@ export function connectParts(
 
 /** All that is answered by reading proxies. */
 function proxyReaders(parts: Parts, options: ControlPlaneOptions): Connected['readers'] {
-  return { ...whoReader(parts, options), ...networkReader(parts, options), ...explainer(parts, options) };
+  return {
+    ...whoReader(parts, options),
+    ...topReader(parts, options),
+    ...networkReader(parts, options),
+    ...explainer(parts, options),
+  };
 }
 
 /** Reads ingress gateways in the background, a little at a time. */
@@ -140,6 +146,15 @@ function networkReader({ roster, pipeline }: Parts, { idc, clock }: ControlPlane
     plansOf: (host) => pipeline.plansOf(host),
     proxies: () => roster.connected(),
     probe: (at) => probeTarget({ ...at, request: { kind: 'http2' } }, gatewayProbe, clock),
+  });
+}
+
+/** Reads the statistics of proxies when somebody asks. */
+function topReader({ roster, pipeline }: Parts, { idc, clock }: ControlPlaneOptions): TopReader {
+  return createTopReader({
+    ...{ idc, clock, read: readClusters, readStats: readProxyStats },
+    view: () => pipeline.view(),
+    proxies: () => roster.connected(),
   });
 }
 

@@ -17,6 +17,7 @@ import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { Source } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import type { DrainReader } from '../who/drain-reader.ts';
+import type { TopReader } from '../who/load/top.ts';
 import type { NetworkReader } from '../who/network.ts';
 import type { WhoReader } from '../who/who.ts';
 import type { XdsLimits } from '../xds/xds.ts';
@@ -79,7 +80,7 @@ interface DrainsInForce {
 }
 
 /** A running control plane. */
-export interface ControlPlane extends StatusReader, WhoReader, NetworkReader, Explainer {
+export interface ControlPlane extends StatusReader, WhoReader, TopReader, NetworkReader, Explainer {
   readonly metrics: Metrics;
   /** The ADS address with the bound port. */
   readonly xds: ListenAddress;

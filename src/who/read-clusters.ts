@@ -2,6 +2,7 @@ import { get } from 'node:http';
 import { systemClock } from '../base/clock.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import { parseClustersPage } from './clusters-page.ts';
+import { type ProxyStats, parseStatsPage, statsFilter } from './load/stats-page.ts';
 import type { SeenClusters } from './types.ts';
 
 /** Time of a whole answer in milliseconds, and its largest size in bytes: an older Envoy does not filter. */
@@ -16,6 +17,13 @@ export const readClusters: ReadClusters = async ({ address: host, port }, names)
   const path = `/clusters?format=json&filter=${encodeURIComponent(filter)}`;
   return parseClustersPage(await textAt(host, port, path));
 };
+
+/** Reads the statistics of an Envoy that say what it sends. Rejects as `readClusters`. */
+export async function readProxyStats({ address: host, port }: ListenAddress): Promise<ProxyStats> {
+  const query = new URLSearchParams({ format: 'json', histogram_buckets: 'cumulative', filter: statsFilter });
+  // What was never sent anything is left out.
+  return parseStatsPage(await textAt(host, port, `/stats?usedonly&${query}`));
+}
 
 /** A name as a regular expression (RE2) of itself. */
 function escaped(name: string): string {

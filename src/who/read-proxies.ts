@@ -1,4 +1,5 @@
 import type { NodeRole } from '../model/node.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { ReadClusters } from './read-clusters.ts';
 import type { AskedProxy, SeenClusters } from './types.ts';
 import { type Way, wayTo } from './way.ts';
@@ -22,29 +23,33 @@ function isReadable(proxy: AskedProxy): boolean {
   return 'port' in wayTo(proxy);
 }
 
-/** Reads several at a time; a string: why there is no answer. */
-export async function readAll(
+/** Reads clusters of several at a time; a string: why there is no answer. */
+export function readAll(
   proxies: readonly AskedProxy[],
   names: readonly string[],
   read: ReadClusters,
 ): Promise<ReadonlyMap<AskedProxy, SeenClusters | string>> {
-  const found = new Map<AskedProxy, SeenClusters | string>();
+  return readEach(proxies, (at) => read(at, names));
+}
+
+/** Reads several at a time; a string: why there is no answer. */
+export async function readEach<T>(
+  proxies: readonly AskedProxy[],
+  read: (at: ListenAddress) => Promise<T>,
+): Promise<ReadonlyMap<AskedProxy, T | string>> {
+  const found = new Map<AskedProxy, T | string>();
   const line = proxies.values();
   const next = async () => {
-    for (const proxy of line) found.set(proxy, await readOne(wayTo(proxy), names, read));
+    for (const proxy of line) found.set(proxy, await readOne(wayTo(proxy), read));
   };
   await Promise.all(Array.from({ length: whoLimits.readsMax }, next));
   return found;
 }
 
-async function readOne(
-  way: Way,
-  names: readonly string[],
-  read: ReadClusters,
-): Promise<SeenClusters | string> {
+async function readOne<T>(way: Way, read: (at: ListenAddress) => Promise<T>): Promise<T | string> {
   if ('why' in way) return way.why;
   try {
-    return await read(way, names);
+    return await read(way);
   } catch (reason) {
     return `it does not answer at ${way.address}:${way.port}: ${(reason as Error).message}`;
   }

@@ -15,6 +15,7 @@ import { diffCommand } from '../../src/cli/commands/look/diff.ts';
 import { eventsCommand } from '../../src/cli/commands/look/events.ts';
 import { explainCommand } from '../../src/cli/commands/look/explain.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
+import { topCommand } from '../../src/cli/commands/look/top.ts';
 import { waitCommand } from '../../src/cli/commands/look/wait.ts';
 import { whoCommand } from '../../src/cli/commands/look/who.ts';
 import { quickstartCommand } from '../../src/cli/commands/quickstart.ts';
@@ -30,7 +31,7 @@ const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand()],
-  ...[drainCommand(), undrainCommand()],
+  ...[topCommand(), drainCommand(), undrainCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

@@ -264,6 +264,8 @@ t.test('answers are as documented', async (t) => {
   t.match(await check(t, 'GET', '/../who/echo.shop?for=0', 200), { idc: 'sh-a', host: 'echo.shop' });
   await check(t, 'GET', '/../who/echo.shop?for=1h', 400);
   await check(t, 'GET', '/../who/nobody.shop', 404);
+  t.match(await check(t, 'GET', '/../top?for=100ms', 200), { idc: 'sh-a', connected: 0 });
+  await check(t, 'GET', '/../top?for=1h', 400);
   await check(t, 'GET', '/../explain/echo.shop', 400);
   await check(t, 'GET', '/../explain/echo.shop?from=sh-a/nobody', 404);
   const { events, last } = await check(t, 'GET', '/../events?since=1h', 200);

@@ -2,6 +2,7 @@ import { MeshError } from '../../base/error.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import { contract } from '../../contract/contract.ts';
 import type { explainContract } from '../../contract/explain.ts';
+import type { topContract } from '../../contract/load/top.ts';
 import type { networkContract } from '../../contract/network.ts';
 import { type OperationId, operations } from '../../contract/operations.ts';
 import type { statusContract } from '../../contract/status.ts';
@@ -13,7 +14,11 @@ import type { ApiAnswer, Handlers } from '../handlers.ts';
 import { writeConfigLines, writeRegistryLines } from '../lines/line-pages.ts';
 
 type Ids = Exclude<
-  keyof (typeof statusContract & typeof whoContract & typeof networkContract & typeof explainContract),
+  keyof (typeof statusContract &
+    typeof whoContract &
+    typeof topContract &
+    typeof networkContract &
+    typeof explainContract),
   'checkToken'
 > &
   OperationId;
@@ -29,6 +34,7 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
       body: node === undefined ? plane.status() : nodeStreams(plane, node),
     }),
     getWho: async ({ path, query }) => ({ status: 200, body: await plane.who(path.host, query.for) }),
+    getTop: async ({ query }) => ({ status: 200, body: await plane.top(query.for) }),
     explain: async ({ path, query }) => ({ status: 200, body: await plane.explain(path.host, query) }),
     getServed: async () => ({ status: 200, body: await plane.served() }),
     getNetwork: async () => ({

@@ -1,3 +1,4 @@
+import { countOfBuckets, percentileOfBuckets } from '../../base/buckets.ts';
 import type { AbortCondition, Judgement, Measure } from '../options/abort-on.ts';
 
 /**
@@ -55,14 +56,12 @@ export function sumOfCounts(list: readonly ProxyCounts[]): ProxyCounts {
 
 /** Requests in the histograms, which are merged each few seconds. */
 export function timedOf({ latencies }: ProxyCounts): number {
-  return Math.max(0, ...latencies.values());
+  return countOfBuckets(latencies);
 }
 
 /** A percentile in milliseconds: the upper bound of its bucket. */
 export function percentileOf(counts: ProxyCounts, share: number): number {
-  const buckets = [...counts.latencies].sort(([a], [b]) => a - b);
-  const all = timedOf(counts);
-  return buckets.find(([, count]) => count >= share * all)?.[0] ?? 0;
+  return percentileOfBuckets(counts.latencies, share);
 }
 
 const shareOf: Partial<Readonly<Record<Measure, number>>> = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 };

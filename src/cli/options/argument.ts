@@ -11,3 +11,11 @@ export function readArgument<T>(read: () => T): T {
     throw reason;
   }
 }
+
+/** Parses a whole number of at least 1. Throws commander's error. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^[0-9]+$/.test(text) || count < 1 || !Number.isSafeInteger(count))
+    throw new InvalidArgumentError(`'${text}' is not a whole number of at least 1.`);
+  return count;
+}

@@ -1,0 +1,125 @@
+import { Command, Option } from 'commander';
+import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
+import { MeshError } from '../../../base/error.ts';
+import { exitCode } from '../../../base/exit.ts';
+import { askOnce } from '../../../client/api-client.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { listReplies } from '../../ask-each.ts';
+import { askIdcs, type IdcReplies, notAskedText } from '../../ask-idcs.ts';
+import { helpEnd } from '../../help-end.ts';
+import { adminOption } from '../../options/admin.ts';
+import { parseCount } from '../../options/argument.ts';
+import { durationOption } from '../../options/duration.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { sortedHosts, type TopAnswer, type TopOrder, topOrders, topText } from '../../top/top-text.ts';
+
+interface Flags {
+  readonly admin: readonly ListenAddress[];
+  readonly allIdcs?: boolean;
+  /** Milliseconds. */
+  readonly for: number;
+  readonly sort: TopOrder;
+  readonly limit: number;
+  readonly watch?: boolean;
+  readonly output: OutputFormat;
+}
+
+type Look = IdcReplies<TopAnswer>;
+
+/** Time that readings may take besides their interval, in milliseconds. */
+const readMsMax = 10_000;
+
+/** `isthmus top`: hosts and proxies by load. */
+export function topCommand(): Command {
+  return new Command('top')
+    .summary('show hosts and proxies by load: requests, failures, times, in flight')
+    .description(
+      'Show hosts and proxies by load, as the Envoys of an IDC count it: requests a second, failures, times, requests in flight, and which IDC serves them. The control plane reads the statistics of the connected Envoys twice.',
+    )
+    .addOption(adminOption())
+    .option(
+      '--all-idcs',
+      'of the other IDCs, too: asks their control planes at the addresses in spec.controlPlanes of each Idc',
+    )
+    .addOption(
+      durationOption(
+        '--for <duration>',
+        'how long requests are counted; Envoys merge times every 5 s',
+        '5s',
+        { minMs: 100, maxMs: 60_000 },
+      ),
+    )
+    .addOption(
+      new Option('--sort <by>', 'what hosts are sorted by, the largest first')
+        .choices(topOrders)
+        .default('requests'),
+    )
+    .option('--limit <number>', 'most hosts, and most proxies, in a table', parseCount, 20)
+    .option('-w, --watch', 'show it again and again, until Ctrl-C')
+    .addOption(
+      outputOption(
+        'output format; wide: with counts; json and yaml: a list with one entry for each control plane, with all hosts',
+      ),
+    )
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 shown; 1 shown, but some control plane does not answer, or is not known; 2 nothing is known: no control plane answers, or no proxy could be read.',
+        examples: [
+          'isthmus top --admin 10.1.0.9:15014 --all-idcs --watch',
+          'isthmus top --sort failures --for 10s',
+        ],
+      }),
+    )
+    .action(show);
+}
+
+async function show(flags: Flags): Promise<void> {
+  const isWatched = flags.watch === true;
+  const clearScreen = isWatched && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
+  if (isWatched) keepProcess();
+  for (;;) {
+    const [text, code] = await lookOnce(flags).catch((reason): [string, number] => {
+      // The control plane may be restarting, which is what the user watches.
+      if (!isWatched) throw reason;
+      return [`${MeshError.from(reason).message}\n`, exitCode.unusable];
+    });
+    process.stdout.write(`${clearScreen}${text}`);
+    if (!isWatched) {
+      process.exitCode = code;
+      return;
+    }
+    // Answers come after the interval: only what fails at once is asked again too soon.
+    if (code === exitCode.unusable || flags.for < 500) await sleep(systemClock, 1_000);
+    if (clearScreen === '') process.stdout.write('\n');
+  }
+}
+
+async function lookOnce(flags: Flags): Promise<[string, number]> {
+  const query = { for: `${flags.for}ms` };
+  const ask = (where: ListenAddress) => askOnce(where, 'getTop', { query, timeoutMs: flags.for + readMsMax });
+  const look = await askIdcs(flags.admin, flags.allIdcs === true, ask);
+  return [textOf(look, flags), codeOf(look)];
+}
+
+function textOf({ told, unknown }: Look, { output, sort, limit }: Flags): string {
+  if (isData(output)) {
+    const sorted = told.map((one) =>
+      'reply' in one ? { ...one, reply: { ...one.reply, hosts: sortedHosts(one.reply.hosts, sort) } } : one,
+    );
+    return dataText(listReplies(sorted), output);
+  }
+  const texts = told.map((one) =>
+    'reply' in one
+      ? topText(one.reply, { width: output, order: sort, limit })
+      : `! ${one.admin}: ${one.error.message}\n`,
+  );
+  return [...texts, ...unknown.map((idc) => `! ${notAskedText(idc)}\n`)].join('\n');
+}
+
+function codeOf({ told, unknown }: Look): number {
+  const read = told.flatMap((one) => ('reply' in one ? one.reply.proxies : []));
+  if (read.length === 0) return exitCode.unusable;
+  return unknown.length === 0 && told.every((one) => 'reply' in one) ? exitCode.ok : exitCode.failed;
+}
