@@ -1,6 +1,5 @@
 import { printable } from '../base/text/safe-excerpt.ts';
 import { textTable } from '../base/text/text-table.ts';
-import type { ServedAnswer } from '../client/who-client.ts';
 import type { Answer } from '../contract/contract.ts';
 import type { ShownFinding } from '../contract/status.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
@@ -9,6 +8,7 @@ import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import { describePeer } from '../registry/registrations/describe-peers.ts';
 import { pushOrder } from '../xds/resource-types.ts';
 import { drainedText } from './drain/drain-text.ts';
+import { servedText } from './served-text.ts';
 import { missingTogether, type Overview, type OverviewReply } from './status-verdict.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
@@ -23,7 +23,6 @@ const slowMax = 5;
 const goneMax = 10;
 const comingHomeMax = 5;
 const drainedMax = 10;
-const notHereMax = 10;
 const differencesMax = 100;
 
 /** Width of the table of proxies; 'wide': versions too, and since when it is connected. */
@@ -120,24 +119,6 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
       ? ''
       : `Event → ACK: p50 ${durationText(p50Ms)}, p99 ${durationText(p99Ms)}, max ${durationText(maxMs)} (${acks}).`,
   ];
-}
-
-/** Groups that are served by another IDC, or by nobody: those first. */
-function servedText(served: ServedAnswer | undefined): string[] {
-  if (served === undefined || served.notHere.length === 0) return [];
-  const { idc, notHere } = served;
-  const sorted = [
-    ...notHere.filter((one) => one.served === 'nobody'),
-    ...notHere.filter((one) => one.served === 'away'),
-  ];
-  const lines = sorted.slice(0, notHereMax).map(({ host, port, served: how, by, instances, usable }) => {
-    const who = how === 'nobody' ? 'NOBODY serves it' : `served by ${by}`;
-    const own =
-      instances === 0 ? `${idc} has no instance` : `${usable} of ${instances} instances of ${idc} can serve`;
-    return `! ${host}:${port}: ${who}, ${own}.`;
-  });
-  const more = notHere.length > notHereMax ? [`! and ${notHere.length - notHereMax} more: -o json`] : [];
-  return [...lines, ...more, `isthmus who ${sorted[0]?.host} shows instances and gateways.`];
 }
 
 /** Levels of the xDS port. */

@@ -119,7 +119,7 @@ export function placeText(name: string): string {
 }
 
 /** Who served, with the share of the answers that came from elsewhere. */
-export function servedText(replies: readonly ProbeReply[]): string {
+export function answeredText(replies: readonly ProbeReply[]): string {
   const idcs = namesText(replies.filter(({ status }) => status === 200).map(({ idc }) => idc));
   return idcs === 'none' ? `nobody, status ${namesText(replies.map(({ status }) => String(status)))}` : idcs;
 }

@@ -1,7 +1,7 @@
 import { idcOf, type Topology } from '../../../world/topology.ts';
 import { halfDead, namesText, whole } from '../names.ts';
 import { jsonOf, nearShares, type Question } from '../question.ts';
-import { awayPercent, servedText } from '../requests.ts';
+import { answeredText, awayPercent } from '../requests.ts';
 import { clustersOf, type Witnesses } from '../witnesses.ts';
 
 interface EventJson {
@@ -86,7 +86,7 @@ function failovers(topology: Topology): readonly AskedEvents[] {
         const away = await hostsWithout(envoys);
         const found = away.map(
           async (host) =>
-            `${host} to ${servedText(await requests.send(host, { to: caller.outbound, count: 4 }))}`,
+            `${host} to ${answeredText(await requests.send(host, { to: caller.outbound, count: 4 }))}`,
         );
         return namesText(await Promise.all(found));
       },

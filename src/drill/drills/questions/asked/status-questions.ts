@@ -1,7 +1,7 @@
 import { hostOf, type IdcPlan, idcOf, isTcpGroup, type Topology } from '../../../world/topology.ts';
 import { halfDead, namesText, whole } from '../names.ts';
 import { type CommandOutput, jsonOf, type Question, type QuestionEvidence } from '../question.ts';
-import { servedText } from '../requests.ts';
+import { answeredText } from '../requests.ts';
 import { clustersOf, type Witnesses } from '../witnesses.ts';
 
 interface StatusJson {
@@ -142,7 +142,7 @@ async function awayHosts(
     hosts.map(async (host) => {
       const seen = await envoys.hosts(idc, ['ingress', 'caller'], clustersOf(host).instances);
       if (seen.flat().some(({ isUsable }) => isUsable)) return [];
-      const served = servedText(await requests.send(host, { to: caller.outbound, count: 4 }));
+      const served = answeredText(await requests.send(host, { to: caller.outbound, count: 4 }));
       return [`${host}: ${served.startsWith('nobody') ? 'nobody' : served}`];
     }),
   );

@@ -2,7 +2,7 @@ import type { ListenAddress } from '../../../../model/values/listen-address.ts';
 import { type IdcPlan, idcOf, type Topology } from '../../../world/topology.ts';
 import { halfDead, namesText, whole } from '../names.ts';
 import { type CommandOutput, jsonOf, nearShares, type Question } from '../question.ts';
-import { awayPercent, type ProbeReply, placeText, servedText } from '../requests.ts';
+import { answeredText, awayPercent, type ProbeReply, placeText } from '../requests.ts';
 import { clustersOf, usableText, type Witnesses } from '../witnesses.ts';
 
 interface ExplainJson {
@@ -169,7 +169,7 @@ function explainedText(output: CommandOutput, { nameOf }: Pick<Witnesses, 'nameO
 }
 
 function travelledText(replies: readonly ProbeReply[], way: string, trail: string): string {
-  const served = servedText(replies);
+  const served = answeredText(replies);
   if (served.startsWith('nobody')) return `${served}; exit ${exits.nobody}`;
   const code = served === halfDead ? exits.here : exits.away;
   return `${way}; served by ${served}; trail ${trail || 'none'}; exit ${code}`;

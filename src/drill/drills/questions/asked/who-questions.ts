@@ -1,7 +1,7 @@
 import { idcOf, type Topology } from '../../../world/topology.ts';
 import { halfDead, namesText, whole } from '../names.ts';
 import { type CommandOutput, jsonOf, nearShares, type Question, type QuestionEvidence } from '../question.ts';
-import { awayPercent, servedText } from '../requests.ts';
+import { answeredText, awayPercent } from '../requests.ts';
 import { clustersOf, instancesText, usableText, type Witnesses } from '../witnesses.ts';
 
 interface ShownHost {
@@ -98,7 +98,7 @@ async function servedWords(
   idc: string,
 ): Promise<string> {
   const replies = await requests.send(host, { to: idcOf(topology, idc).caller.outbound });
-  const served = servedText(replies);
+  const served = answeredText(replies);
   const isHere = served.includes(idc);
   const word = isHere ? 'here' : served.startsWith('nobody') ? 'nobody' : 'away';
   const gateways = usableText(await envoys.hosts(idc, ['egress'], clustersOf(host).idcs));
