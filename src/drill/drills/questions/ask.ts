@@ -59,7 +59,7 @@ export function createAsker(stage: Stage, evidence: QuestionEvidence, dir: strin
   ): Promise<readonly (readonly [Question, AnsweredQuestion])[]> {
     const [first] = group as [Question];
     const args = argsOf(first);
-    const output = ahead.get(first) ?? (await askCommand(stage, args));
+    const output = ahead.get(first) ?? (await askBeside(group, args, stage, evidence));
     return Promise.all(
       group.map(async (question) => {
         const found = await compare(question, output, evidence);
@@ -68,6 +68,18 @@ export function createAsker(stage: Stage, evidence: QuestionEvidence, dir: strin
       }),
     );
   }
+}
+
+/** Runs a command, and what its questions do meanwhile. */
+async function askBeside(
+  group: readonly Question[],
+  args: readonly string[],
+  stage: Stage,
+  evidence: QuestionEvidence,
+): Promise<CommandOutput> {
+  const running = askCommand(stage, args);
+  await Promise.all(group.map((one) => one.during?.(evidence, running)));
+  return running;
 }
 
 type Compared = Omit<AnsweredQuestion, 'command' | 'tookMs' | 'times'>;

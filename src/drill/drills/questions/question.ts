@@ -33,6 +33,8 @@ export interface Question {
   readonly at?: readonly string[];
   /** It is asked before the step whose effect it foretells, and not again. */
   readonly isAhead?: boolean;
+  /** What is done while the command runs, until it has ended: requests that it is to count. */
+  during?(evidence: QuestionEvidence, ended: Promise<unknown>): Promise<void>;
   /** Where Envoys say it. */
   readonly witness: string;
   /** Whether the control plane must read proxies to know. */

@@ -1,8 +1,10 @@
 import { Agent, request } from 'node:http';
+import { sleep } from '../../../base/clock.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { probePrefix } from '../../call/request-id.ts';
 import { collectLines } from '../../measure/collect.ts';
 import type { AccessLine } from '../../measure/measurement.ts';
+import { machineClock } from '../../time.ts';
 import type { Stage } from '../../world/stage.ts';
 import { addressesOf } from '../../world/topology.ts';
 import { halfDead, namesText } from './names.ts';
@@ -29,6 +31,8 @@ interface Sending {
 export interface Requests {
   /** Sends GETs for a host, four at a time. Never rejects. */
   send(host: string, sending: Sending): Promise<readonly ProbeReply[]>;
+  /** Sends some of them 20 times a second until something has ended. Never rejects. */
+  sendUntil(ended: Promise<unknown>, host: string, sending: Sending): Promise<readonly ProbeReply[]>;
   /**
    * Their way, hop by hop, with all places that any of them went to: `sh-a/egress-1 → sh-b/ingress-1,
    * sh-b/ingress-2 → an instance of sh-b`.
@@ -38,7 +42,8 @@ export interface Requests {
   trailOf(replies: readonly ProbeReply[]): Promise<string>;
 }
 
-const [timeoutMs, together] = [5_000, 4] as const;
+/** The time of a request, and between two bursts, in milliseconds; and how many are sent at once. */
+const [timeoutMs, everyMs, together] = [5_000, 50, 4] as const;
 
 let sent = 0;
 
@@ -52,12 +57,18 @@ export function createRequests({ topology, paths }: Pick<Stage, 'topology' | 'pa
     return collectLines(topology, paths, (id) => ids.has(id));
   };
   return {
-    async send(host, { to, headers = {}, count = 16 }) {
-      const agent = new Agent({ keepAlive: true, maxSockets: together });
-      const replies = await Promise.all(
-        Array.from({ length: count }, () => sendOne(to, host, headers, agent)),
-      );
-      agent.destroy();
+    send: sendSome,
+    async sendUntil(ended, host, sending) {
+      let isOver = false;
+      const over = () => {
+        isOver = true;
+      };
+      ended.then(over, over);
+      const replies: ProbeReply[] = [];
+      while (!isOver) {
+        replies.push(...(await sendSome(host, sending)));
+        await sleep(machineClock, everyMs);
+      }
       return replies;
     },
     async wayOf(replies) {
@@ -70,6 +81,16 @@ export function createRequests({ topology, paths }: Pick<Stage, 'topology' | 'pa
       return trails.sort((a, b) => b.length - a.length)[0] ?? '';
     },
   };
+}
+
+async function sendSome(
+  host: string,
+  { to, headers = {}, count = 16 }: Sending,
+): Promise<readonly ProbeReply[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: together });
+  const replies = await Promise.all(Array.from({ length: count }, () => sendOne(to, host, headers, agent)));
+  agent.destroy();
+  return replies;
 }
 
 function sendOne(

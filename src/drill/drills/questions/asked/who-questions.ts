@@ -1,7 +1,7 @@
 import { idcOf, type Topology } from '../../../world/topology.ts';
 import { halfDead, namesText, whole } from '../names.ts';
 import { type CommandOutput, jsonOf, nearShares, type Question, type QuestionEvidence } from '../question.ts';
-import { answeredText, awayPercent } from '../requests.ts';
+import { answeredText, awayPercent, type ProbeReply } from '../requests.ts';
 import { clustersOf, instancesText, usableText, type Witnesses } from '../witnesses.ts';
 
 interface ShownHost {
@@ -18,6 +18,8 @@ interface WhoJson {
     readonly by?: string;
     readonly takesOver?: string;
     readonly keepsPercent?: number;
+    readonly awayShare?: number;
+    readonly requests: number;
     readonly evacuations: readonly string[];
     readonly instances: readonly ShownHost[];
     readonly next: readonly { readonly gateways: readonly ShownHost[] }[];
@@ -77,7 +79,12 @@ const askedHosts: readonly AskedHost[] = [
 
 /** The questions that `isthmus who` answers. */
 export function whoQuestions(topology: Topology): readonly Question[] {
-  return [...askedHosts.map((one) => who(topology, one)), everywhere(topology), evacuated(topology)];
+  return [
+    ...askedHosts.map((one) => who(topology, one)),
+    everywhere(topology),
+    evacuated(topology),
+    sentAway(topology),
+  ];
 }
 
 function who(topology: Topology, { host, idc = halfDead, ...rest }: AskedHost): Question {
@@ -126,6 +133,27 @@ function evacuated(topology: Topology): Question {
       return `${awayPercent(replies).toFixed(1)} % of ${burst} left`;
     },
     shows: /^[3-6]\d/,
+    agrees: nearShares(burstPoints),
+  };
+}
+
+/** The share that leaves, of requests that are sent while the command counts. */
+function sentAway(topology: Topology): Question {
+  let replies: readonly ProbeReply[] = [];
+  return {
+    ...{ id: 'who-share', when: 'half dead', command: 'who checkout.shop --for 1s', reads: true },
+    question: 'Which share of the requests has left in the last seconds?',
+    witness: 'the IDCs that answer real requests in that time',
+    async during({ requests }, ended) {
+      const to = idcOf(topology, halfDead).caller.outbound;
+      replies = await requests.sendUntil(ended, 'checkout.shop', { to, count: 8 });
+    },
+    said: (output) => {
+      const [{ groups: [group] = [] } = { groups: [] }] = jsonOf<WhoJson[]>(output);
+      return `${(100 * (group?.awayShare ?? 0)).toFixed(1)} % of ${group?.requests} left`;
+    },
+    envoys: async () => `${awayPercent(replies).toFixed(1)} % of ${replies.length} left`,
+    shows: /^[1-5]\d\./,
     agrees: nearShares(burstPoints),
   };
 }
