@@ -35,7 +35,7 @@ export const questionsDrill: Drill<QuestionFacts> = {
     title: `${halfDead} is half dead, and an operator asks`,
     label: unprotected ? 'questions unprotected' : 'questions',
     phases: quick
-      ? { steady: 7, 'half dead': 36, nobody: 8, recovery: 12 }
+      ? { steady: 7, 'half dead': 36, nobody: 10, recovery: 12 }
       : { steady: 15, 'half dead': 60, nobody: 20, recovery: 40 },
     world: questionsWorld,
     parts: (parts, context) => questionsParts(parts, context, !unprotected),
