@@ -1,3 +1,4 @@
+import { askEvents } from '../client/events-client.ts';
 import { readAddress, withoutTwins } from '../config/address.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { type AdminReply, askEach, askOne } from './ask-each.ts';
@@ -38,6 +39,27 @@ export async function askIdcs<T extends OfIdc>(
   const named = new Set(others.filter((one) => one.controlPlanes.length > 0).map(({ idc }) => idc));
   const unknown = [...new Set(others.map(({ idc }) => idc))].filter((idc) => !named.has(idc));
   return { told: [...first, ...second], unknown };
+}
+
+/**
+ * The same for a question whose answer does not name other IDCs: with `all` their control planes are looked
+ * up first. Throws MeshError where none of all has an answer.
+ */
+export async function askEveryIdc<T>(
+  admin: readonly ListenAddress[],
+  all: boolean,
+  ask: (where: ListenAddress) => Promise<T>,
+): Promise<IdcReplies<T>> {
+  if (!all) return { told: await askEach(admin, ask), unknown: [] };
+  // The cheapest answer that names the others: no event is so new.
+  const { told, unknown } = await askIdcs(admin, true, (where) => askEvents(where, { sinceMs: 0 }));
+  return {
+    told: await askEach(
+      told.map((one) => readAddress(one.admin)),
+      ask,
+    ),
+    unknown,
+  };
 }
 
 /** What to do about an IDC that could not be asked. */

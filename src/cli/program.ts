@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   drain: async () => (await import('./commands/drain.ts')).drainCommand(),
   undrain: async () => (await import('./commands/drain.ts')).undrainCommand(),
   evacuate: async () => (await import('./commands/evacuate.ts')).evacuateCommand(),
+  evacuations: async () => (await import('./commands/look/evacuations.ts')).evacuationsCommand(),
   capacity: async () => (await import('./commands/capacity.ts')).capacityCommand(),
   drill: () => drillCommands(process.argv.includes('drill') && process.argv[3] !== 'live'),
   version: async () => (await import('./commands/version.ts')).versionCommand(),

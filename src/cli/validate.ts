@@ -2,16 +2,18 @@ import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
 import { printable } from '../base/text/safe-excerpt.ts';
+import { textTable } from '../base/text/text-table.ts';
 import { askRegistry } from '../client/registry-client.ts';
 import type { Finding } from '../model/finding.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { type Check, checkInputs } from '../registry/check/check-inputs.ts';
 import { readInputs } from '../registry/check/read-inputs.ts';
+import { dataText, isData, type OutputFormat } from './options/output.ts';
 import { readStandardInput } from './process/standard-input.ts';
 
 /** How `validate` checks, and shows what it finds. */
 export interface ValidateOptions {
-  readonly output: 'text' | 'json';
+  readonly output: OutputFormat;
   /** Warnings fail, too. */
   readonly strict?: boolean;
   /** The control plane whose objects are checked together with these. */
@@ -32,15 +34,15 @@ export function renderProblem({ code, severity, where, path, message }: Finding)
   return printable(`${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message} [${code}]`);
 }
 
-/** The result for people: a line for each problem, then totals. */
-function renderText({ problems, objects, replaced }: Check, { live }: ValidateOptions): string {
+/** The result for people: a line for each problem, `wide` also for each object, then totals. */
+function renderText({ problems, objects, replaced }: Check, { live, output }: ValidateOptions): string {
   const { errors, warnings, notes } = tally(problems);
   const kinds = new Map<string, number>();
   for (const { kind } of objects) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   const found = [...kinds].sort().map(([kind, count]) => `${count} ${kind}`);
   const good = `${count(objects.length, 'object')} good${found.length > 0 ? ` (${found.join(', ')})` : ''}`;
   const sum = `${good}, ${count(errors, 'error')}, ${count(warnings, 'warning')}${notes > 0 ? `, ${count(notes, 'note')}` : ''}`;
-  const lines = [...problems.map(renderProblem), sum];
+  const lines = [...problems.map(renderProblem), ...(output === 'wide' ? objectTable(objects) : []), sum];
   if (replaced !== undefined && live !== undefined) {
     const { held, added, changed, unchanged } = replaced;
     lines.push(
@@ -50,19 +52,26 @@ function renderText({ problems, objects, replaced }: Check, { live }: ValidateOp
   return lines.map((line) => `${line}\n`).join('');
 }
 
+function objectTable(objects: Check['objects']): readonly string[] {
+  if (objects.length === 0) return [];
+  return textTable([
+    ['KIND', 'NAMESPACE', 'NAME', 'WHERE'],
+    ...objects.map(({ kind, meta }) => [kind, meta.namespace || '-', meta.name, printable(meta.origin)]),
+  ]);
+}
+
 /**
  * The result for scripts: `{ok, errors, warnings, notes, objects, problems}`, objects as `{kind, namespace,
  * name, origin}`; with a control plane also `live`.
  */
-function renderJson({ problems, objects, replaced }: Check, options: ValidateOptions): string {
+function resultOf({ problems, objects, replaced }: Check, options: ValidateOptions): object {
   const { live } = options;
   const listed = objects.map(({ kind, meta }) => {
     return { kind, namespace: meta.namespace, name: meta.name, origin: meta.origin };
   });
   const ok = codeOf(problems, options) === exitCode.ok;
   const beside = replaced && live && { live: { admin: showAddress(live), ...replaced } };
-  const result = { ok, ...tally(problems), ...beside, objects: listed, problems };
-  return `${JSON.stringify(result, null, 2)}\n`;
+  return { ok, ...tally(problems), ...beside, objects: listed, problems };
 }
 
 /** Warnings and notes are allowed, with `strict` only notes. */
@@ -90,11 +99,12 @@ export async function runValidate(
     // A fault of this program is no fault of the input: it is shown with its stack.
     if (error.code === 'internal') throw error;
     const { message } = error;
-    if (options.output === 'json') streams.out(`${JSON.stringify({ ok: false, error: message }, null, 2)}\n`);
+    if (isData(options.output)) streams.out(dataText({ ok: false, error: message }, options.output));
     else for (const line of message.split('\n')) streams.err(`isthmus validate: ${printable(line)}\n`);
     return exitCode.unusable;
   }
-  streams.out((options.output === 'json' ? renderJson : renderText)(check, options));
+  const { output } = options;
+  streams.out(isData(output) ? dataText(resultOf(check, options), output) : renderText(check, options));
   return codeOf(check.problems, options);
 }
 

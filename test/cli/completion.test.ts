@@ -86,7 +86,21 @@ t.test('it has each option of each command, and no other', async (t) => {
       'instances',
       'deregister',
     ],
-    ...['evacuate', 'capacity', 'quickstart', 'drill run', 'drill chaos', 'drill live evacuate', ''],
+    ...[
+      'evacuate',
+      'evacuations',
+      'events',
+      'diff',
+      'wait',
+      'config show',
+      'version',
+      'capacity',
+      'quickstart',
+      'drill run',
+      'drill chaos',
+      'drill live evacuate',
+      '',
+    ],
   ]) {
     const path = words === '' ? [] : words.split(' ');
     const offered = inBash(...path, '--').sort();

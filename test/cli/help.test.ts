@@ -12,6 +12,7 @@ import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { checkCommand } from '../../src/cli/commands/look/check.ts';
 import { diffCommand } from '../../src/cli/commands/look/diff.ts';
+import { evacuationsCommand } from '../../src/cli/commands/look/evacuations.ts';
 import { eventsCommand } from '../../src/cli/commands/look/events.ts';
 import { explainCommand } from '../../src/cli/commands/look/explain.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
@@ -31,7 +32,7 @@ const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand()],
-  ...[topCommand(), drainCommand(), undrainCommand()],
+  ...[topCommand(), drainCommand(), undrainCommand(), evacuationsCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 

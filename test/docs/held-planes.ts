@@ -259,7 +259,7 @@ const processes: readonly Held[] = [
   ['`--health` of a command', 'each 0.1 s', 'src/cli/run.ts', 'probePauseMs = 100;'],
   ['`--health` of a command', '1 s for an answer', 'src/probe/probe.ts', 'probeMsMax = 1_000;'],
   ['deregistration of a command', '3 s', 'src/cli/run.ts', 'crashMsMax = 3_000;'],
-  ['`--watch`', '2 s', 'src/cli/commands/look/status.ts', 'watchMs = 2_000;'],
+  ['`--watch`', '2 s', 'src/cli/show/show.ts', 'watchMs = 2_000;'],
   ["a client's answer", '10 s', 'src/client/status-client.ts', 'answerMsMax = 10_000;'],
   [
     'type URL',

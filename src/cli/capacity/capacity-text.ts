@@ -35,15 +35,21 @@ export function suggestedCapacities(seen: readonly GroupLoad[]): readonly GroupL
   );
 }
 
-/** The result for people: figures, their reliability, and declarations. */
-export function loadText(seen: readonly GroupLoad[], looked: CapacityRun): string {
+/**
+ * The result for people: figures, their reliability, and declarations; `wide`: with idle Groups and rates.
+ */
+export function loadText(
+  seen: readonly GroupLoad[],
+  looked: CapacityRun,
+  width: 'table' | 'wide' = 'table',
+): string {
   if (seen.length === 0)
     return 'None of these Envoys sends requests to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
   const isIdle = ({ doubts }: GroupLoad) => doubts.includes('idle');
   const busy = seen.filter((one) => !isIdle(one));
   const parts = [
-    ...(busy.length === 0 ? [] : [tableOf(busy)]),
-    ...idleWords(seen.filter(isIdle)),
+    ...(width === 'wide' ? [wideTable(seen, looked)] : busy.length === 0 ? [] : [tableOf(busy)]),
+    ...(width === 'wide' ? [] : idleWords(seen.filter(isIdle))),
     whereSeen(looked),
     ...doubtsOf(looked),
     adviceOf(seen),
@@ -58,6 +64,19 @@ function tableOf(seen: readonly GroupLoad[]): string {
       ...[one.idc, one.group, String(one.instances), String(one.well), String(one.requests)],
       ...[one.mean.toFixed(1), String(one.most)],
       `${one.concurrentPerInstance ?? '-'}${wordsOf(one)}`,
+    ]),
+  ];
+  return textTable(rows).join('\n');
+}
+
+/** All Groups, idle ones included. */
+function wideTable(seen: readonly GroupLoad[], { seconds }: CapacityRun): string {
+  const rows = [
+    [...header, 'REQUESTS/S', 'DOUBTS'],
+    ...seen.map((one) => [
+      ...[one.idc, one.group, String(one.instances), String(one.well), String(one.requests)],
+      ...[one.mean.toFixed(1), String(one.most), String(one.concurrentPerInstance ?? '-')],
+      ...[(one.requests / Math.max(1, seconds)).toFixed(1), one.doubts.join(', ') || '-'],
     ]),
   ];
   return textTable(rows).join('\n');

@@ -7,12 +7,13 @@ import type { AskedEnvoy, EnvoyReading, LoadReading } from '../capacity/group-lo
 import { helpEnd } from '../help-end.ts';
 import { addAddress } from '../options/address.ts';
 import { durationOption } from '../options/duration.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../options/output.ts';
 
 interface Flags {
   readonly envoy: readonly ListenAddress[];
   /** Milliseconds. */
   readonly for: number;
-  readonly output: 'text' | 'json';
+  readonly output: OutputFormat;
 }
 
 /** Interval and timeout of readings, in milliseconds. */
@@ -40,7 +41,11 @@ export function capacityCommand(): Command {
         maxMs: 24 * 3_600_000,
       }),
     )
-    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addOption(
+      outputOption(
+        'output format; wide: idle Groups in the table, too, with the rate and what makes figures doubtful',
+      ),
+    )
     .addHelpText(
       'after',
       helpEnd({
@@ -81,9 +86,9 @@ async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void>
   const asked = envoys.map(({ id, role, idc }): AskedEnvoy => ({ id, role, idc }));
   const whole = { seconds, looks: looks.length, envoys: asked };
   process.stdout.write(
-    output === 'json'
-      ? `${JSON.stringify({ ...whole, missed: Object.fromEntries(missed), groups: seen }, null, 2)}\n`
-      : loadText(seen, { ...whole, missed }),
+    isData(output)
+      ? dataText({ ...whole, missed: Object.fromEntries(missed), groups: seen }, output)
+      : loadText(seen, { ...whole, missed }, output),
   );
   if (stop.signal.aborted) process.exitCode = exitCode.interrupted;
   else if (suggestedCapacities(seen).length === 0) process.exitCode = exitCode.failed;

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
@@ -9,15 +9,21 @@ import type { NamedClient } from '../../client/deregistration.ts';
 import type { Answer } from '../../contract/contract.ts';
 import { drainKey } from '../../model/drain.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
+import { askEveryIdc, notAskedText } from '../ask-idcs.ts';
 import { drainedText } from '../drain/drain-text.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
+import { allIdcsOption } from '../options/all-idcs.ts';
 import { clientsAt } from '../options/instance.ts';
+import { type OutputFormat, outputOption } from '../options/output.ts';
+import { type Look, showLook, watchOption } from '../show/show.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
+  readonly allIdcs?: boolean;
+  readonly watch?: boolean;
   readonly namespace?: string;
-  readonly output: 'text' | 'json';
+  readonly output: OutputFormat;
 }
 
 type Item = Answer<'listRegistrations'>['body']['items'][number];
@@ -30,9 +36,15 @@ export function instancesCommand(): Command {
       'List the instances that registered themselves, the time left of their leases, and the proxies that their removal waits for. With several control planes, also which of them have an instance. Below, drained instances, those of files too.',
     )
     .option('--namespace <name>', 'of this namespace only')
-    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addOption(watchOption())
+    .addOption(
+      outputOption(
+        'output format; wide: with locality, weight, lease, labels and the control planes that have it; json and yaml: a list, with these control planes',
+      ),
+    )
     .optionsGroup('The control plane:')
     .addOption(adminOption())
+    .addOption(allIdcsOption('those of the other IDCs, too'))
     .addHelpText(
       'after',
       helpEnd({
@@ -47,63 +59,62 @@ export function instancesCommand(): Command {
 /** An instance, and the control planes that have it in this state. */
 type Listed = Item & { readonly at: readonly string[] };
 
-async function list(flags: Flags): Promise<void> {
-  const { planes, close } = clientsAt(flags.admin);
-  try {
-    const lists = await Promise.all(planes.map((plane) => itemsAt(plane, flags.namespace)));
-    const failed = lists.filter((one) => typeof one === 'string');
-    if (failed.length === lists.length) throw new MeshError('unavailable', failed.join('; '));
-    for (const why of failed) process.stderr.write(`isthmus: ${why}\n`);
-    if (failed.length > 0) process.exitCode = exitCode.failed;
-    const items = merged(lists.filter((one) => typeof one !== 'string').flat());
-    const drains = await drainsAt(planes, flags.namespace);
-    if (flags.output === 'json')
-      process.stdout.write(
-        `${JSON.stringify(
-          items.map((item) => withDrain(item, drains)),
-          null,
-          2,
-        )}\n`,
-      );
-    else if (items.length > 0) process.stdout.write(listText(items, planes.length > 1));
-    else process.stdout.write(`${await noneText(planes, flags.namespace)}\n`);
-    // Also those of instances that come from files.
-    if (flags.output === 'text')
-      for (const one of drains.values()) process.stdout.write(`${drainedText(one, systemClock.wall())}\n`);
-  } finally {
-    await close();
-  }
+function list(flags: Flags): Promise<void> {
+  return showLook(flags, () => look(flags));
 }
 
-/** The instances at one control plane; a string: why they are unknown. */
-async function itemsAt(
-  { name, client }: NamedClient,
-  namespace: string | undefined,
-): Promise<readonly Listed[] | string> {
-  try {
-    const answer = await client.call('listRegistrations', { query: { namespace }, timeoutMs: 10_000 });
-    if (answer.isRefused) return `${name}: ${refusalOf(answer)}`;
-    return answer.body.items.map((item) => ({ ...item, at: [name] }));
-  } catch (reason) {
-    return MeshError.from(reason).message;
-  }
+async function look({ admin, allIdcs, namespace }: Flags): Promise<Look> {
+  const { told, unknown } = await askEveryIdc(admin, allIdcs === true, readPlane);
+  const heard = told.flatMap((one) => ('reply' in one ? [one.reply] : []));
+  const all = merged(heard.flatMap(({ items }) => items));
+  const isAsked = (one: { readonly namespace: string }) =>
+    namespace === undefined || one.namespace === namespace;
+  const items = all.filter(isAsked);
+  const drains = new Map(
+    heard.flatMap((one) => one.drains.filter(isAsked)).map((one) => [drainKey(one), one]),
+  );
+  const notes = [
+    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${one.error.message}`] : [])),
+    ...unknown.map((idc) => `! ${notAskedText(idc)}`),
+  ];
+  return {
+    data: items.map((item) => withDrain(item, drains)),
+    text(width) {
+      const none = `${noneText(all, namespace)}\n`;
+      const list = items.length > 0 ? listText(items, width, told.length > 1) : none;
+      // Also those of instances that come from files.
+      const drained = [...drains.values()].map((one) => `${drainedText(one, systemClock.wall())}\n`);
+      return `${list}${drained.join('')}`;
+    },
+    notes,
+    code: notes.length > 0 ? exitCode.failed : exitCode.ok,
+  };
 }
 
 type Drained = Answer<'listDrains'>['body']['items'][number];
 
-/** Drained instances by NAMESPACE/NAME, also those of files; none of a control plane that does not say. */
-async function drainsAt(
-  planes: readonly NamedClient[],
-  namespace: string | undefined,
-): Promise<ReadonlyMap<string, Drained>> {
-  const lists = await Promise.all(
-    planes.map(async ({ client }) => {
-      const answer = await client.call('listDrains', { timeoutMs: 10_000 }).catch(() => undefined);
-      return answer === undefined || answer.isRefused ? [] : answer.body.items;
-    }),
-  );
-  const own = lists.flat().filter((one) => namespace === undefined || one.namespace === namespace);
-  return new Map(own.map((one) => [drainKey(one), one]));
+/**
+ * The instances at one control plane, and those that are drained, also of files; none of a control plane that
+ * does not say. Throws MeshError `unavailable`.
+ */
+async function readPlane(
+  where: ListenAddress,
+): Promise<{ readonly items: readonly Listed[]; readonly drains: readonly Drained[] }> {
+  const { planes, close } = clientsAt([where]);
+  try {
+    const [{ name, client }] = planes as [NamedClient];
+    const [answer, drained] = await Promise.all([
+      client.call('listRegistrations', { timeoutMs: 10_000 }),
+      client.call('listDrains', { timeoutMs: 10_000 }).catch(() => undefined),
+    ]);
+    if (answer.isRefused) throw new MeshError('unavailable', `${name}: ${refusalOf(answer)}`);
+    return {
+      items: answer.body.items.map((item) => ({ ...item, at: [name] })),
+      drains: drained === undefined || drained.isRefused ? [] : drained.body.items,
+    };
+  } finally {
+    await close();
+  }
 }
 
 function withDrain(item: Listed, drains: ReadonlyMap<string, Drained>): object {
@@ -112,11 +123,9 @@ function withDrain(item: Listed, drains: ReadonlyMap<string, Drained>): object {
 }
 
 /** The message for an empty list; for a namespace it names others that have instances. */
-async function noneText(planes: readonly NamedClient[], namespace: string | undefined): Promise<string> {
+function noneText(all: readonly Listed[], namespace: string | undefined): string {
   if (namespace === undefined) return 'no instance has registered';
-  const lists = await Promise.all(planes.map((plane) => itemsAt(plane, undefined)));
-  const items = lists.flatMap((list) => (typeof list === 'string' ? [] : list));
-  const others = [...new Set(items.map((item) => item.namespace))].sort();
+  const others = [...new Set(all.map((item) => item.namespace))].sort();
   const there = others.length === 0 ? 'nor in any other' : `there are some in ${others.join(', ')}`;
   return `no instance has registered in namespace ${namespace}; ${there}`;
 }
@@ -134,11 +143,13 @@ function merged(items: readonly Listed[]): readonly Listed[] {
   return [...rows].sort(([a], [b]) => compareText(a, b)).map(([, row]) => row);
 }
 
-function listText(items: readonly Listed[], isOfMany: boolean): string {
+function listText(items: readonly Listed[], width: 'table' | 'wide', isOfMany: boolean): string {
+  const isWide = width === 'wide';
   const lines = textTable([
     [
       ...['NAMESPACE', 'NAME', 'ADDRESS', 'STATE', 'LEASE', 'GENERATION'],
-      ...(isOfMany ? ['AT'] : []),
+      ...(isWide ? ['LOCALITY', 'WEIGHT', 'TTL', 'LABELS'] : []),
+      ...(isOfMany || isWide ? ['AT'] : []),
       'WAITS FOR',
     ],
     ...items.map((item) => [
@@ -148,11 +159,18 @@ function listText(items: readonly Listed[], isOfMany: boolean): string {
       item.state,
       item.leaseEndsIn ?? (item.keptBy === undefined ? '-' : `at ${item.keptBy}`),
       String(item.generation),
-      ...(isOfMany ? [item.at.join(', ')] : []),
+      ...(isWide ? [item.locality ?? '-', String(item.weight ?? 1), item.ttl, labelsText(item)] : []),
+      ...(isOfMany || isWide ? [item.at.join(', ')] : []),
       item.waitingFor?.join(', ') ?? '',
     ]),
   ]);
   return [...lines, ...items.flatMap(statusLines)].map((line) => `${line}\n`).join('');
+}
+
+function labelsText({ labels }: Listed): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
 }
 
 /** What is wrong with an instance, a line each. */

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { helpEnd } from '../help-end.ts';
 import { parseAddress } from '../options/address.ts';
+import { outputOption } from '../options/output.ts';
 import type { ValidateOptions } from '../validate.ts';
 
 /** `isthmus validate PATH…`: check objects without serving them. */
@@ -19,7 +20,7 @@ export function validateCommand(): Command {
         'check together with what the control plane at this admin address holds: as if these objects were added to its folder, in place of those of the same names',
       ).argParser((text: string): ListenAddress => parseAddress(text)),
     )
-    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addOption(outputOption('output format; wide: with each object, and where it stands'))
     .addHelpText(
       'after',
       helpEnd({

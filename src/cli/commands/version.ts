@@ -1,16 +1,21 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
+import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { packageVersion } from '../../base/package/version.ts';
 import { textTable } from '../../base/text/text-table.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
-import { askEach } from '../ask-each.ts';
 import { helpEnd } from '../help-end.ts';
 import { optionalAdminOption } from '../options/admin.ts';
+import { allIdcsOption } from '../options/all-idcs.ts';
+import { type OutputFormat, outputOption } from '../options/output.ts';
+import { type Look, showLook, watchOption } from '../show/show.ts';
 import { type Versions, versionsOf } from '../version-skew.ts';
 
 interface Flags {
   readonly admin?: readonly ListenAddress[];
-  readonly output: 'text' | 'json';
+  readonly allIdcs?: boolean;
+  readonly watch?: boolean;
+  readonly output: OutputFormat;
 }
 
 /** `isthmus version`: which version runs where. */
@@ -21,7 +26,9 @@ export function versionCommand(): Command {
       'Show the version of this command and of Node.js. With --admin or ISTHMUS_ADMIN also the versions of these control planes and of the proxies connected to them, and where versions do not fit together.',
     )
     .addOption(optionalAdminOption())
-    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addOption(allIdcsOption('in the other IDCs, too'))
+    .addOption(watchOption())
+    .addOption(outputOption('output format; wide: with the node ids of the proxies'))
     .addHelpText(
       'after',
       helpEnd({
@@ -30,32 +37,40 @@ export function versionCommand(): Command {
         examples: ['isthmus version', 'isthmus version --admin 10.1.0.9:15014,10.2.0.9:15014'],
       }),
     )
-    .action(show);
+    .action(version);
 }
 
-async function show({ admin = [], output }: Flags): Promise<void> {
-  const replies = admin.length === 0 ? [] : await askAll(admin);
-  const versions = versionsOf(packageVersion, replies);
-  const errors = replies.flatMap(({ admin: at, ...rest }) =>
+function version(flags: Flags): Promise<void> {
+  if (flags.admin === undefined && (flags.allIdcs === true || flags.watch === true))
+    throw new MeshError('invalid', 'without --admin or ISTHMUS_ADMIN there is no control plane to ask');
+  return showLook(flags, () => look(flags));
+}
+
+async function look({ admin = [], allIdcs = false }: Flags): Promise<Look> {
+  const { told, missing } = admin.length === 0 ? { told: [], missing: [] } : await askAll(admin, allIdcs);
+  const versions = versionsOf(packageVersion, told);
+  const errors = told.flatMap(({ admin: at, ...rest }) =>
     'error' in rest ? [{ admin: at, message: rest.error.message }] : [],
   );
   const own = { isthmus: packageVersion, node: process.versions.node };
-  process.stdout.write(
-    output === 'json'
-      ? `${JSON.stringify({ ...own, ...versions, errors }, null, 2)}\n`
-      : `isthmus ${own.isthmus}, Node.js ${own.node}\n${versionsText(versions)}`,
-  );
-  for (const { message } of errors) process.stderr.write(`isthmus: ${message}\n`);
-  if (errors.length > 0 || versions.skew.length > 0) process.exitCode = exitCode.failed;
+  const isWhole = errors.length + missing.length + versions.skew.length === 0;
+  return {
+    data: { ...own, ...versions, errors },
+    text: (width) => `isthmus ${own.isthmus}, Node.js ${own.node}\n${versionsText(versions, width)}`,
+    notes: [...errors.map(({ message }) => `isthmus: ${message}`), ...missing],
+    code: isWhole ? exitCode.ok : exitCode.failed,
+  };
 }
 
-async function askAll(admin: readonly ListenAddress[]) {
+async function askAll(admin: readonly ListenAddress[], allIdcs: boolean) {
   // Loaded only now: without an address nobody is asked.
   const { askStatus } = await import('../../client/status-client.ts');
-  return askEach(admin, askStatus);
+  const { askIdcs, notAskedText } = await import('../ask-idcs.ts');
+  const { told, unknown } = await askIdcs(admin, allIdcs, askStatus);
+  return { told, missing: unknown.map((idc) => `! ${notAskedText(idc)}`) };
 }
 
-function versionsText({ planes, clients, skew }: Versions): string {
+function versionsText({ planes, clients, skew }: Versions, width: 'table' | 'wide'): string {
   const blocks = [
     planes.length === 0
       ? []
@@ -66,8 +81,11 @@ function versionsText({ planes, clients, skew }: Versions): string {
     clients.length === 0
       ? []
       : textTable([
-          ['PROXY', 'VERSION', 'IDC', 'CONNECTED'],
-          ...clients.map(({ name, version, idc, nodes }) => [name, version, idc, String(nodes.length)]),
+          ['PROXY', 'VERSION', 'IDC', 'CONNECTED', ...(width === 'wide' ? ['NODES'] : [])],
+          ...clients.map(({ name, version, idc, nodes }) => [
+            ...[name, version, idc, String(nodes.length)],
+            ...(width === 'wide' ? [nodes.join(', ')] : []),
+          ]),
         ]),
     skew.map((words) => `! ${words}`),
   ];

@@ -79,8 +79,10 @@ t.test(
       'at one of two ports: misplaced',
     );
     t.strictSame(placeGateways([ingress('i', '10.0.0.1')], idc)[0], {
-      ...{ role: 'ingress', addresses: ['10.0.0.1:80', '10.0.0.1:81'], nodes: ['i'] },
+      ...{ role: 'ingress', addresses: ['10.0.0.1:80', '10.0.0.1:81'] },
+      ...{ nodes: ['i'], exact: ['i'] },
     });
+    t.match(placeGateways([ingress('i', '0.0.0.0')], idc)[0], { nodes: ['i'], exact: [] });
     t.strictSame(placeGateways([], undefined), []);
   },
 );

@@ -3,7 +3,7 @@ import { runValidate } from '../../../src/cli/validate.ts';
 import { TestFolder } from '../folder-fixture.ts';
 import { drGroup, idc, service, toYaml, workload } from '../objects.ts';
 
-async function run(folder: string, output: 'text' | 'json') {
+async function run(folder: string, output: 'table' | 'json') {
   let out = '';
   let err = '';
   const streams = {
@@ -20,7 +20,7 @@ async function run(folder: string, output: 'text' | 'json') {
 t.test('a good folder: the sum, and exit code 0', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(service('s', 'a.example'), workload('w')));
-  const { code, out, err } = await run(folder.path, 'text');
+  const { code, out, err } = await run(folder.path, 'table');
   t.equal(code, 0);
   t.equal(out, '2 objects good (1 ServiceEntry, 1 WorkloadEntry), 0 errors, 0 warnings\n');
   t.equal(err, '');
@@ -33,7 +33,7 @@ t.test('what is found is told by file, line and column, whatever found it', asyn
     toYaml(workload('w2'), service('s', 'a.example', { resolution: 'x' }), workload('w1', { weight: -1 })),
   );
   folder.write('a.yaml', toYaml(workload('w3', { weight: -1, address: '' }), idc('A')));
-  const { out } = await run(folder.path, 'text');
+  const { out } = await run(folder.path, 'table');
   const places = [...out.matchAll(/\/([ab])\.yaml:(\d+):(\d+):/g)].map(([, file = '', line, column]) => {
     return file.charCodeAt(0) * 1e6 + Number(line) * 1e3 + Number(column);
   });
@@ -47,7 +47,7 @@ t.test('what is found is told by file, line and column, whatever found it', asyn
 t.test('warnings alone do not fail', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w')));
-  const { code, out } = await run(folder.path, 'text');
+  const { code, out } = await run(folder.path, 'table');
   t.equal(code, 0);
   t.match(out, /mesh\.yaml:\d+:\d+: warning: spec\.labels: no ServiceEntry/);
 });
@@ -63,7 +63,7 @@ t.test('a rule that ejects nobody is told', async (t) => {
   const warnings = async (outlierDetection: object, count: number) => {
     const workloads = Array.from({ length: count }, (_, i) => workload(`w${i}`));
     folder.write('mesh.yaml', toYaml(service('s', 'a.example'), ...workloads, rule(outlierDetection)));
-    return (await run(folder.path, 'text')).out;
+    return (await run(folder.path, 'table')).out;
   };
   const told = /spec\.trafficPolicy\.outlierDetection: ejects nobody: 10 % of the 2 instances/;
   t.match(await warnings({}, 2), told);
@@ -76,7 +76,7 @@ t.test('a rule that ejects nobody is told', async (t) => {
 t.test('an error fails, in JSON too', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(service('s', 'a.example'), workload('w', { weight: -1 })));
-  t.equal((await run(folder.path, 'text')).code, 1);
+  t.equal((await run(folder.path, 'table')).code, 1);
   const { code, out } = await run(folder.path, 'json');
   t.equal(code, 1);
   t.match(JSON.parse(out), {
@@ -91,14 +91,14 @@ t.test('an error fails, in JSON too', async (t) => {
 });
 
 t.test('an empty folder is probably the wrong one', async (t) => {
-  const { code, out } = await run(new TestFolder(t).path, 'text');
+  const { code, out } = await run(new TestFolder(t).path, 'table');
   t.equal(code, 0);
   t.match(out, /holds no \.yaml.*0 objects good, 0 errors, 1 warning/s);
 });
 
 t.test('a folder that cannot be read: exit code 2', async (t) => {
   const folder = new TestFolder(t);
-  const text = await run(folder.at('nowhere'), 'text');
+  const text = await run(folder.at('nowhere'), 'table');
   t.match(text, {
     code: 2,
     out: '',
@@ -113,10 +113,10 @@ t.test('a name where nothing is looked up', async (t) => {
   const folder = new TestFolder(t);
   const named = workload('w', { address: 'w.example' });
   folder.write('mesh.yaml', toYaml(service('s', 'a.example'), named));
-  const { out } = await run(folder.path, 'text');
+  const { out } = await run(folder.path, 'table');
   t.match(out, /warning: spec\.address: is a DNS name, and ServiceEntry shop\/s, .* STATIC/);
   folder.write('mesh.yaml', toYaml(service('s', 'a.example', { resolution: 'DNS' }), named));
-  t.match((await run(folder.path, 'text')).out, /0 errors, 0 warnings/);
+  t.match((await run(folder.path, 'table')).out, /0 errors, 0 warnings/);
 });
 
 t.test('endpoints of an external host may stand where no IDC is', async (t) => {
@@ -132,9 +132,9 @@ t.test('endpoints of an external host may stand where no IDC is', async (t) => {
       }),
     );
   folder.write('mesh.yaml', external('MESH_EXTERNAL'));
-  t.match((await run(folder.path, 'text')).out, /0 errors, 0 warnings/);
+  t.match((await run(folder.path, 'table')).out, /0 errors, 0 warnings/);
   folder.write('mesh.yaml', external('MESH_INTERNAL'));
-  t.match((await run(folder.path, 'text')).out, /warning: .*locality: no Idc is named 'eu'/);
+  t.match((await run(folder.path, 'table')).out, /warning: .*locality: no Idc is named 'eu'/);
 });
 
 t.test('a fault of an object does not hide what else is wrong with it', async (t) => {
@@ -157,7 +157,7 @@ t.test('a fault of an object does not hide what else is wrong with it', async (t
     workload('w-2', { weight: -1, labels: { app: 'x' }, locality: 'sh-y' }),
   ];
   folder.write('mesh.yaml', toYaml(...mesh, faulty, rule));
-  const { out } = await run(folder.path, 'text');
+  const { out } = await run(folder.path, 'table');
   const lines = out.split('\n').map((line) => line.replace(/^[^ ]+ /, ''));
   for (const words of [
     /^error: spec\.weight: /,

@@ -44,7 +44,7 @@ t.test('a failback without effect is reported', async (t) => {
     const take = (text: string) => {
       out += text;
     };
-    await runValidate([folder.path], { output: 'text' }, { out: take, err: take });
+    await runValidate([folder.path], { output: 'table' }, { out: take, err: take });
     return /spec\.failback: (has no effect[^.]*)/.exec(out)?.[1];
   };
   const health = { path: '/up' };

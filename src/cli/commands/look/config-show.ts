@@ -5,16 +5,21 @@ import { didYouMean } from '../../../base/text/suggest.ts';
 import { askConfig, type ConfigAnswer } from '../../../client/config-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { pushOrder } from '../../../xds/resource-types.ts';
-import { type AdminReply, askEach, textsByAdmin } from '../../ask-each.ts';
+import { type AdminReply, textsByAdmin } from '../../ask-each.ts';
+import { askEveryIdc, notAskedText } from '../../ask-idcs.ts';
 import { configText } from '../../config-text.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
-import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { allIdcsOption } from '../../options/all-idcs.ts';
+import { isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { type Look, showLook, watchOption } from '../../show/show.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
   readonly type?: string;
   readonly name?: string;
+  readonly allIdcs?: boolean;
+  readonly watch?: boolean;
   readonly output: OutputFormat;
 }
 
@@ -38,6 +43,8 @@ export function configShowCommand(): Command {
     )
     .argument('<node>', 'node id of the proxy')
     .addOption(adminOption())
+    .addOption(allIdcsOption('wherever the proxy is connected'))
+    .addOption(watchOption())
     .addOption(new Option('--type <type>', 'only of this type').choices(types).argParser(parseType))
     .option('--name <name>', 'only the resource of this name')
     .addOption(
@@ -60,21 +67,30 @@ ${helpEnd({
   examples: ['isthmus config egress-1 --admin 10.1.0.9:15014', 'isthmus config egress-1 --type cds -o json'],
 })}`,
     )
-    .action(show);
+    .action(showConfig);
 }
 
-async function show(node: string, flags: Flags): Promise<void> {
-  const { admin, type, name, output } = flags;
+function showConfig(node: string, flags: Flags): Promise<void> {
+  return showLook(flags, () => look(node, flags));
+}
+
+async function look(node: string, flags: Flags): Promise<Look> {
+  const { admin, type, name, output, allIdcs } = flags;
   const contents = isData(output);
-  const replies = await askEach(admin, (where) => askConfig(where, node, { type, name, contents }));
-  const found = replies.flatMap((one) => ('reply' in one ? [{ admin: one.admin, ...one.reply }] : []));
-  const silent = replies.filter(isSilent);
-  for (const one of silent) process.stderr.write(`isthmus: ${one.admin}: ${one.error.message}\n`);
-  process.stdout.write(
-    isData(output) ? dataText(found, output) : textsByAdmin(found, (one) => configText(one, output)),
-  );
+  const ask = (where: ListenAddress) => askConfig(where, node, { type, name, contents });
+  const { told, unknown } = await askEveryIdc(admin, allIdcs === true, ask);
+  const found = told.flatMap((one) => ('reply' in one ? [{ admin: one.admin, ...one.reply }] : []));
+  const silent = told.filter(isSilent);
   const isWhole = found.every(({ resources }) => resources.every(({ state }) => state === 'SYNCED'));
-  process.exitCode = isWhole && silent.length === 0 ? exitCode.ok : exitCode.failed;
+  return {
+    data: found,
+    text: (width) => textsByAdmin(found, (one) => configText(one, width)),
+    notes: [
+      ...silent.map((one) => `isthmus: ${one.admin}: ${one.error.message}`),
+      ...unknown.map((idc) => `! ${notAskedText(idc)}`),
+    ],
+    code: isWhole && silent.length + unknown.length === 0 ? exitCode.ok : exitCode.failed,
+  };
 }
 
 /** Whether a control plane has not answered; that the proxy is not connected to it is an answer. */

@@ -3,14 +3,17 @@ import { systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { askEach, textsByAdmin } from '../../ask-each.ts';
-import type { FolderDiff } from '../../diff/compare-folder.ts';
+import { textsByAdmin } from '../../ask-each.ts';
+import { askEveryIdc, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
-import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { allIdcsOption } from '../../options/all-idcs.ts';
+import { type OutputFormat, outputOption } from '../../options/output.ts';
+import { showLook } from '../../show/show.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
+  readonly allIdcs?: boolean;
   readonly output: OutputFormat;
 }
 
@@ -23,6 +26,7 @@ export function diffCommand(): Command {
     )
     .argument('<path...>', 'folder, files, or - for standard input: all objects of the new folder')
     .addOption(adminOption())
+    .addOption(allIdcsOption('what it would push in the other IDCs, too'))
     .addOption(
       outputOption(
         'output format; wide: with all names; json and yaml: a list with one entry for each control plane',
@@ -39,10 +43,10 @@ export function diffCommand(): Command {
         ],
       }),
     )
-    .action(show);
+    .action(diff);
 }
 
-async function show(paths: readonly string[], { admin, output }: Flags): Promise<void> {
+async function diff(paths: readonly string[], { admin, allIdcs, output }: Flags): Promise<void> {
   const [{ checkInputs }, { readInputs }, { readStandardInput }, { askRegistry }, { compareFolder }] =
     await Promise.all([
       import('../../../registry/check/check-inputs.ts'),
@@ -57,25 +61,20 @@ async function show(paths: readonly string[], { admin, output }: Flags): Promise
   for (const one of errors) process.stderr.write(`${renderProblem(one)}\n`);
   if (errors.length > 0)
     throw new MeshError('invalid', 'nothing is compared: correct these errors first (`isthmus validate`)');
-  const replies = await askEach(admin, askRegistry);
-  const diffs = replies.flatMap((one) =>
+  const { told, unknown } = await askEveryIdc(admin, allIdcs === true, askRegistry);
+  const diffs = told.flatMap((one) =>
     'reply' in one ? [{ admin: one.admin, ...compareFolder(one.reply, objects, systemClock.wall()) }] : [],
   );
-  for (const one of replies) if ('error' in one) process.stderr.write(`isthmus: ${one.error.message}\n`);
-  process.stdout.write(await textOf(diffs, output));
-  process.exitCode =
-    diffs.length < replies.length
-      ? exitCode.unusable
-      : diffs.every(({ same }) => same)
-        ? exitCode.ok
-        : exitCode.failed;
-}
-
-async function textOf(
-  diffs: readonly ({ readonly admin: string } & FolderDiff)[],
-  output: OutputFormat,
-): Promise<string> {
-  if (isData(output)) return dataText(diffs, output);
   const { diffText } = await import('../../diff/diff-text.ts');
-  return textsByAdmin(diffs, (one) => diffText(one, output));
+  const notes = [
+    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${one.error.message}`] : [])),
+    ...unknown.map((idc) => `! ${notAskedText(idc)}`),
+  ];
+  const code = diffs.every(({ same }) => same) ? exitCode.ok : exitCode.failed;
+  await showLook({ output }, async () => ({
+    data: diffs,
+    text: (width) => textsByAdmin(diffs, (one) => diffText(one, width)),
+    notes,
+    code: notes.length > 0 ? exitCode.unusable : code,
+  }));
 }

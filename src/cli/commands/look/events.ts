@@ -9,8 +9,10 @@ import { eventTable, merged, notesOn } from '../../events/events-text.ts';
 import { followEvents } from '../../events/follow-events.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { allIdcsOption } from '../../options/all-idcs.ts';
 import { durationOption } from '../../options/duration.ts';
 import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { endWhenInterrupted } from '../../show/show.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
@@ -30,10 +32,7 @@ export function eventsCommand(): Command {
       'Show what happened, the oldest first: changes of objects, pushes, refusals by Envoy, failovers and returns of Groups, instances and gateways that do not answer, evacuations, shed load, gateways lost and back, restarts of the control plane. It is what the control plane can see; docs/events.md says from where.',
     )
     .addOption(adminOption())
-    .option(
-      '--all-idcs',
-      'of the other IDCs, too: asks their control planes at the addresses in spec.controlPlanes of each Idc',
-    )
+    .addOption(allIdcsOption('of the other IDCs, too'))
     .addOption(
       durationOption('--since <duration>', 'how far back', '1h', { minMs: 0, maxMs: eventQuery.sinceMsMax }),
     )
@@ -65,10 +64,12 @@ async function show(flags: Flags): Promise<void> {
   const missing = unknown.map((idc) => `! ${notAskedText(idc)}`);
   if (follow === true) {
     for (const line of missing) process.stderr.write(`${line}\n`);
+    endWhenInterrupted();
     await followEvents(told, asked, output);
     return;
   }
   process.stdout.write(textOf(told, missing, output));
+  if (isData(output)) for (const line of missing) process.stderr.write(`${line}\n`);
   if (missing.length > 0 || told.some((one) => 'error' in one)) process.exitCode = exitCode.failed;
 }
 

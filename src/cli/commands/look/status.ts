@@ -1,45 +1,40 @@
 import { Command } from 'commander';
-import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
-import { MeshError } from '../../../base/error.ts';
+import { systemClock } from '../../../base/clock.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askNode, askProblems, askStatus } from '../../../client/status-client.ts';
 import { askServed } from '../../../client/who-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { type AdminReply, askEach, listReplies } from '../../ask-each.ts';
+import { type AdminReply, listReplies } from '../../ask-each.ts';
+import { askEveryIdc, askIdcs, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
-import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { allIdcsOption } from '../../options/all-idcs.ts';
+import { type OutputFormat, outputOption } from '../../options/output.ts';
+import { type Look, showLook, watchOption } from '../../show/show.ts';
 import { nodeText, overviewsText } from '../../status-text.ts';
 import { isRefusing, isWell, type Overview } from '../../status-verdict.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
+  readonly allIdcs?: boolean;
   readonly watch?: boolean;
   readonly output: OutputFormat;
 }
-
-/** The text, and whether all control planes have answered and nothing is wrong. */
-interface Look {
-  readonly text: string;
-  readonly isWell: boolean;
-}
-
-/** Interval of `--watch`, in milliseconds. */
-const watchMs = 2_000;
 
 /** `isthmus status [NODE]`: the configuration of each proxy. */
 export function statusCommand(): Command {
   return new Command('status')
     .summary('show which proxy has which configuration, and since when')
     .description(
-      'Show whether the control plane is ready, which proxies are in sync, the reasons of refusals by Envoy, slow pushes, hosts that another IDC serves or nobody, gateways that are missing, and problems of the registry. With NODE: one proxy in full, with the names of resources that it has not accepted. Each proxy is shown by the control plane that it is connected to: give --admin for each control plane.',
+      'Show whether the control plane is ready, which proxies are in sync, the reasons of refusals by Envoy, slow pushes, hosts that another IDC serves or nobody, gateways that are missing, and problems of the registry. With NODE: one proxy in full, with the names of resources that it has not accepted. Each proxy is shown by the control plane that it is connected to: give --admin for each control plane, or --all-idcs.',
     )
     .argument('[node]', 'node id of a proxy')
     .addOption(adminOption())
-    .option('-w, --watch', `show it again every ${watchMs / 1000} s, until Ctrl-C`)
+    .addOption(allIdcsOption('those of the other IDCs, too'))
+    .addOption(watchOption())
     .addOption(
       outputOption(
-        'output format; wide: with versions, and connected since; json and yaml: everything, with several --admin a list with one entry for each',
+        'output format; wide: with versions, and connected since; json and yaml: everything, of several control planes a list with one entry for each',
       ),
     )
     .addHelpText(
@@ -56,53 +51,51 @@ ${helpEnd({
   examples: ['isthmus status --admin 10.1.0.9:15014', 'isthmus status -o json || page-somebody'],
 })}`,
     )
-    .action(show);
+    .action(status);
 }
 
-async function show(node: string | undefined, flags: Flags): Promise<void> {
-  const clearScreen = flags.watch === true && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
-  if (flags.watch === true) keepProcess();
-  for (;;) {
-    let seen: Look;
-    try {
-      seen = node === undefined ? await lookAtAll(flags) : await lookAtNode(node, flags);
-    } catch (reason) {
-      if (flags.watch !== true) throw reason;
-      // It may be restarting, which is what the user watches for.
-      seen = { text: `${MeshError.from(reason).message}\n`, isWell: false };
-    }
-    process.stdout.write(`${clearScreen}${seen.text}`);
-    if (flags.watch !== true) {
-      if (!seen.isWell) process.exitCode = exitCode.failed;
-      return;
-    }
-    await sleep(systemClock, watchMs);
-    if (clearScreen === '') process.stdout.write('\n');
-  }
+function status(node: string | undefined, flags: Flags): Promise<void> {
+  return showLook(flags, () => (node === undefined ? lookAtAll(flags) : lookAtNode(node, flags)));
 }
 
-async function lookAtAll({ admin, output }: Flags): Promise<Look> {
-  const replies = await askEach(admin, async (where): Promise<Overview> => {
+async function lookAtAll({ admin, allIdcs = false }: Flags): Promise<Look> {
+  const { told: replies, unknown } = await askIdcs(admin, allIdcs, async (where) => {
     const [status, problems, served] = await Promise.all([
       askStatus(where),
       askProblems(where),
       askServed(where),
     ]);
-    return { status, problems, ...(served === undefined ? {} : { served }) };
+    const { idc, others } = status;
+    return { idc, others, status, problems, ...(served === undefined ? {} : { served }) };
   });
-  const text = isData(output)
-    ? dataText(dataOf(replies), output)
-    : overviewsText(replies, systemClock.wall(), output);
-  return { text, isWell: isWell(replies) };
+  const overviews = replies.map((one): AdminReply<Overview> => {
+    if (!('reply' in one)) return one;
+    const { idc: _, others: __, ...overview } = one.reply;
+    return { admin: one.admin, reply: overview };
+  });
+  return {
+    data: dataOf(overviews, allIdcs),
+    text: (width) => overviewsText(overviews, systemClock.wall(), width),
+    notes: unknown.map((idc) => `! ${notAskedText(idc)}`),
+    code: isWell(overviews) && unknown.length === 0 ? exitCode.ok : exitCode.failed,
+  };
 }
 
-async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look> {
-  const replies = await askEach(admin, (where) => askNode(where, node));
+async function lookAtNode(node: string, { admin, allIdcs = false }: Flags): Promise<Look> {
+  const { told: replies, unknown } = await askEveryIdc(admin, allIdcs, (where) => askNode(where, node));
   // A control plane that does not have the node has answered too.
   const isWell = replies.every((one) =>
     'reply' in one ? !one.reply.some(isRefusing) : one.error.code === 'not-found',
   );
-  if (isData(output)) return { text: dataText(dataOf(replies), output), isWell };
+  return {
+    data: dataOf(replies, allIdcs),
+    text: () => nodeTexts(replies),
+    notes: unknown.map((idc) => `! ${notAskedText(idc)}`),
+    code: isWell ? exitCode.ok : exitCode.failed,
+  };
+}
+
+function nodeTexts(replies: readonly AdminReply<Awaited<ReturnType<typeof askNode>>>[]): string {
   const texts = replies.flatMap((one) => {
     if ('reply' in one) {
       const text = nodeText(one.reply, systemClock.wall());
@@ -110,13 +103,13 @@ async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look>
     }
     return one.error.code === 'not-found' ? [] : `! ${one.error.message}\n`;
   });
-  return { text: texts.join('\n'), isWell };
+  return texts.join('\n');
 }
 
 /** What JSON and YAML contain: for one control plane its answer, for several a list with their addresses. */
-function dataOf<T extends object>(replies: readonly AdminReply<T>[]): unknown {
+function dataOf<T extends object>(replies: readonly AdminReply<T>[], isList: boolean): unknown {
   const [one] = replies;
-  if (replies.length === 1 && one !== undefined && 'reply' in one) return one.reply;
+  if (!isList && replies.length === 1 && one !== undefined && 'reply' in one) return one.reply;
   return listReplies(
     replies.map(
       (each): AdminReply<object> =>

@@ -8,8 +8,11 @@ import { type ListenAddress, showAddress } from '../../../model/values/listen-ad
 import { askIdcs, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { allIdcsOption } from '../../options/all-idcs.ts';
 import { readArgument } from '../../options/argument.ts';
 import { durationOption } from '../../options/duration.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { endWhenInterrupted } from '../../show/show.ts';
 import { describeGoal, type Goal, parseGoal, reasonsAgainst } from '../../wait/reasons-against.ts';
 
 interface Flags {
@@ -20,6 +23,7 @@ interface Flags {
   readonly timeout: number;
   readonly settle: number;
   readonly quiet?: boolean;
+  readonly output: OutputFormat;
 }
 
 /** Interval between questions. */
@@ -33,7 +37,7 @@ export function waitCommand(): Command {
   return new Command('wait')
     .summary('wait until control planes are ready, or all proxies in sync')
     .description(
-      'Wait until each control plane is ready (--for ready), or until, besides, each connected proxy has confirmed its newest configuration (--for synced), or what a revision includes (--for 42), without a break for the time of --settle. Asks each second. What is missing is written to standard error when it changes; standard output stays empty.',
+      'Wait until each control plane is ready (--for ready), or until, besides, each connected proxy has confirmed its newest configuration (--for synced), or what a revision includes (--for 42), without a break for the time of --settle. Asks each second. What is missing is written to standard error when it changes.',
     )
     .addOption(
       new Option(
@@ -44,10 +48,7 @@ export function waitCommand(): Command {
         .default('synced'),
     )
     .addOption(adminOption())
-    .option(
-      '--all-idcs',
-      'the other IDCs, too: asks their control planes at the addresses in spec.controlPlanes of each Idc',
-    )
+    .addOption(allIdcsOption('the other IDCs, too'))
     .addOption(
       durationOption('--timeout <duration>', 'give up after this time', '60s', {
         minMs: 0,
@@ -63,6 +64,11 @@ export function waitCommand(): Command {
       ),
     )
     .option('-q, --quiet', 'no progress on standard error')
+    .addOption(
+      outputOption(
+        'output format; table: nothing on standard output; wide: all reasons in each line of progress; json and yaml: at the end what came of it, with the reasons',
+      ),
+    )
     .addHelpText(
       'after',
       helpEnd({
@@ -84,14 +90,29 @@ async function wait(flags: Flags): Promise<void> {
       'a revision is one of one control plane: give one --admin, and no --all-idcs',
     );
   const release = keepProcess();
+  endWhenInterrupted();
   try {
-    await waitFor(flags);
+    const end = await waitFor(flags);
+    if (isData(flags.output)) process.stdout.write(dataText(end, flags.output));
+    process.exitCode = end.isMet ? exitCode.ok : end.isAnswered ? exitCode.failed : exitCode.unusable;
   } finally {
     release();
   }
 }
 
-async function waitFor(flags: Flags): Promise<void> {
+/** What came of it. */
+interface WaitEnd {
+  readonly goal: Goal;
+  readonly isMet: boolean;
+  /** Whether any control plane answered the last time. */
+  readonly isAnswered: boolean;
+  readonly tookMs: number;
+  /** Why not. */
+  readonly reasons: readonly string[];
+}
+
+async function waitFor(flags: Flags): Promise<WaitEnd> {
+  const { for: goal } = flags;
   const begun = systemClock.now();
   let metSince: number | undefined;
   let told = '';
@@ -100,19 +121,20 @@ async function waitFor(flags: Flags): Promise<void> {
     const { reasons, isAnswered } = await look(flags);
     const now = systemClock.now();
     metSince = reasons.length > 0 ? undefined : (metSince ?? asked);
-    if (metSince !== undefined && now - metSince >= flags.settle) break;
+    const end = { goal, isMet: false, isAnswered, tookMs: now - begun, reasons };
+    if (metSince !== undefined && now - metSince >= flags.settle) {
+      if (flags.quiet !== true)
+        process.stderr.write(`${describeGoal(goal)} after ${durationText(end.tookMs)}\n`);
+      return { ...end, isMet: true };
+    }
     const line = progressOf(reasons, flags);
     if (flags.quiet !== true && line !== told) process.stderr.write(`${line}\n`);
     told = line;
     const leftMs = begun + flags.timeout - now;
-    if (leftMs <= 0) return giveUp(reasons, isAnswered, flags);
+    if (leftMs <= 0) return giveUp(end, flags);
     const settledMs = metSince === undefined ? everyMs : metSince + flags.settle - now;
     await sleep(systemClock, Math.max(1, Math.min(everyMs, leftMs, settledMs)));
   }
-  const tookMs = systemClock.now() - begun;
-  if (flags.quiet !== true)
-    process.stderr.write(`${describeGoal(flags.for)} after ${durationText(tookMs)}\n`);
-  process.exitCode = exitCode.ok;
 }
 
 /** Why it is not yet so, and whether any control plane answered. */
@@ -138,15 +160,17 @@ async function look(
 function progressOf(reasons: readonly string[], flags: Flags): string {
   if (reasons.length === 0)
     return `${describeGoal(flags.for)}: for ${durationText(flags.settle)} it has to stay so`;
-  const more = reasons.length > namedMax ? `; and ${reasons.length - namedMax} more` : '';
-  return `not ${describeGoal(flags.for)}: ${reasons.slice(0, namedMax).join('; ')}${more}`;
+  const most = flags.output === 'wide' ? reasons.length : namedMax;
+  const more = reasons.length > most ? `; and ${reasons.length - most} more` : '';
+  return `not ${describeGoal(flags.for)}: ${reasons.slice(0, most).join('; ')}${more}`;
 }
 
-function giveUp(reasons: readonly string[], isAnswered: boolean, { for: goal, timeout, admin }: Flags): void {
+function giveUp(end: WaitEnd, { for: goal, timeout, admin }: Flags): WaitEnd {
   const at = admin.map(showAddress).join(', ');
-  const why = reasons.length > 0 ? reasons.join('\n  ') : 'it has not been so for long enough (--settle)';
+  const settling = ['it has not been so for long enough (--settle)'];
+  const reasons = end.reasons.length > 0 ? end.reasons : settling;
   process.stderr.write(
-    `not ${describeGoal(goal)} within ${durationText(timeout)} (asked ${at}):\n  ${why}\n`,
+    `not ${describeGoal(goal)} within ${durationText(timeout)} (asked ${at}):\n  ${reasons.join('\n  ')}\n`,
   );
-  process.exitCode = isAnswered ? exitCode.failed : exitCode.unusable;
+  return { ...end, reasons };
 }

@@ -1,6 +1,4 @@
 import { Command } from 'commander';
-import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
-import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askWho, type WhoAnswer } from '../../../client/who-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
@@ -8,8 +6,10 @@ import { listReplies } from '../../ask-each.ts';
 import { askIdcs, type IdcReplies, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { allIdcsOption } from '../../options/all-idcs.ts';
 import { durationOption } from '../../options/duration.ts';
-import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { type Look, showLook, watchOption } from '../../show/show.ts';
 import { whoText } from '../../who/who-text.ts';
 
 interface Flags {
@@ -21,7 +21,7 @@ interface Flags {
   readonly output: OutputFormat;
 }
 
-type Look = IdcReplies<WhoAnswer>;
+type Replies = IdcReplies<WhoAnswer>;
 
 /** `isthmus who HOST`: who serves a host. */
 export function whoCommand(): Command {
@@ -32,14 +32,11 @@ export function whoCommand(): Command {
     )
     .argument('<host>', 'a host as requests name it, such as checkout.shop, or with its port')
     .addOption(adminOption())
-    .option(
-      '--all-idcs',
-      'as the other IDCs see it, too: asks their control planes at the addresses in spec.controlPlanes of each Idc',
-    )
+    .addOption(allIdcsOption('as the other IDCs see it, too'))
     .addOption(
       durationOption('--for <duration>', 'how long requests are counted', '2s', { minMs: 0, maxMs: 30_000 }),
     )
-    .option('-w, --watch', 'show it again and again, until Ctrl-C')
+    .addOption(watchOption())
     .addOption(
       outputOption(
         'output format; wide: with counts, zones and WorkloadEntries; json and yaml: a list with one entry for each control plane',
@@ -56,47 +53,53 @@ export function whoCommand(): Command {
         ],
       }),
     )
-    .action(show);
+    .action(who);
 }
 
-async function show(host: string, flags: Flags): Promise<void> {
-  const isWatched = flags.watch === true;
-  const clearScreen = isWatched && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
-  if (isWatched) keepProcess();
-  for (;;) {
-    const [text, code] = await lookOnce(host, flags).catch((reason): [string, number] => {
-      // The control plane may be restarting, which is what the user watches.
-      if (!isWatched) throw reason;
-      return [`${MeshError.from(reason).message}\n`, exitCode.unusable];
-    });
-    process.stdout.write(`${clearScreen}${text}`);
-    if (!isWatched) {
-      process.exitCode = code;
-      return;
-    }
-    // Answers come after the interval: only what fails at once is asked again too soon.
-    if (code === exitCode.unusable || flags.for < 500) await sleep(systemClock, 1_000);
-    if (clearScreen === '') process.stdout.write('\n');
-  }
+function who(host: string, flags: Flags): Promise<void> {
+  const { admin, allIdcs, for: forMs, output } = flags;
+  return showLook(flags, async (): Promise<Look> => {
+    const ask = (where: ListenAddress) => askWho(where, host, forMs);
+    const replies = await askIdcs(admin, allIdcs === true, ask);
+    const missing = replies.unknown.map((idc) => `! ${notAskedText(idc)}`);
+    return {
+      data: listReplies(replies.told),
+      text: (width) => textOf(replies, width),
+      notes: isData(output) ? missing : [],
+      facts: factsOf(replies),
+      code: codeOf(replies),
+    };
+  });
 }
 
-async function lookOnce(host: string, flags: Flags): Promise<[string, number]> {
-  const ask = (where: ListenAddress) => askWho(where, host, flags.for);
-  const look = await askIdcs(flags.admin, flags.allIdcs === true, ask);
-  return [textOf(look, flags.output), codeOf(look)];
-}
-
-function textOf({ told, unknown }: Look, output: OutputFormat): string {
-  if (isData(output)) return dataText(listReplies(told), output);
+function textOf({ told, unknown }: Replies, width: 'table' | 'wide'): string {
   const texts = told.map((one) =>
-    'reply' in one ? whoText(one.reply, output) : `! ${one.admin}: ${one.error.message}\n`,
+    'reply' in one ? whoText(one.reply, width) : `! ${one.admin}: ${one.error.message}\n`,
   );
   const missing = unknown.map((idc) => `! ${notAskedText(idc)}\n`);
   return [...texts, ...missing].join('\n');
 }
 
+/** What is a change: not how many requests there were meanwhile. */
+function factsOf({ told }: Replies): unknown {
+  return told.map((one) =>
+    'reply' in one
+      ? one.reply.groups.map(({ requests: _, awayShare: __, instances, next, ...group }) => ({
+          ...group,
+          instances: instances.map(withoutCounts),
+          next: next.map((idc) => ({ ...idc, gateways: idc.gateways.map(withoutCounts) })),
+        }))
+      : one.error.message,
+  );
+}
+
+function withoutCounts<T extends { readonly requests: number; readonly active: number }>(host: T): object {
+  const { requests: _, active: __, share: ___, ...rest } = host as T & { readonly share?: number };
+  return rest;
+}
+
 /** The worst of all. */
-function codeOf({ told, unknown }: Look): number {
+function codeOf({ told, unknown }: Replies): number {
   const served = told.flatMap((one) => ('reply' in one ? one.reply.groups.map((group) => group.served) : []));
   if (served.includes('nobody')) return exitCode.unserved;
   if (served.includes('unknown') || served.length === 0) return exitCode.unusable;
