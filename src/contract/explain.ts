@@ -26,7 +26,7 @@ const wayHost = component(
       z.string(),
     ).optional(),
     health: described(
-      'As the proxies that were read have it; down: assumed; unknown: no proxy tells, as good as healthy.',
+      'As the proxies that were read have it, or assumed, as why says; down: assumed; unknown: no proxy tells, as good as healthy.',
       z.enum(['healthy', 'degraded', 'unhealthy', 'mixed', 'down', 'unknown']),
     ),
     isUsable: described('Whether requests may be sent to it.', z.boolean()),
@@ -97,9 +97,20 @@ const explanation = component(
     whyNot: z.strictObject({ idc, isChosen: z.boolean(), reasons: z.array(z.string()) }).optional(),
     assumed: described(
       'What `if` has marked.',
-      z.array(z.strictObject({ name: z.string(), state: z.literal('down'), what: z.string() })),
+      z.array(
+        z.strictObject({
+          name: z.string(),
+          state: z.enum(['down', 'up', 'evacuated']),
+          what: z.string(),
+          as: described('Names by which control planes of other IDCs know it.', z.array(z.string())),
+        }),
+      ),
     ),
     notes: described('What else is to be known.', z.array(z.string())),
+    others: described(
+      "Other IDCs, with their control planes' admin addresses as their Idcs declare them.",
+      z.array(z.strictObject({ idc: z.string(), controlPlanes: z.array(z.string()) })),
+    ),
     silent: described(
       'Proxies on the way that could not be read.',
       z.array(z.strictObject({ node: z.string(), role, why: z.string() })),
@@ -154,7 +165,14 @@ export const explainContract = {
       whyNot: z.string().optional().meta({ description: 'An IDC: why it does not serve the request.' }),
       if: list.optional().meta({
         description:
-          'NAME=down, several by comma: IDC, IDC/ingress-1, IDC/egress-1, NAMESPACE/WORKLOADENTRY, or an address.',
+          'NAME=down or NAME=up, several by comma: IDC, IDC/ingress-1, IDC/egress-1, HOST@IDC, NAMESPACE/WORKLOADENTRY, or an address; or IDC=evacuated.',
+      }),
+      ifKnown: list.optional().meta({
+        description: 'The same; what has a name that is not known here is left out.',
+      }),
+      told: list.optional().meta({
+        description:
+          'What other IDCs make of the request, as their control planes have explained it, several by comma: IDC=STATUS where nobody serves it, IDC=STATUS-handed-on where it was also handed on, IDC=TRAIL where the last IDC of the trail serves it, as sh-b=sh-a>sh-b.',
       }),
     }),
     answers: { 200: { description: 'Its way.', schema: explanation } },

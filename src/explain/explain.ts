@@ -12,8 +12,10 @@ import { findDeclared, isPlanOf, seesPlan } from '../who/declared.ts';
 import type { ReadClusters } from '../who/read-clusters.ts';
 import { chooseProxies, readAll, whoLimits } from '../who/read-proxies.ts';
 import type { AskedProxy, ProxyReading } from '../who/types.ts';
-import { type Assumed, findStart, readAssumed } from './names.ts';
+import { type Assumed, readAssumed } from './assumed.ts';
 import { describeUnseen, endOf, notesOf } from './report.ts';
+import { findStart } from './start.ts';
+import { readTold } from './told.ts';
 import type { WayFacts } from './types.ts';
 import { followRequest } from './walk.ts';
 import { explainWhyNot } from './why-not.ts';
@@ -42,8 +44,12 @@ export interface ExplainQuestion {
   readonly path: string;
   readonly method: string;
   readonly whyNot?: string | undefined;
-  /** `NAME=down`s. */
+  /** `NAME=down`s, and other states. */
   readonly if?: readonly string[] | undefined;
+  /** The same; names that are not known here count for nothing. */
+  readonly ifKnown?: readonly string[] | undefined;
+  /** What other IDCs make of it (`readTold`). */
+  readonly told?: readonly string[] | undefined;
 }
 
 /** Answers which way a request goes. */
@@ -91,8 +97,11 @@ async function answer(
   const { host, plans } = findDeclared(options, text);
   const at = new Date(clock.wall()).toISOString();
   const trail = question.trail ?? [];
+  const others = [...idcs.values()]
+    .filter(({ meta }) => meta.name !== idc)
+    .map(({ meta, spec }) => ({ idc: meta.name, controlPlanes: spec.controlPlanes ?? [] }));
   const head = {
-    ...{ host, idc, at, from: { node: caller.node, role: caller.role } },
+    ...{ host, idc, at, from: { node: caller.node, role: caller.role }, others },
     request: { method: question.method.toUpperCase(), path: question.path, trail },
   };
   const own = plans.filter((plan) => seesPlan(caller, plan));
@@ -101,13 +110,15 @@ async function answer(
     return { ...head, ...describeUnseen(options.view().groups.get(host), plans, caller) };
   const target = targetOf(options, host, own.find((plan) => plan.isDefaultPort) ?? first);
   const known = plansByIdc(options, target, undefined);
-  const assumed = readAssumed({ idc, idcs, proxies, view: target.view, plans: known }, question.if ?? []);
+  const parts = { idc, idcs, proxies, host, view: target.view, plans: known };
+  const assumed = readAssumed(parts, question.if ?? [], question.ifKnown ?? []);
   const { readings, silent } = await readWay(options, proxies, caller, target);
   const facts: WayFacts = {
     ...{ idc, caller, method: head.request.method, view: target.view, readings, idcs },
-    plans: assumed.keys.size === 0 ? known : plansByIdc(options, target, assumed),
+    plans: assumed.list.length === 0 ? known : plansByIdc(options, target, assumed),
     ...{ hopLimit: options.hopLimit, loopPrevention: options.loopPrevention },
-    ...{ evacuations: options.evacuations(), hungGateways: options.hungGateways(), down: assumed.keys },
+    ...{ evacuations: options.evacuations(), hungGateways: options.hungGateways() },
+    ...{ down: assumed.down, up: assumed.up, told: readTold(question.told ?? []) },
   };
   const listener = caller.role !== 'ingress' ? 'outbound' : trail.length > 0 ? 'peer' : 'edge';
   const way = followRequest(facts, listener, trail);
@@ -117,7 +128,7 @@ async function answer(
     hops: way.hops,
     ...(question.whyNot === undefined ? {} : { whyNot: explainWhyNot(facts, way, question.whyNot) }),
     assumed: assumed.list,
-    notes: notesOf(facts, way, head.request, assumed.keys.size > 0),
+    notes: notesOf(facts, way, head.request, assumed.list.length > 0),
     silent,
   };
 }
@@ -136,10 +147,14 @@ function plansByIdc(
   assumed: Assumed | undefined,
 ): ReadonlyMap<string, GroupPlan> {
   const idcs = new Set([options.idc, ...options.view().idcs.keys()]);
-  const unreached = assumed && unreachedOf(assumed);
+  const supposed = assumed && {
+    unreached: placesOf(assumed.down),
+    reached: placesOf(assumed.up),
+    evacuated: assumed.evacuated,
+  };
   return new Map(
     [...idcs].flatMap((idc) => {
-      const all = options.plansOf(host, { idc, ...(unreached && { unreached }) });
+      const all = options.plansOf(host, { idc, ...supposed });
       const isSame = ({ group, seenBy }: GroupPlan) =>
         group.port === plan.group.port && JSON.stringify(seenBy) === JSON.stringify(plan.seenBy);
       const found = all.find(isSame);
@@ -149,7 +164,7 @@ function plansByIdc(
 }
 
 /** The same places as probes name them (`addressName`). */
-function unreachedOf({ keys }: Assumed): ReadonlySet<string> {
+function placesOf(keys: ReadonlySet<string>): ReadonlySet<string> {
   const places = [...keys].map((key) => /^\S+ \[?(.*?)\]?:(\d+)$/.exec(key));
   return new Set(places.flatMap((found) => (found === null ? [] : [`${found[1]} ${found[2]}`])));
 }

@@ -1,7 +1,7 @@
 import type { WayHost } from '../contract/explain.ts';
 import { hostReasonWords } from '../contract/host-reasons.ts';
 import type { HostReport } from '../contract/who.ts';
-import { showAddress, showEndpoint } from '../model/values/listen-address.ts';
+import { type ListenAddress, showAddress, showEndpoint } from '../model/values/listen-address.ts';
 import { splitLocality } from '../model/values/locality.ts';
 import { peersOf } from '../plan/gateways.ts';
 import type { GroupPlan, PlannedLocality } from '../plan/types.ts';
@@ -72,7 +72,8 @@ export function egressHosts(
       address: showAddress({ address, port: gateway[port] }),
       name: `${idc}/egress-${i + 1}`,
     };
-    return isHung(facts, address, sidecarPort) ? hungHost(place) : hostOf(facts, place, reports);
+    const isOut = isHung(facts, idc, { address, port: sidecarPort });
+    return isOut ? hungHost(place) : hostOf(facts, place, reports);
   });
 }
 
@@ -85,11 +86,13 @@ export function ingressHosts(
 ): readonly CountedHost[] {
   const reports = reportsOf(readings, idcsCluster(plan.group));
   const target = facts.idcs.get(idc);
+  const isAlive = plan.crossing?.check !== undefined && isKnownAlive(facts, idc);
   const isEmpty = plan.crossing?.check !== undefined && isKnownEmpty(facts, idc, reports !== undefined);
   return (target === undefined ? [] : peersOf(target)).map((at, i) => {
     const place = { idc, address: showAddress(at), name: `${idc}/ingress-${i + 1}` };
-    if (isHung(facts, at.address, at.port)) return hungHost(place);
+    if (isHung(facts, idc, at)) return hungHost(place);
     const host = hostOf(facts, place, reports);
+    if (isAlive && host.health === 'unhealthy') return { ...host, ...assumedUp };
     return isEmpty && host.isUsable
       ? { ...host, ...unusable, why: `${hostReasonWords['check-failed']}: no instance of ${idc} can serve` }
       : host;
@@ -106,9 +109,19 @@ function isKnownEmpty({ plans, down }: WayFacts, idc: string, isRead: boolean): 
   return endpoints.every((endpoint) => down.has(hostKey(idc, showEndpoint(endpoint))));
 }
 
+/** Of a host that is assumed to be up. */
+const assumedUp = { health: 'healthy', isUsable: true, isCounted: true, why: 'assumed' } as const;
+
 const unusable = { health: 'unhealthy', isUsable: false } as const;
 
-function isHung({ hungGateways }: WayFacts, address: string, port: number): boolean {
+/** Whether an instance of an IDC is assumed to be up: then checks through its ingress gateways pass. */
+function isKnownAlive({ plans, up }: WayFacts, idc: string): boolean {
+  const endpoints = (plans.get(idc)?.instances ?? []).flatMap((one) => one.endpoints);
+  return endpoints.some((endpoint) => up.has(hostKey(idc, showEndpoint(endpoint))));
+}
+
+function isHung({ hungGateways, up }: WayFacts, idc: string, { address, port }: ListenAddress): boolean {
+  if (up.has(hostKey(idc, showAddress({ address, port })))) return false;
   return hungGateways.some((one) => one.address === address && one.port === port);
 }
 
@@ -118,10 +131,12 @@ function hungHost({ address, name }: PlannedHost): CountedHost {
   return { address, ...named(name), ...unusable, why, isCounted: false };
 }
 
-function hostOf({ down }: WayFacts, planned: PlannedHost, reports: Reports): CountedHost {
+function hostOf({ down, up }: WayFacts, planned: PlannedHost, reports: Reports): CountedHost {
   const { idc, address, name, isLastResort = false } = planned;
   const base = { address, ...named(name), isCounted: true };
   if (down.has(hostKey(idc, address))) return { ...base, health: 'down', isUsable: false, why: 'assumed' };
+  if (up.has(hostKey(idc, address)))
+    return { ...base, ...assumedUp, ...(isLastResort ? { health: 'degraded' } : {}) };
   if (reports === undefined) {
     const health = isLastResort ? 'degraded' : 'unknown';
     return { ...base, health, isUsable: true, why: isLastResort ? hostReasonWords['last-resort'] : '' };
@@ -133,6 +148,9 @@ function hostOf({ down }: WayFacts, planned: PlannedHost, reports: Reports): Cou
   const words = why.map(({ reason, at }) =>
     at.length === knownTo ? hostReasonWords[reason] : `${hostReasonWords[reason]} at ${at.join(', ')}`,
   );
+  // A supposed evacuation is not in the readings.
+  if (isLastResort && health === 'healthy')
+    return { ...base, health: 'degraded', isUsable: usableAt > 0, why: hostReasonWords['last-resort'] };
   const isExcluded = why.some(({ reason }) => reason === 'told-unhealthy');
   return { ...base, health, isUsable: usableAt > 0, why: words.join('; '), isCounted: !isExcluded };
 }

@@ -31,8 +31,9 @@ export function notesOf(
   { trail, path }: Explanation['request'],
   isAssumed: boolean,
 ): readonly string[] {
-  const { caller, idc, plans } = facts;
-  const far = [...new Set(hops.filter((hop) => hop.idc !== idc).map((hop) => hop.idc))];
+  const { caller, idc, plans, told } = facts;
+  const own = hops.filter((hop) => hop.idc !== idc && !told.has(hop.idc));
+  const far = [...new Set(own.map((hop) => hop.idc))];
   const plan = plans.get(idc);
   const isUnchecked = isAssumed && plan?.health === undefined && plan?.lookup !== 'request';
   return [
@@ -54,7 +55,7 @@ export function describeUnseen(
   group: GroupView | undefined,
   plans: readonly GroupPlan[],
   caller: AskedProxy,
-): Omit<Explanation, 'host' | 'idc' | 'at' | 'from' | 'request'> {
+): Omit<Explanation, 'host' | 'idc' | 'at' | 'from' | 'request' | 'others'> {
   const [{ group: port, protocol }] = plans as [GroupPlan];
   const why = unseenWords(group, caller);
   const decision = `${caller.node} answers 404, unknown-host: ${why}.`;

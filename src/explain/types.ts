@@ -5,6 +5,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import type { AskedProxy, ProxyReading } from '../who/types.ts';
+import type { ToldEnd } from './told.ts';
 
 /** All that decides the way of one request. */
 export interface WayFacts {
@@ -26,8 +27,11 @@ export interface WayFacts {
   readonly hungGateways: readonly HungGateway[];
   /** Readings of the caller and of the local egress gateways. */
   readonly readings: readonly ProxyReading[];
-  /** What is assumed to be down: instances and ports of gateways, by `hostKey`. */
+  /** What is assumed to be down, or to be up: instances and ports of gateways, by `hostKey`. */
   readonly down: ReadonlySet<string>;
+  readonly up: ReadonlySet<string>;
+  /** What becomes of the request in other IDCs, where their control planes have been asked. */
+  readonly told: ReadonlyMap<string, ToldEnd>;
 }
 
 /** Identifies an instance, or a port of a gateway, among those of all IDCs; `address`: `IP:PORT`. */

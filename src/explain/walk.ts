@@ -6,6 +6,7 @@ import { idcsCluster } from '../translate/names.ts';
 import type { ProxyReading } from '../who/types.ts';
 import { type DividedChoice, farChoices, nearChoices } from './choices.ts';
 import { farObjects, nearObjects } from './objects.ts';
+import type { ToldEnd } from './told.ts';
 import { forbidsCrossing, passTrail, peerPath, type TrailState } from './trail-rules.ts';
 import type { WayFacts } from './types.ts';
 import { choiceWords, listWords, retryWords } from './words.ts';
@@ -14,7 +15,7 @@ import { choiceWords, listWords, retryWords } from './words.ts';
 type WayEnd =
   | { readonly kind: 'served'; readonly idc: string }
   /** `status`: of the answer that a proxy gives instead of an instance. */
-  | { readonly kind: 'nobody'; readonly status: number; readonly why: string };
+  | { readonly kind: 'nobody'; readonly status: number; readonly why: string; readonly handedOn?: boolean };
 
 /** A way, hop by hop. */
 export interface RequestWay {
@@ -61,6 +62,8 @@ class Walk {
     const { plans, caller, readings } = this.#facts;
     const plan = plans.get(idc);
     const isFirst = this.hops.length === 0;
+    const told = isFirst ? undefined : this.#facts.told.get(idc);
+    if (told !== undefined) return this.#asTold(idc, trail, told);
     const at = isFirst ? `${idc}/${caller.node}` : `an ingress gateway of ${idc}`;
     const state = this.#pass(idc, listener, trail);
     if (state.isRefused) return this.#refuse({ idc, at, listener, trail }, state);
@@ -77,6 +80,21 @@ class Walk {
         nearObjects(this.#facts, idc, plan, path),
       );
     return this.#choose(place);
+  }
+
+  /** In an IDC whose control plane has been asked: one hop stands for all that it tells. */
+  #asTold(idc: string, arriving: readonly string[], told: ToldEnd): WayEnd {
+    const place = { idc, at: `an ingress gateway of ${idc}`, listener: 'peer' } as const;
+    const says = `as the control plane of ${idc} says`;
+    if (told.kind === 'served') {
+      const by = told.trail.at(-1) ?? idc;
+      this.#stop({ ...place, trail: told.trail }, `${by} serves it, ${says}`, 200);
+      return { kind: 'served', idc: by };
+    }
+    const { status, handedOn } = told;
+    const why = `${idc} ${status === 503 ? 'has nobody for it' : `answers ${status}`}, ${says}`;
+    this.#stop({ ...place, trail: [...arriving, idc] }, why, status);
+    return { kind: 'nobody', status, why, handedOn };
   }
 
   #choose(place: Place): WayEnd {
@@ -165,7 +183,8 @@ class Walk {
       const end = this.arrive(one.idc, 'peer', state.trail);
       if (end.kind === 'served' || end.status !== 503 || this.hops.length >= hopsMax) return end;
       // An IDC that has handed the request on has asked all that are left.
-      const handedOn = this.hops.slice(before).some((hop) => hop.listener === 'ingress');
+      const handedOn =
+        end.handedOn === true || this.hops.slice(before).some((hop) => hop.listener === 'ingress');
       if (handedOn || !asksNext) return { ...end, why: `${one.idc} has nobody for it` };
       asked.push(one.idc);
     }

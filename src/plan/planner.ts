@@ -26,6 +26,10 @@ export interface Supposed {
   readonly idc?: string;
   /** Instances and ingress gateways that are not reached (`addressName`), besides those that are not now. */
   readonly unreached?: ReadonlySet<string>;
+  /** Those that are reached, whether they are now or not: these count. */
+  readonly reached?: ReadonlySet<string>;
+  /** IDCs that all requests leave, besides what evacuations say. */
+  readonly evacuated?: readonly string[];
 }
 
 /** Plans changed Groups, and those that depend on them. */
@@ -169,11 +173,14 @@ class GroupPlanner implements Planner {
     );
   }
 
-  plansOf(view: MeshView, host: string, { idc, unreached }: Supposed = {}): readonly GroupPlan[] {
+  plansOf(view: MeshView, host: string, supposed: Supposed = {}): readonly GroupPlan[] {
+    const { idc, unreached = [], reached = new Set(), evacuated = [] } = supposed;
     const own = this.#context(view);
     const context = idc === undefined || idc === own.localIdc ? own : contextElsewhere(own, idc);
-    const all = unreached === undefined ? this.#unreached : new Set([...this.#unreached, ...unreached]);
-    return plansOfHost(view.groups.get(host), { ...context, unreached: all });
+    const all = [...this.#unreached, ...unreached].filter((one) => !reached.has(one));
+    const leaving = evacuated.map((name): ActiveEvacuation => ({ idc: name, groups: [], percent: 100 }));
+    const evacuations = [...this.#evacuations, ...leaving];
+    return plansOfHost(view.groups.get(host), { ...context, unreached: new Set(all), evacuations });
   }
 
   #context({ idcs }: MeshView): PlanContext {

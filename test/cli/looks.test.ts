@@ -7,6 +7,7 @@ import { configShowCommand } from '../../src/cli/commands/look/config-show.ts';
 import { diffCommand } from '../../src/cli/commands/look/diff.ts';
 import { evacuationsCommand } from '../../src/cli/commands/look/evacuations.ts';
 import { eventsCommand } from '../../src/cli/commands/look/events.ts';
+import { explainCommand } from '../../src/cli/commands/look/explain.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
 import { waitCommand } from '../../src/cli/commands/look/wait.ts';
 import { whoCommand } from '../../src/cli/commands/look/who.ts';
@@ -20,7 +21,7 @@ import { looks } from '../support/planes/looks.ts';
 // runs them.
 
 const commands: readonly Command[] = [
-  ...[statusCommand(), whoCommand(), eventsCommand(), diffCommand(), waitCommand()],
+  ...[statusCommand(), whoCommand(), explainCommand(), eventsCommand(), diffCommand(), waitCommand()],
   ...[configShowCommand(), instancesCommand(), evacuationsCommand(), capacityCommand(), versionCommand()],
   validateCommand(),
 ];

@@ -15,6 +15,10 @@ t.test('the whole answer for a request that stays', async (t) => {
   const origin = 'world.yaml';
   t.strictSame(answer, {
     ...{ host: 'cart.shop', port: 8080, protocol: 'http1', idc: 'sh-a' },
+    others: [
+      { idc: 'sh-b', controlPlanes: [] },
+      { idc: 'sh-c', controlPlanes: [] },
+    ],
     from: { node: 'caller', role: 'sidecar' },
     request: { method: 'GET', path: '/', trail: [] },
     ...{ served: 'here', by: 'sh-a', summary: 'sh-a serves it, where it begins.' },

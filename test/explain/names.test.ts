@@ -114,11 +114,27 @@ t.test('a proxy without the host answers 404 itself, and why', async (t) => {
 
 t.test('what is assumed: names that are not there, or not whole', async (t) => {
   const assume = (text: string) => explain('cart.shop', { if: [text] });
-  await t.rejects(assume('sh-b'), /'sh-b' assumes nothing: give NAME=down, such as sh-b\/ingress-1=down/);
-  await t.rejects(assume('sh-b=up'), /'sh-b=up' assumes nothing/);
+  await t.rejects(
+    assume('sh-b'),
+    /'sh-b' assumes nothing: give NAME=down or NAME=up, such as sh-b\/ingress-1=down, or IDC=evacuated/,
+  );
+  await t.rejects(assume('sh-b=overloaded'), /'sh-b=overloaded' assumes nothing/);
+  await t.rejects(
+    assume('cart.shop@sh-c=down'),
+    /named 'cart\.shop@sh-c': .* Did you mean 'cart\.shop@sh-[ab]'\?/,
+  );
+  await t.rejects(assume('card.shop@sh-b=down'), /Did you mean 'cart\.shop@sh-b'\?/);
+  await t.rejects(
+    assume('sh-a/gw=evacuated'),
+    /the ingress gateway of sh-a at 10\.1\.0\.1 cannot be evacuated: give an IDC, such as sh-a=evacuated/,
+  );
+  await t.rejects(
+    explain('cart.shop', { if: ['sh-b=down', 'sh-b=up'] }),
+    /sh-b is assumed to be down, and up: give one of the two/,
+  );
   await t.rejects(
     assume('sh-b/ingress-3=down'),
-    /named 'sh-b\/ingress-3': there are sh-a, sh-b, 10\.1\.0\.1.*Did you mean 'sh-b\/ingress-1'\?|named 'sh-b\/ingress-3': there are .* Did you mean 'sh-b\/ingress-1'\?/,
+    /named 'sh-b\/ingress-3': there are .* Did you mean 'sh-b\/ingress-1'\?/,
   );
   t.match((await assume('sh-a/gw=down')).assumed, [
     { name: 'sh-a/gw', what: 'the ingress gateway of sh-a at 10.1.0.1' },
@@ -129,6 +145,18 @@ t.test('what is assumed: names that are not there, or not whole', async (t) => {
     'a node id precedes a place',
   );
   t.match((await assume('10.2.1.1=down')).assumed, [{ what: 'the instance 10.2.1.1:80 of sh-b' }]);
+  t.match((await assume('cart.shop:80@sh-b=up')).assumed, [
+    { state: 'up', what: 'the instances of cart.shop in sh-b', as: ['cart.shop@sh-b'] },
+  ]);
+  t.match((await assume('shop/cart@sh-b=down')).assumed, [{ what: 'the instances of cart.shop in sh-b' }]);
+  const known = await explain('cart.shop', { ifKnown: ['nobody=down', '10.2.1.1=down', 'sh-b=evacuated'] });
+  t.strictSame(
+    known.assumed.map(({ name, as }) => [name, ...as]),
+    [
+      ['10.2.1.1', 'sh-b/10.2.1.1:80'],
+      ['sh-b', 'sh-b'],
+    ],
+  );
   await t.rejects(
     explain('cart.shop', { whyNot: 'sh-x' }),
     /no Idc is named 'sh-x': there are sh-a and sh-b\. Did you mean 'sh-a'\?/,

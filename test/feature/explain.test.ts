@@ -226,9 +226,49 @@ t.test('the command: what cannot be told, and what to do', async (t) => {
   }
 });
 
-t.test('nobody is left, and then the instances are back', async () => {
+/** The explanation for the caller with these assumptions. */
+const supposed = (...texts: readonly string[]) => a.plane.explain('one.test', { ...question, if: texts });
+
+t.test('nobody is left, and then the instances are back, as was assumed', async (t) => {
+  const down = await supposed('one.test@sh-c=down');
+  t.match(down, { served: 'nobody', status: 503 });
+  const up = await supposed('one.test@sh-a=up');
+  t.match(up, { served: 'here', by: 'sh-a' });
+  const one = await supposed(`${first.address}=up`, 'sh-c=down');
+  t.match(one, { served: 'here', by: 'sh-a' });
+
   last.down();
-  await compared(({ served }) => served === 'nobody');
-  await Promise.all([first.up(), second.up()]);
-  await compared(({ hops }) => hops[0]?.choices[0]?.hosts.every(({ isUsable }) => isUsable) === true);
+  const nobody = await compared(({ served }) => served === 'nobody');
+  t.strictSame({ by: nobody.by, status: nobody.status }, { by: down.by, status: down.status });
+  await first.up();
+  const half = await compared(({ served }) => served === 'here');
+  t.strictSame(decisions(half), decisions(one));
+  await second.up();
+  const now = await compared(
+    ({ hops }) => hops[0]?.choices[0]?.hosts.every(({ isUsable }) => isUsable) === true,
+  );
+  t.strictSame(decisions(now), decisions(up));
+});
+
+t.test('an IDC is evacuated, as was assumed', async (t) => {
+  await last.up();
+  await until('sh-c can serve again', async () => (await supposed('one.test@sh-a=down')).by === 'sh-c');
+  const foretold = await supposed('sh-a=evacuated');
+  t.match(foretold, { served: 'away', by: 'sh-c' });
+  a.save(
+    'evacuation.yaml',
+    `
+apiVersion: isthmus.dev/v1alpha1
+kind: Evacuation
+metadata: {name: works}
+spec: {idc: sh-a, percent: 100, expires: '${new Date(Date.now() + 3_600_000).toISOString()}'}
+`,
+  );
+  const now = await compared(({ by }) => by === 'sh-c');
+  t.strictSame(decisions(now), decisions(foretold));
+  const home = await supposed('sh-c=down');
+  t.match(home, { served: 'here', by: 'sh-a' }, 'the last resort');
+  last.down();
+  const really = await compared(({ by }) => by === 'sh-a');
+  t.strictSame(decisions(really).by, decisions(home).by);
 });

@@ -1,21 +1,26 @@
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { textTable } from '../../base/text/text-table.ts';
-import type { ExplainAnswer } from '../../client/explain-client.ts';
+import type { FollowedHop, FollowedWay } from './follow-way.ts';
 
-type Hop = ExplainAnswer['hops'][number];
-type Choice = Hop['choices'][number];
+type Choice = FollowedHop['choices'][number];
+
+/** 'wide': with the listener of each hop, and the proxies that were read. */
+type Width = 'table' | 'wide';
 
 /** The way of a request in words, a paragraph for each hop. */
-export function explainText(answer: ExplainAnswer): string {
-  const { hops, whyNot, notes, silent } = answer;
+export function explainText(answer: FollowedWay, width: Width): string {
+  const { hops, whyNot, notes, silent, notAsked } = answer;
   const blocks = [
     headLines(answer),
-    ...hops.map(hopLines),
+    ...hops.map((hop, i) => hopLines(hop, i, width)),
     whyNot === undefined
       ? []
       : [`Why ${whyNot.isChosen ? '' : 'not '}${whyNot.idc}:`, ...whyNot.reasons.map(indented)],
     [
       ...notes.map((note) => `Note: ${note}`),
+      ...notAsked.map(
+        ({ idc, why }) => `! What happens in ${idc} is not as its own control plane says: ${why}`,
+      ),
       ...silent.map(({ node, role, why }) => `! ${node} (${role}) is not read: ${why}`),
     ],
   ];
@@ -25,7 +30,7 @@ export function explainText(answer: ExplainAnswer): string {
     .join('\n\n')}\n`;
 }
 
-function headLines({ request, host, port, idc, from, assumed, summary }: ExplainAnswer): string[] {
+function headLines({ request, host, port, idc, from, assumed, summary }: FollowedWay): string[] {
   const { method, path, trail } = request;
   const came = trail.length === 0 ? '' : `, come from ${trail.join(',')}`;
   const node = from.node.startsWith(`${idc}/`) ? from.node : `${idc}/${from.node}`;
@@ -36,25 +41,39 @@ function headLines({ request, host, port, idc, from, assumed, summary }: Explain
   ];
 }
 
-function hopLines(hop: Hop, i: number): string[] {
-  const { decision, by, choices, retries, trail, health } = hop;
-  const rows = choices.flatMap(choiceRows);
+function hopLines(hop: FollowedHop, i: number, width: Width): string[] {
+  const { decision, by, choices, retries, trail, health, toldBy } = hop;
+  const isWide = width === 'wide';
+  const rows = choices.flatMap((one) => choiceRows(one, isWide));
   return [
     `${i + 1}. ${decision}`,
+    ...(toldBy === undefined ? [] : [indented(`As the control plane of ${hop.idc} at ${toldBy} says.`)]),
+    ...(isWide ? [indented(placeText(hop))] : []),
     ...by.map((one) => indented(objectText(one))),
     ...(trail.length === 0 || choices.length === 0 ? [] : [indented(`Trail from here: ${trail.join(',')}`)]),
     ...(retries === '' ? [] : [indented(retries)]),
-    ...(rows.length === 0
-      ? []
-      : textTable([['', 'PRIORITY', 'TO', 'NAME', 'HEALTH', 'SHARE', 'WHY'], ...rows]).map(indented)),
+    ...(rows.length === 0 ? [] : textTable([headerOf(isWide), ...rows]).map(indented)),
     ...(health === 'registry' && rows.length > 0
       ? [indented('Health: no proxy tells; what is registered counts.')]
       : []),
   ];
 }
 
+function headerOf(isWide: boolean): string[] {
+  const wide = isWide ? ['IDC', 'USABLE'] : [];
+  return ['', 'PRIORITY', 'TO', 'NAME', 'HEALTH', 'SHARE', ...wide, 'WHY'];
+}
+
+/** Where a hop was decided, and by whose readings. */
+function placeText({ at, listener, readAt }: FollowedHop): string {
+  const read = readAt.length === 0 ? 'no proxy was read' : `read at ${readAt.join(', ')}`;
+  return `At ${at}, listener ${listener}; ${read}.`;
+}
+
 /** A row for a choice, and one for each of its hosts. */
-function choiceRows({ priority, to, idc, percent, isChosen, why, hosts }: Choice): string[][] {
+function choiceRows(choice: Choice, isWide: boolean): string[][] {
+  const { priority, to, idc, percent, isChosen, why, hosts } = choice;
+  const usable = hosts.filter(({ isUsable }) => isUsable).length;
   const first = [
     isChosen ? '>' : '',
     String(priority),
@@ -62,17 +81,19 @@ function choiceRows({ priority, to, idc, percent, isChosen, why, hosts }: Choice
     '',
     '',
     `${percent} %`,
+    ...(isWide ? [idc, `${usable} of ${hosts.length}`] : []),
     why,
   ];
   return [
     first,
-    ...hosts.map(({ address, name = '-', health, why: reason }) => [
+    ...hosts.map(({ address, name = '-', health, isUsable, why: reason }) => [
       '',
       '',
       `  ${address}`,
       name,
       health,
       '',
+      ...(isWide ? [idc, isUsable ? 'yes' : 'no'] : []),
       reason,
     ]),
   ];
@@ -80,7 +101,7 @@ function choiceRows({ priority, to, idc, percent, isChosen, why, hosts }: Choice
 
 const placeWords = { instances: 'instances of', egress: 'egress of', idc: 'ingress of' } as const;
 
-function objectText({ kind, namespace, name, origin, does }: Hop['by'][number]): string {
+function objectText({ kind, namespace, name, origin, does }: FollowedHop['by'][number]): string {
   const where = origin === '' ? '' : ` (${origin})`;
   return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}: ${does}${where}`;
 }

@@ -17,6 +17,8 @@ interface LookRow {
   readonly watched?: true;
 }
 
+const explain = 'explain --admin ADMIN --from sh-a/caller --host one.test';
+
 /** Each command that answers a question, as docs/commands.md lists them. */
 export const looks: readonly LookRow[] = [
   {
@@ -44,6 +46,19 @@ export const looks: readonly LookRow[] = [
       3: 'who one.test --admin ADMIN --for 0s',
     },
     everywhere: /"idc": "sh-b",\n {4}"at"/,
+    watched: true,
+  },
+  {
+    command: 'explain',
+    ask: explain,
+    wide: /^ +PRIORITY.* USABLE/m,
+    data: { host: 'one.test', served: 'here', by: 'sh-a', hops: [{ health: 'proxies' }] },
+    exits: {
+      0: explain,
+      1: `${explain} --if HERE=down`,
+      2: [explain.replace('ADMIN', 'GONE'), explain.replace('caller', 'callr')],
+      3: `${explain} --if HERE=down AWAY=down`,
+    },
     watched: true,
   },
   {

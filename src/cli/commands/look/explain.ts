@@ -1,13 +1,13 @@
 import { Command } from 'commander';
-import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
-import { askExplain, type ExplainAnswer } from '../../../client/explain-client.ts';
+import type { ExplainAnswer } from '../../../client/explain-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { askEach } from '../../ask-each.ts';
 import { explainText } from '../../explain/explain-text.ts';
+import { type FollowedWay, followWay } from '../../explain/follow-way.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
-import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { type OutputFormat, outputOption } from '../../options/output.ts';
+import { type Look, showLook, watchOption } from '../../show/show.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
@@ -18,6 +18,7 @@ interface Flags {
   readonly method: string;
   readonly whyNot?: string;
   readonly if?: readonly string[];
+  readonly watch?: boolean;
   readonly output: OutputFormat;
 }
 
@@ -26,7 +27,7 @@ export function explainCommand(): Command {
   return new Command('explain')
     .summary('show which way a request goes now, and why')
     .description(
-      'Show the way of a request hop by hop: the objects, priorities and health that decide, and what loop prevention forbids. The control plane plans it by the code that plans what it pushes, with the health that the proxies on the way report.',
+      'Show the way of a request hop by hop: the objects, priorities and health that decide, and what loop prevention forbids. The control plane plans it by the code that plans what it pushes, with the health that the proxies on the way report. Where the request enters another IDC, a control plane of that IDC is asked, at the addresses in spec.controlPlanes of its Idc.',
     )
     .requiredOption(
       '--from <idc/node>',
@@ -41,11 +42,12 @@ export function explainCommand(): Command {
     .option('--method <method>', 'its method, which decides what is tried again', 'GET')
     .option('--why-not <idc>', 'also say why this IDC does not serve it')
     .option(
-      '--if <name=down...>',
-      'what if these were down: an IDC, sh-b/ingress-1, sh-b/egress-1, a WorkloadEntry or an address of an instance',
+      '--if <name=state...>',
+      'what if these were down, up or evacuated, such as sh-b=down: an IDC, sh-b/ingress-1, sh-b/egress-1, the instances of the host in an IDC (checkout.shop@sh-b), a WorkloadEntry or an address of an instance',
     )
     .addOption(adminOption())
-    .addOption(outputOption('output format', ['table', 'json', 'yaml']))
+    .addOption(watchOption())
+    .addOption(outputOption('output format; wide: with where each hop was decided and read'))
     .addHelpText(
       'after',
       helpEnd({
@@ -61,7 +63,7 @@ export function explainCommand(): Command {
     .action(explain);
 }
 
-async function explain({ admin, host, output, ...flags }: Flags): Promise<void> {
+function explain({ admin, host, ...flags }: Flags): Promise<void> {
   const { from, trail, path, method, whyNot } = flags;
   const query = {
     ...{ from, path, method },
@@ -69,16 +71,14 @@ async function explain({ admin, host, output, ...flags }: Flags): Promise<void> 
     ...(whyNot === undefined ? {} : { whyNot }),
     ...(flags.if === undefined ? {} : { if: flags.if.join(',') }),
   };
-  const replies = await askEach(admin, (where) => askExplain(where, host, query));
-  // A proxy is connected to one of the control planes of its IDC: the others do not know it.
-  const answer = replies.flatMap((one) => ('reply' in one ? [one.reply] : []))[0];
-  if (answer === undefined) throw new MeshError('unavailable', 'no control plane has answered');
-  process.stdout.write(isData(output) ? dataText(answer, output) : explainText(answer));
-  process.exitCode = codeOf(answer);
+  return showLook(flags, async (): Promise<Look> => {
+    const way = await followWay(admin, host, query);
+    return { data: way, text: (width) => explainText(way, width), code: codeOf(way) };
+  });
 }
 
 /** Without a reading of the first proxy it cannot be told who serves. */
-function codeOf({ served, hops: [first] }: ExplainAnswer): number {
+function codeOf({ served, hops: [first] }: FollowedWay): number {
   const isGuess = served !== 'nobody' && first?.health === 'registry';
   return isGuess ? exitCode.unusable : codes[served];
 }

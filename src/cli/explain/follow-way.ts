@@ -1,0 +1,146 @@
+import { MeshError } from '../../base/error.ts';
+import { askEvents } from '../../client/events-client.ts';
+import { askExplain, type ExplainAnswer, type ExplainQuery } from '../../client/explain-client.ts';
+import { readAddress } from '../../config/address.ts';
+import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
+import { type AdminReply, askEach, askOne } from '../ask-each.ts';
+import { notAskedText } from '../ask-idcs.ts';
+
+type Hop = ExplainAnswer['hops'][number];
+
+/**
+ * A hop, and the control plane that tells of it, where it is not the one of the IDC where the request
+ * begins.
+ */
+export type FollowedHop = Hop & { readonly toldBy?: string };
+
+/** A way, as the control plane of each IDC on it explains its part. */
+export interface FollowedWay extends Omit<ExplainAnswer, 'hops'> {
+  readonly hops: readonly FollowedHop[];
+  /** IDCs on the way whose control planes were not asked: what happens there is by another one's registry. */
+  readonly notAsked: readonly { readonly idc: string; readonly why: string }[];
+}
+
+/** More than any hop limit allows: control planes that contradict each other must not be asked for ever. */
+const idcsMax = 24;
+
+/**
+ * Asks control planes which way a request goes, and where it enters another IDC those of that IDC, which plan
+ * and read there: what they say replaces what the first one supposes, and it decides anew. Throws MeshError
+ * where none of `admin` can tell.
+ */
+export async function followWay(
+  admin: readonly ListenAddress[],
+  host: string,
+  query: ExplainQuery,
+): Promise<FollowedWay> {
+  return new WayFollower(host, query, admin).follow(admin, query, 0);
+}
+
+class WayFollower {
+  readonly #host: string;
+  readonly #method: Pick<ExplainQuery, 'method' | 'path'>;
+  readonly #named: readonly ListenAddress[];
+  /** The IDCs of the control planes that were named, once they are needed. */
+  #idcsOfNamed: Promise<readonly AdminReply<{ readonly idc: string }>[]> | undefined;
+
+  constructor(host: string, { method, path }: ExplainQuery, named: readonly ListenAddress[]) {
+    this.#host = host;
+    this.#method = { method, path };
+    this.#named = named;
+  }
+
+  /** `depth`: how many IDCs the request has entered. */
+  async follow(admin: readonly ListenAddress[], query: ExplainQuery, depth: number): Promise<FollowedWay> {
+    const parts = new Map<string, FollowedWay & { readonly admin: string }>();
+    const notAsked = new Map<string, string>();
+    let found = await this.#ask(admin, query);
+    for (;;) {
+      const i = found.reply.hops.findIndex(
+        ({ idc, listener }) =>
+          idc !== found.reply.idc && listener === 'peer' && !parts.has(idc) && !notAsked.has(idc),
+      );
+      const [exit, entry] = [found.reply.hops[i - 1], found.reply.hops[i]];
+      if (exit === undefined || entry === undefined) break;
+      const part = await this.#enter(found.reply, exit, entry.idc, depth + 1);
+      if (typeof part === 'string') {
+        notAsked.set(entry.idc, part);
+        continue;
+      }
+      parts.set(entry.idc, part);
+      const told = [...parts].map(([idc, way]) => `${idc}=${endText(way)}`).join(',');
+      found = await this.#ask([readAddress(found.admin)], { ...query, told });
+    }
+    return composed(found.reply, parts, notAsked);
+  }
+
+  /** The first answer of these: a proxy is connected to one of the control planes of its IDC. */
+  async #ask(admin: readonly ListenAddress[], query: ExplainQuery) {
+    const replies = await askEach(admin, (where) => askExplain(where, this.#host, query));
+    const [first] = replies.flatMap((one) => ('reply' in one ? [one] : []));
+    if (first === undefined) throw new MeshError('unavailable', 'no control plane has answered');
+    return first;
+  }
+
+  /** The rest of the way, as the control planes of another IDC explain it; a string: why they do not. */
+  async #enter(reply: ExplainAnswer, exit: Hop, idc: string, depth: number) {
+    if (depth > idcsMax) return 'it goes in circles, as control planes say';
+    const planes = await this.#planesOf(reply, idc);
+    if (planes.length === 0) return notAskedText(idc);
+    const chosen = exit.choices.find(({ isChosen }) => isChosen)?.hosts ?? [];
+    const ifKnown = reply.assumed.flatMap(({ as, state }) => as.map((name) => `${name}=${state}`)).join();
+    const why: string[] = [];
+    for (const { name } of chosen.filter(({ isUsable }) => isUsable)) {
+      const query = {
+        ...{ ...this.#method, from: name ?? `${idc}/ingress-1`, trail: exit.trail.join() },
+        ...(ifKnown === '' ? {} : { ifKnown }),
+      };
+      for (const plane of planes) {
+        const one = await askOne(plane, (where) => this.follow([where], query, depth));
+        if ('reply' in one) return { admin: one.admin, ...one.reply };
+        const { message } = one.error;
+        why.push(message.includes(one.admin) ? message : `${one.admin}: ${message}`);
+      }
+    }
+    return why.join('; ') || 'no ingress gateway of it is known';
+  }
+
+  /** Control planes of an IDC: those that its Idc names, and those that the user has named. */
+  async #planesOf({ others }: ExplainAnswer, idc: string): Promise<readonly ListenAddress[]> {
+    this.#idcsOfNamed ??= Promise.all(
+      this.#named.map((where) => askOne(where, (at) => askEvents(at, { sinceMs: 0 }))),
+    );
+    const own = (await this.#idcsOfNamed).flatMap((one) =>
+      'reply' in one && one.reply.idc === idc ? [one.admin] : [],
+    );
+    const declared = others.find((one) => one.idc === idc)?.controlPlanes ?? [];
+    return [...new Set([...own, ...declared].map((one) => showAddress(readAddress(one))))].map((one) =>
+      readAddress(one),
+    );
+  }
+}
+
+/** How a way ends, as it is told to the control plane before it. */
+function endText({ served, status = 503, hops, idc }: FollowedWay): string {
+  if (served !== 'nobody') return (hops.at(-1)?.trail ?? [idc]).join('>');
+  return hops.some(({ listener }) => listener === 'ingress') ? `${status}-handed-on` : String(status);
+}
+
+/** An answer with the hops in other IDCs as they are told there. */
+function composed(
+  reply: ExplainAnswer,
+  parts: ReadonlyMap<string, FollowedWay & { readonly admin: string }>,
+  notAsked: ReadonlyMap<string, string>,
+): FollowedWay {
+  const all = [...parts.values()];
+  return {
+    ...reply,
+    hops: reply.hops.flatMap((hop): readonly FollowedHop[] => {
+      const part = hop.idc === reply.idc || hop.listener !== 'peer' ? undefined : parts.get(hop.idc);
+      return part?.hops.map((one) => ({ toldBy: part.admin, ...one })) ?? [hop];
+    }),
+    notes: [...new Set([...reply.notes, ...all.flatMap(({ notes }) => notes)])],
+    silent: [...reply.silent, ...all.flatMap(({ silent }) => silent)],
+    notAsked: [...[...notAsked].map(([idc, why]) => ({ idc, why })), ...all.flatMap((part) => part.notAsked)],
+  };
+}
