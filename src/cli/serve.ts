@@ -98,6 +98,7 @@ function planeOptions({ idc, xds, routing, deletions, state }: ControlPlaneConfi
     xdsTools: xds.tools,
     hopLimit: routing.hopLimit,
     loopPrevention: routing.loopPrevention ? 'on' : 'off',
+    deletionGraceMs: deletions.grace,
     deletionLimits: { ackMsMax: deletions.ackLimit, reconnectMsMax: deletions.reconnectLimit },
     ...(filters === undefined ? {} : { filterStore: filters }),
     ...(state.folder === undefined ? {} : { failbackStore: openFailbackStore(state.folder, logger) }),

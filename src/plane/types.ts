@@ -47,6 +47,11 @@ export interface ControlPlaneOptions {
   readonly failbackStore?: FailbackStore;
   /** Where events are kept; default: in memory. Closed with the control plane. */
   readonly journal?: Journal;
+  /**
+   * How long the first source delays the deletion of an object that nothing stands in for, in milliseconds:
+   * it is told to those who compare folders; default: unknown.
+   */
+  readonly deletionGraceMs?: number;
   /** How long deletions wait for silent or disconnected proxies; default `guardLimits`. */
   readonly deletionLimits?: Partial<GuardLimits>;
   /** This process's heap, to shed load before it is full; default: not watched. */
@@ -84,6 +89,7 @@ export interface ControlPlane extends StatusReader, WhoReader, TopReader, Networ
   readonly metrics: Metrics;
   /** The ADS address with the bound port. */
   readonly xds: ListenAddress;
+  /** Of objects and of what is pushed, and of proxies that share a node id or an address. */
   problems(): readonly Finding[];
   /**
    * The configuration of a connected node; undefined: it is not connected. Throws MeshError (see

@@ -38,20 +38,24 @@ async function readServed(options: WhoOptions): Promise<ServedReport> {
   const proxies = chooseProxies([...options.proxies()], (role) => servedLimits.proxiesMax[role]);
   const seen = new Map<AskedProxy, SeenClusters>();
   const silent = new Map<AskedProxy, string>();
+  /** Envoys before 1.40, which send all clusters, whatever is asked: one answer has everything. */
+  const whole = new Set<AskedProxy>();
   const plans: GroupPlan[] = [];
   for (let next = 0; next < hosts.length; next += servedLimits.hostsAtOnce) {
     await yieldToEventLoop();
     const some = hosts.slice(next, next + servedLimits.hostsAtOnce).flatMap((host) => options.plansOf(host));
     plans.push(...some);
     const names = some.flatMap(({ group }) => [instancesCluster(group), idcsCluster(group)]);
+    const asked = new Set([...names, egressCluster]);
     const answers = await readAll(
-      proxies.filter((proxy) => !silent.has(proxy)),
-      [...new Set(names), egressCluster],
+      proxies.filter((proxy) => !silent.has(proxy) && !whole.has(proxy)),
+      [...asked],
       options.read,
     );
     for (const [proxy, answer] of answers) {
       if (typeof answer === 'string') silent.set(proxy, answer);
       else seen.set(proxy, new Map([...(seen.get(proxy) ?? []), ...answer]));
+      if (typeof answer !== 'string' && [...answer.keys()].some((name) => !asked.has(name))) whole.add(proxy);
     }
   }
   const readings = [...seen]

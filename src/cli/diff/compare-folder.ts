@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RegistryAnswer } from '../../client/registry-client.ts';
 import { type MeshObject, refKey, refOf, showRef } from '../../model/object.ts';
 import { type PushPreview, previewPush } from '../../plane/reading/push-preview.ts';
-import { heldDeletions, objectsInForceOf } from '../../registry/check/held-objects.ts';
+import { delayedDeletions, heldDeletions, objectsInForceOf } from '../../registry/check/held-objects.ts';
 
 /** What replacing the folder of a control plane would change, and push. */
 export interface FolderDiff extends PushPreview {
@@ -21,6 +21,12 @@ export interface FolderDiff extends PushPreview {
   };
   /** Deletions that the control plane would hold as a probable loss; 0: none. */
   readonly held: number;
+  /** Removals that take effect after the deletion grace, and what is lost with each. */
+  readonly delayed: {
+    /** Milliseconds; absent: the control plane does not say, 10 s by default. */
+    readonly forMs?: number;
+    readonly objects: readonly { readonly object: string; readonly lost: string }[];
+  };
 }
 
 /** Compares what a control plane holds with `found` in place of what its folder holds. */
@@ -43,8 +49,19 @@ export function compareFolder(
     proxies: head.classes.reduce((sum, { nodes }) => sum + nodes, 0),
     objects: { inForce: inFolder.length, given: found.length, ...objects },
     held: heldDeletions(inFolder, found),
+    delayed: delayedIn(head.deletionGraceMs, inFolder, found),
     ...push,
   };
+}
+
+function delayedIn(
+  forMs: number | undefined,
+  inFolder: readonly MeshObject[],
+  found: readonly MeshObject[],
+): FolderDiff['delayed'] {
+  const all = forMs === 0 ? [] : delayedDeletions(inFolder, found);
+  const objects = all.map(({ ref, lost }) => ({ object: showRef(ref), lost }));
+  return { ...(forMs === undefined ? {} : { forMs }), objects };
 }
 
 function compareObjects(before: readonly MeshObject[], after: readonly MeshObject[]) {

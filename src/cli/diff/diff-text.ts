@@ -1,4 +1,5 @@
 import type { NodeScope } from '../../model/node.ts';
+import { durationText } from '../../model/values/duration.ts';
 import type { ClassPush, HostPush, NamesByType } from '../../plane/reading/push-preview.ts';
 import type { FolderDiff } from './compare-folder.ts';
 
@@ -17,7 +18,7 @@ export function diffText(diff: FolderDiff, width: Width): string {
       [
         ...objects.added.map((name) => `  + ${name}`),
         ...objects.changed.map((name) => `  ~ ${name}`),
-        ...objects.removed.map((name) => `  - ${name}`),
+        ...objects.removed.map((name) => `  - ${name}${keptText(diff, name)}`),
       ],
       width,
     ),
@@ -26,6 +27,7 @@ export function diffText(diff: FolderDiff, width: Width): string {
           `! It deletes ${held} of ${objects.inForce} objects at once: the control plane would hold that as a probable loss, until it is confirmed (docs/files-source.md).`,
         ]
       : []),
+    ...delayLine(diff),
     ...(diff.hosts.length > 0
       ? [
           'Hosts:',
@@ -38,6 +40,25 @@ export function diffText(diff: FolderDiff, width: Width): string {
     ...pushLines(diff, width),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** After the name of a removed object that is kept for the grace. */
+function keptText({ delayed }: FolderDiff, name: string): string {
+  const lost = delayed.objects.find((one) => one.object === name)?.lost;
+  return lost === undefined ? '' : ` (kept for ${graceText(delayed)}: ${lost})`;
+}
+
+function delayLine({ delayed }: FolderDiff): string[] {
+  const count = delayed.objects.length;
+  if (count === 0) return [];
+  const [what, they, them] = count === 1 ? ['removal', 'takes', 'it'] : ['removals', 'take', 'them'];
+  return [
+    `! ${count} ${what} ${they} effect ${graceText(delayed)} later than the rest, as nothing stands in for ${them} (--deletion-grace): what follows is the state after that.`,
+  ];
+}
+
+function graceText({ forMs }: FolderDiff['delayed']): string {
+  return forMs === undefined ? 'the deletion grace' : durationText(forMs);
 }
 
 function objectsLine({ idc, objects: { inForce, added, changed, removed } }: FolderDiff): string {

@@ -24,6 +24,11 @@ export interface RegistryHead {
   /** Names, in order of precedence: the folder first. */
   readonly sources: readonly string[];
   readonly classes: readonly ProxyClass[];
+  /**
+   * How long the deletion of an object of the folder is delayed that nothing stands in for, in milliseconds;
+   * absent: an older control plane does not say.
+   */
+  readonly deletionGraceMs?: number;
 }
 
 /** The first line as written. `objects`: how many follow. */

@@ -18,13 +18,14 @@ interface RegistrySettings extends Omit<RegistryHead, 'classes' | 'sources' | 'l
 
 /** Reads the state at this moment. */
 export function readRegistryState(
-  { idc, hopLimit, loopPrevention = 'on', sources }: RegistrySettings,
+  { idc, hopLimit, loopPrevention = 'on', sources, deletionGraceMs }: RegistrySettings,
   connected: Iterable<Pick<RosterStream, 'node' | 'scope'>>,
 ): RegistryState {
   return {
     head: {
       ...{ idc, hopLimit, loopPrevention, classes: classesOf(connected) },
       sources: sources.map(({ name }: Source) => name),
+      ...(deletionGraceMs === undefined ? {} : { deletionGraceMs }),
     },
     sources: sources.map((source) => [...source.objects()]),
   };

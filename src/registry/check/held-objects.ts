@@ -1,11 +1,12 @@
 import { checkAgreement } from '../../agreement/agreement.ts';
 import type { Lint } from '../../agreement/lint.ts';
 import type { Finding } from '../../model/finding.ts';
-import { type MeshObject, refKey, refOf } from '../../model/object.ts';
+import { type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
 import { renderPath } from '../../model/values/field-path.ts';
 import type { FileState } from '../files/file-reader.ts';
 import type { ObjectsInForce } from '../files/objects-in-force.ts';
 import { createLossGuard, losesAllInstances, lossRule } from '../lastgood/loss-guard.ts';
+import { findSoleObjects } from '../lastgood/sole-objects.ts';
 import { createPrecedence } from '../merge/precedence.ts';
 
 /** The objects in force at a control plane by source, in order of precedence: its folder first. */
@@ -104,6 +105,30 @@ function keyOfLint({ code, object, path, message }: Lint): string {
 
 function keyOfFinding({ code, where, message }: Finding): string {
   return [code, where, message].join('\n');
+}
+
+/**
+ * Which objects of a folder would stay for the deletion grace if it held `found` instead, as nothing stands
+ * in for them, each with what is lost with it (docs/files-source.md). None where the deletion is held as a
+ * whole.
+ */
+export function delayedDeletions(
+  inForce: readonly MeshObject[],
+  found: readonly MeshObject[],
+): readonly { readonly ref: Ref; readonly lost: string }[] {
+  if (heldDeletions(inForce, found) > 0) return [];
+  const keys = new Set(found.map((object) => refKey(refOf(object))));
+  const gone = new Map(
+    inForce.flatMap((object) => {
+      const key = refKey(refOf(object));
+      return keys.has(key) ? [] : [[key, object] as const];
+    }),
+  );
+  const sole = findSoleObjects(gone, [...gone.values(), ...found]);
+  return [...gone].flatMap(([key, object]) => {
+    const lost = sole.get(key);
+    return lost === undefined ? [] : [{ ref: refOf(object), lost }];
+  });
 }
 
 /**

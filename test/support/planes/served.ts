@@ -75,7 +75,8 @@ export async function startServe(options: ServedOptions = {}): Promise<Served> {
   const at = ({ address, port }: ListenAddress) => `${address}:${port}`;
   const flags = [
     ...['--idc', 'sh-a', '--config', config, '--registrations', join(dir, 'registrations.db')],
-    ...['--filters', filters, '--admin-token-file', join(dir, 'token'), '--deletion-grace', '0s'],
+    ...['--filters', filters, '--admin-token-file', join(dir, 'token')],
+    ...(options.flags?.includes('--deletion-grace') ? [] : ['--deletion-grace', '0s']),
     ...['--xds', at(xds), '--admin', at(admin), ...(options.flags ?? [])],
   ];
   const { NODE_OPTIONS: _, ...env } = process.env;
