@@ -68,7 +68,7 @@ function overviewText(
     legend(behind),
     goneText(status, nowWallMs),
     slowText(status.slowPushes),
-    problemsText([...status.problems, ...problems]),
+    problemsText(oneEach([...status.problems, ...problems])),
   ]);
 }
 
@@ -274,6 +274,12 @@ function slowPushText(push: SlowPush): string[] {
     `  ${iso(wallMs)} ${what}${more} from ${source}, ${types.join(' ')} to ${subscriptions}: ${end}`,
     `    ${stages.join(', ')}`,
   ];
+}
+
+/** What `/status` and `/problems` both have, once. */
+function oneEach(problems: readonly ShownFinding[]): readonly ShownFinding[] {
+  const keyOf = ({ code, where, path, message }: ShownFinding) => [code, where, path, message].join('\n');
+  return [...new Map(problems.map((one) => [keyOf(one), one])).values()];
 }
 
 function problemsText(problems: readonly ShownFinding[]): string[] {

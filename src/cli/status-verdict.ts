@@ -48,11 +48,11 @@ export function missingTogether(replies: readonly OverviewReply[]): readonly Fin
 }
 
 /** Problems that a script has to know of, beside what is not ready or refused. */
-const alarming: readonly string[] = ['GatewayMissing', 'DuplicateNodeId'];
+const alarming: readonly string[] = ['GatewayMissing', 'DuplicateNodeId', 'SharedListener'];
 
 /**
  * Whether all is well: each control plane has answered and is ready, no proxy refuses anything, each declared
- * gateway is connected, no node id is used twice, and somebody serves each host.
+ * gateway is connected once, no node id is used twice, and somebody serves each host.
  */
 export function isWell(replies: readonly OverviewReply[]): boolean {
   return replies.every(isWellAt) && missingTogether(replies).length === 0;

@@ -74,6 +74,7 @@ export const findingCodes = {
   GatewayHangs: 'A gateway that accepts connections but does not answer.',
   GatewayMisplaced: 'A gateway that listens elsewhere than its Idc says.',
   GatewayMissing: 'A gateway that an Idc declares, and that no connected proxy is.',
+  SharedListener: 'Several connected gateways listen at the address of one.',
   DuplicateNodeId: 'Several proxies with one node id.',
   OldBootstrap: 'A gateway whose bootstrap lacks what newer ones have.',
   ReturnTooLarge: 'A Group comes home to instances with less capacity than before.',

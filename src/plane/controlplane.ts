@@ -45,7 +45,7 @@ export async function startControlPlane(
     ...readers,
     metrics,
     xds: { address: options.xds.address, port },
-    problems,
+    problems: () => [...problems(), ...status.twins()],
     config: (node, question) => readNodeConfig(node, question, { xds, clock }),
     registry: () => readRegistryState(options, parts.roster.connected()),
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),

@@ -4,7 +4,11 @@ import { compareText } from '../base/text/compare-text.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, ReadinessStatus } from '../contract/status.ts';
 import type { Ledger } from '../delivery/ledger.ts';
 import { describeDependencies, type KnownGroups } from '../delivery/problems/dependencies.ts';
-import { type ConnectedNode, describeDuplicateNodes } from '../delivery/problems/duplicate-nodes.ts';
+import {
+  type ConnectedNode,
+  describeDuplicateNodes,
+  describeSharedGateways,
+} from '../delivery/problems/duplicate-nodes.ts';
 import { describeLimits, type KnownLimits } from '../delivery/problems/limits.ts';
 import { describeMisplaced } from '../delivery/problems/misplaced.ts';
 import { describeMissing, placeGateways } from '../delivery/problems/missing-gateways.ts';
@@ -75,6 +79,8 @@ interface StatusOptions {
 /** Answers to status requests. */
 export interface StatusReader {
   status(): ControlPlaneStatus;
+  /** Problems of `status` between connected proxies: who shares a node id, or an address of a gateway. */
+  twins(): readonly Finding[];
   /** The part of `status` that is cheap. */
   readiness(): ReadinessStatus;
   /** A node in full, each of its streams; empty: not connected. */
@@ -112,8 +118,19 @@ export function createStatusReader(options: StatusOptions): StatusReader {
     };
   }
 
+  /** Proxies of one node id, and gateways at one address. */
+  function twinsOf(streams: readonly StreamStatus[], gateways: ReturnType<typeof placeGateways>): Finding[] {
+    const nodes = streams.map((stream) => connectedOf(stream, clock.now()));
+    return [...describeDuplicateNodes(nodes), ...describeSharedGateways(options.idc, gateways, nodes)];
+  }
+
   return {
     readiness: readinessStatus,
+    twins() {
+      const streams = xds.status();
+      const nodes = streams.map(({ node }) => ({ node: node.id ?? '', scope: scopeOf(node) }));
+      return twinsOf(streams, placeGateways(nodes, options.view().idcs.get(options.idc)));
+    },
     status() {
       const streams = xds.status();
       const scopes = streams.map(({ node, types }) => ({
@@ -163,7 +180,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
           ...describeShortfalls(options.shortfalls()),
           ...describeMisplaced(scopes, own),
           ...(isAlone && isAnswering ? describeMissing(options.idc, gateways, proxies) : []),
-          ...describeDuplicateNodes(streams.map((stream) => connectedOf(stream, clock.now()))),
+          ...twinsOf(streams, gateways),
           ...describeRefusedStreams(refused),
         ],
       };

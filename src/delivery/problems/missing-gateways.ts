@@ -4,12 +4,14 @@ import type { NodeScope } from '../../model/node.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 
 /** A gateway that an Idc declares, and who listens there. */
-interface DeclaredGateway {
+export interface DeclaredGateway {
   readonly role: 'ingress' | 'egress';
   /** `IP:PORT` of its two listeners. */
   readonly addresses: readonly string[];
   /** Node ids of the connected gateways that listen at both; several: an unspecified address may be any. */
   readonly nodes: readonly string[];
+  /** Those of them that listen at these very addresses. */
+  readonly exact: readonly string[];
 }
 
 interface ConnectedNode {
@@ -27,7 +29,11 @@ export function placeGateways(
       const listens = listenersOf(scope, role);
       return listens.length > 0 && at.every((one, i) => isAt(listens[i] as ListenAddress, one));
     });
-    return { role, addresses: at.map(showAddress), nodes: [...new Set(here.map(({ node }) => node))].sort() };
+    const idsOf = (list: readonly ConnectedNode[]) => [...new Set(list.map(({ node }) => node))].sort();
+    const exact = here.filter(({ scope }) =>
+      listenersOf(scope, role).every(({ address }, i) => address === at[i]?.address),
+    );
+    return { role, addresses: at.map(showAddress), nodes: idsOf(here), exact: idsOf(exact) };
   };
   const { ingress = [], egress = [] } = idc?.spec ?? {};
   return [
@@ -52,7 +58,7 @@ export function placeGateways(
  */
 export function describeMissing(
   idc: string,
-  gateways: readonly DeclaredGateway[],
+  gateways: readonly Omit<DeclaredGateway, 'exact'>[],
   nodes: readonly { readonly id: string; readonly role: string }[],
 ): readonly Finding[] {
   const placed = new Set(gateways.flatMap((one) => one.nodes));
