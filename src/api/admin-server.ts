@@ -2,11 +2,13 @@ import { createServer } from 'node:http';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { describeSystemError } from '../base/system-error.ts';
+import type { WrittenAnswer } from '../contract/contract.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import type { ControlPlane } from '../plane/types.ts';
 import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
 import { type DrainContext, drainHandlers } from './drains.ts';
 import { type EvacuationContext, evacuationHandlers } from './evacuations.ts';
+import type { Handlers } from './handlers.ts';
 import { eventHandlers } from './pages/events.ts';
 import { PageTurns } from './pages/page-turns.ts';
 import { pageHandlers } from './pages/pages.ts';
@@ -20,11 +22,25 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** The parts that can be written to; absent: off. */
+/** The parts that can be written to, absent: off; and the settings to show, absent: not known. */
 interface AdminContexts {
   readonly registrations?: RegistrationContext | undefined;
   readonly evacuations?: EvacuationContext | undefined;
   readonly drains?: DrainContext | undefined;
+  readonly settings?: WrittenAnswer<'getSettings'>['body']['options'] | undefined;
+}
+
+/** Handlers of the questions what is on, and by which settings. */
+function contextHandlers({
+  registrations,
+  evacuations,
+  settings = [],
+}: AdminContexts): Handlers<'getSettings' | 'checkToken'> {
+  const uses = { registrations: registrations !== undefined, evacuations: evacuations !== undefined };
+  return {
+    getSettings: () => ({ status: 200, body: { options: settings } }),
+    checkToken: () => ({ status: 200, body: uses }),
+  };
 }
 
 /**
@@ -36,7 +52,7 @@ export async function serveAdmin(
   plane: ControlPlane,
   listen: ListenAddress,
   token: string | undefined,
-  { registrations, evacuations, drains }: AdminContexts = {},
+  { registrations, evacuations, drains, settings }: AdminContexts = {},
   limits: AdminLimits = adminLimits,
 ): Promise<AdminServer> {
   const registering = () => {
@@ -49,10 +65,7 @@ export async function serveAdmin(
     {
       handlers: {
         ...pageHandlers(plane),
-        checkToken: () => ({
-          status: 200,
-          body: { registrations: registrations !== undefined, evacuations: evacuations !== undefined },
-        }),
+        ...contextHandlers({ registrations, evacuations, settings }),
         ...eventHandlers(plane, systemClock),
         ...evacuationHandlers(plane, evacuations),
         ...drainHandlers(plane, drains, systemClock),

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   check: async () => (await import('./commands/look/check.ts')).checkCommand(),
+  'bug-report': async () => (await import('./commands/look/bug-report.ts')).bugReportCommand(),
   who: async () => (await import('./commands/look/who.ts')).whoCommand(),
   top: async () => (await import('./commands/look/top.ts')).topCommand(),
   explain: async () => (await import('./commands/look/explain.ts')).explainCommand(),

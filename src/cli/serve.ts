@@ -6,6 +6,8 @@ import { exitCode } from '../base/exit.ts';
 import type { Logger } from '../base/log.ts';
 import { readToken } from '../client/token.ts';
 import type { ControlPlaneConfig } from '../config/options.ts';
+import type { Setting } from '../config/setting.ts';
+import { shownOptions } from '../config/shown-settings.ts';
 import { createEventJournal } from '../events/journal.ts';
 import { openJournalFile } from '../events/journal-file.ts';
 import { openFailbackStore } from '../failback/store.ts';
@@ -23,29 +25,38 @@ const noticeMs = 1_000;
 
 /**
  * Serves until SIGTERM or SIGINT, then hands its proxies over and ends; a second signal ends it at once, with
- * 130. Rejects with MeshError if it cannot start, and cleans up.
+ * 130. `settings`: those of `config`, to show. Rejects with MeshError if it cannot start, and cleans up.
  */
-export async function serve(config: ControlPlaneConfig): Promise<void> {
+export async function serve(config: ControlPlaneConfig, settings: readonly Setting[]): Promise<void> {
   const logger = createLogger(config.log.level);
   endAtFault(logger);
   try {
-    await serveUntilTold(config, logger);
+    await serveUntilTold({ config, settings, logger });
   } finally {
     await logger.close();
   }
 }
 
-async function serveUntilTold(config: ControlPlaneConfig, logger: ClosableLogger): Promise<void> {
+/** What is served, and by which settings. */
+interface Serving {
+  readonly config: ControlPlaneConfig;
+  /** Shown at the admin address. */
+  readonly settings: readonly Setting[];
+  readonly logger: ClosableLogger;
+}
+
+async function serveUntilTold(serving: Serving): Promise<void> {
+  const { config, logger } = serving;
   const { folder } = config.state;
-  if (folder === undefined) return serveLocked(config, logger);
+  if (folder === undefined) return serveLocked(serving);
   // Loaded on demand: SQLite is needed for it alone.
   const { claimStateFolder } = await import('./process/state-folder.ts');
   const claim = await claimStateFolder(folder, { clock: systemClock, logger });
-  await serveLocked(config, logger).finally(claim.release);
+  await serveLocked(serving).finally(claim.release);
 }
 
 /** Serves; no other control plane has the folder of state. */
-async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): Promise<void> {
+async function serveLocked({ config, settings, logger }: Serving): Promise<void> {
   const clock = systemClock;
   const { idc } = config;
   const { tokenFile, listen } = config.admin;
@@ -68,6 +79,7 @@ async function serveLocked(config: ControlPlaneConfig, logger: ClosableLogger): 
         registrations: registrations && { idc, plane, registrations, clock },
         evacuations: evacuations && { plane, evacuations, clock },
         drains: drains && { plane, drains, clock },
+        settings: shownOptions(settings),
       });
     },
   }).catch(async (reason) => {

@@ -1,37 +1,12 @@
 import { stringify } from 'yaml';
 import { configKind, ownApiVersion } from '../model/values/api-version.ts';
-import { variableOf } from './option.ts';
-import { type Origin, type Setting, showOrigin } from './setting.ts';
+import { type Setting, showOrigin } from './setting.ts';
+import { fileValue, shownOptions } from './shown-settings.ts';
 import type { FileValue } from './value-kind.ts';
-
-/** An option in `isthmus config print -o json`. */
-interface ShownOption {
-  readonly name: string;
-  /** In the file's form; null: none. */
-  readonly value: FileValue | null;
-  readonly default: FileValue | null;
-  readonly from: Origin['from'];
-  /** `FILE:LINE`, the flag, or the variable. */
-  readonly at: string | null;
-  readonly flag: string;
-  readonly variable: string;
-}
 
 /** The settings as JSON for scripts: `{apiVersion, kind, options}`. */
 export function settingsJson(settings: readonly Setting[]): string {
-  const options = settings.map((setting): ShownOption => {
-    const { name, row, origin } = setting;
-    const { byDefault, kind, flag } = row;
-    return {
-      name,
-      value: fileValue(setting) ?? null,
-      default: byDefault === undefined ? null : kind.toFile(kind.fromText(byDefault)),
-      from: origin.from,
-      at: origin.from === 'default' ? null : showOrigin(origin),
-      flag,
-      variable: variableOf(setting),
-    };
-  });
+  const options = shownOptions(settings);
   return `${JSON.stringify({ apiVersion: ownApiVersion, kind: configKind, options }, null, 2)}\n`;
 }
 
@@ -64,10 +39,6 @@ export function settingsYaml(settings: readonly Setting[]): string {
     );
   }
   return `${lines.join('\n')}\n`;
-}
-
-function fileValue({ value, row }: Setting): FileValue | undefined {
-  return value === undefined ? undefined : row.kind.toFile(value);
 }
 
 /** On one line, so that a comment can follow. */

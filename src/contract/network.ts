@@ -75,7 +75,23 @@ export type PeerGateway = NetworkReport['peers'][number];
 /** What an egress gateway sees of it. */
 export type EgressView = PeerGateway['egress'][number];
 
-/** Input and output of the questions of `isthmus check`. */
+/** As in the configuration file; null: none. */
+const settingValue = z.union([z.string(), z.number(), z.boolean(), strings, z.null()]);
+
+const setting = component(
+  'Setting',
+  z.strictObject({
+    name: described('Its place in the configuration file, such as xds.listen.', z.string()),
+    value: settingValue,
+    default: settingValue,
+    from: z.enum(['default', 'file', 'environment', 'flag']),
+    at: described('FILE:LINE, the flag, or the variable.', z.string()).nullable(),
+    flag: z.string(),
+    variable: z.string(),
+  }),
+);
+
+/** Input and output of the questions of `isthmus check` and `isthmus bug-report`. */
 export const networkContract = {
   getNetwork: {
     tag: 'status',
@@ -86,6 +102,20 @@ export const networkContract = {
       'Reads the clusters of at most eight connected egress gateways once, of a few Groups that may cross to each IDC, and probes the ingress gateways of the other IDCs. The answer may be 5 s old.',
     help: 'addresses of all IDCs; which gateways of other IDCs answer (JSON)',
     answers: { 200: { description: 'By IDC and gateway.', schema: network } },
+  },
+  getSettings: {
+    tag: 'status',
+    takesAnyQuery: true,
+    query: z.strictObject({}),
+    summary: 'The configuration in force, with the origin of each value',
+    description: 'As `isthmus config print -o json` shows it. No value is a secret: those are in files.',
+    help: 'the configuration in force, and the origin of each value (JSON)',
+    answers: {
+      200: {
+        description: 'All options.',
+        schema: component('Settings', z.strictObject({ options: z.array(setting) })),
+      },
+    },
   },
   checkToken: {
     tag: 'status',

@@ -24,6 +24,7 @@ export const operations = {
   awaitEvents: { method: 'GET', path: '/v1/events/newest' },
   getServed: { method: 'GET', path: '/v1/served' },
   getNetwork: { method: 'GET', path: '/v1/network' },
+  getSettings: { method: 'GET', path: '/v1/settings' },
   checkToken: { method: 'GET', path: '/v1/token' },
   getProblems: { method: 'GET', path: '/problems' },
   getConfig: { method: 'GET', path: '/v1/config/{node}' },

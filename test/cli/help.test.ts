@@ -10,6 +10,7 @@ import { drainCommand, undrainCommand } from '../../src/cli/commands/drain.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { bugReportCommand } from '../../src/cli/commands/look/bug-report.ts';
 import { checkCommand } from '../../src/cli/commands/look/check.ts';
 import { diffCommand } from '../../src/cli/commands/look/diff.ts';
 import { evacuationsCommand } from '../../src/cli/commands/look/evacuations.ts';
@@ -31,7 +32,7 @@ const drill = drillCommand(drills);
 const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
-  ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand()],
+  ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand(), bugReportCommand()],
   ...[topCommand(), drainCommand(), undrainCommand(), evacuationsCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];

@@ -141,6 +141,24 @@ t.test('as a table: what was found, how, and a sum', async (t) => {
   t.match(out, /^0 failed, 0 warnings, 1 not seen, \d+ ok$/m);
 });
 
+t.test('a report has both IDCs, with a line for each Envoy', async (t) => {
+  const { code, out, err } = await runCli('bug-report', '-', '--admin', adminOf('sh-a'), '--all-idcs');
+  t.equal(code, 0, err);
+  for (const [idc, proxies] of [
+    ['sh-a', ['caller', 'sh-a-egress', 'sh-a-ingress']],
+    ['sh-b', ['sh-b-egress', 'sh-b-ingress']],
+  ] as const) {
+    const [, part = ''] = out.split(`==== ${adminOf(idc)}, control plane of ${idc}: proxies\n`);
+    for (const proxy of proxies)
+      t.match(
+        part.split('====')[0],
+        new RegExp(`^${proxy} .* ${idc} +envoy 1\\.40\\.\\d+ .* CDS SYNCED`, 'm'),
+        proxy,
+      );
+  }
+  t.match(out, /^- nothing was missing$/m);
+});
+
 t.test('tokens: a wrong one, and a file that everybody may read', async (t) => {
   const wrong = await check('--token-file', wrongFile);
   t.equal(wrong.code, 1);

@@ -284,6 +284,7 @@ t.test('answers are as documented', async (t) => {
   t.match(await check(t, 'GET', '/../served', 200), { idc: 'sh-a', notHere: [] });
   t.match(await check(t, 'GET', '/../network', 200), { idc: 'sh-a', peers: [] });
   t.match(await check(t, 'GET', '/../token', 200), { registrations: true, evacuations: true });
+  t.strictSame(await check(t, 'GET', '/../settings', 200), { options: [] });
   await check(t, 'PUT', '/shop/drained', 201, good);
   t.match(await check(t, 'PUT', '/../drains/shop/drained?check=only', 200, {}), { wasDrained: false });
   await check(t, 'PUT', '/../drains/shop/drained?force=true&wait=acked&for=1h', 200, {

@@ -19,7 +19,7 @@ type Ids = Exclude<
     typeof topContract &
     typeof networkContract &
     typeof explainContract),
-  'checkToken'
+  'checkToken' | 'getSettings'
 > &
   OperationId;
 

@@ -23,9 +23,9 @@ export function serveCommand(): Command {
       }),
     )
     .action(async (_flags: unknown, command: Command) => {
-      const { config } = await configOf(command, process.env);
+      const { config, settings } = await configOf(command, process.env);
       // Loaded on demand: --help and other commands do not need it.
       const { serve } = await import('../serve.ts');
-      await serve(config);
+      await serve(config, settings);
     });
 }
