@@ -1,6 +1,6 @@
 // Whether any cost has doubled: `node bench/smoke.ts`, in seconds, for CI. Each cost is compared with a
 // trivial one that is measured alternately in the same process, so that a slow or busy machine does not
-// change the verdict.
+// change the verdict; the start of a command with that of a Node process that does nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/base/clock.ts';
 import { silentLogger } from '../src/base/log.ts';
@@ -13,6 +13,7 @@ import { clusterType, endpointType } from '../src/xds/resource-types.ts';
 import { Session } from '../src/xds/stream/session.ts';
 import { parseDeltaRequest } from '../src/xds/wire/discovery-messages.ts';
 import { drGroup, idc, serviceEntry, upserts, workloadEntry } from '../test/index/fixture.ts';
+import { measureStarts, type StartRow } from './smoke/starts.ts';
 import { table } from './support/table.ts';
 
 /** A cost to watch. */
@@ -296,4 +297,19 @@ console.log(
     rows,
   ),
 );
-if (rows.some(isSlow)) process.exitCode = 1;
+
+const starts = await measureStarts();
+const isSlowStart = ({ ratio, usual }: StartRow) => ratio > fallMax * usual;
+console.log(
+  table<StartRow>(
+    [
+      ['start', ({ name }) => name],
+      ['CPU ms', ({ ms }) => Math.round(ms)],
+      ['in starts of a bare Node', ({ ratio }) => Number(ratio.toFixed(2))],
+      ['usually', ({ usual }) => usual],
+      ['', (row) => (isSlowStart(row) ? 'TOO SLOW' : 'ok')],
+    ],
+    starts,
+  ),
+);
+if (rows.some(isSlow) || starts.some(isSlowStart)) process.exitCode = 1;

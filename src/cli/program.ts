@@ -49,6 +49,7 @@ async function drillCommands(areNeeded: boolean): Promise<Command> {
 
 /** The command named by the first argument; all of them for the help, and for suggestions. */
 async function commandsFor(first = ''): Promise<Command[]> {
+  if (first === '-V' || first === '--version') return [];
   const asked = Object.hasOwn(commands, first) ? commands[first] : undefined;
   if (asked !== undefined) return [await asked()];
   return Promise.all(Object.values(commands).map((load) => load()));

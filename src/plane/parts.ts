@@ -160,7 +160,8 @@ function makePipeline(
   const kept = filterStore === undefined ? {} : { storeDir: filterStore };
   return createPipeline({
     ...{ idc, hopLimit, loopPrevention, clock, logger, ledger },
-    compiler: seams.compiler ?? createPolicyCompiler({ logger, clock, ...kept }),
+    compiler:
+      seams.compiler ?? createPolicyCompiler({ logger, clock, ...kept, isAwaited: loopPrevention !== 'off' }),
     apply: (nodeClass, changes, cause) => xds.apply(nodeClass, changes, cause),
     failbackShare: (group, evacuated) => failback.shareOf(group, evacuated),
     mirrorPercent: (group) => failback.mirrorOf(group),

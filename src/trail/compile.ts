@@ -40,6 +40,8 @@ interface PolicyCompilerOptions {
   readonly clock: Clock;
   /** A folder of compiled filters for the next process, which then starts at once; default: none. */
   readonly storeDir?: string;
+  /** Whether a policy will be compiled soon: the compiler's process is started at once. */
+  readonly isAwaited?: boolean;
 }
 
 /** What tests replace. */
@@ -61,6 +63,7 @@ export function createPolicyCompiler(
   const cache = new LRUCache<string, FilterArtefact>({ max: seams.cacheEntriesMax ?? 64 });
   const pending = new Map<string, Promise<FilterArtefact>>();
   const compiler = new CompileProcess(clock);
+  if (options.isAwaited === true) compiler.startAhead();
   let sources: Promise<ReadonlyMap<string, string>> | undefined;
   let closed = false;
 

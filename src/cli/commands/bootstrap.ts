@@ -1,9 +1,8 @@
 import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
 import { MeshError } from '../../base/error.ts';
 import { type NodeRole, type NodeScope, nodeMetadataKey, parseNodeScope } from '../../model/node.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
-import { type AppAddress, buildBootstrap, buildGrpcBootstrap } from '../../translate/bootstrap.ts';
+import type { AppAddress } from '../../translate/bootstrap.ts';
 import { helpEnd } from '../help-end.ts';
 import { addReached, parseApp, parseBindAddress, parseHosts, parseIdcName } from '../options/address.ts';
 import { parseMaxHeap } from '../options/max-heap.ts';
@@ -130,18 +129,20 @@ export function bootstrapCommand(
         ],
       }),
     )
-    .action((flags: Flags, command: Command) => {
+    .action(async (flags: Flags, command: Command) => {
       checkForms(flags, command);
-      const bootstrap = bootstrapOf(flags);
-      write(
-        flags.output === 'json' || flags.role === 'grpc'
-          ? `${JSON.stringify(bootstrap, null, 2)}\n`
-          : stringify(bootstrap, { lineWidth: 0 }),
-      );
+      const bootstrap = await bootstrapOf(flags);
+      if (flags.output === 'json' || flags.role === 'grpc') {
+        write(`${JSON.stringify(bootstrap, null, 2)}\n`);
+        return;
+      }
+      // Loaded on demand, as what makes it is: the help needs neither.
+      const { stringify } = await import('yaml');
+      write(stringify(bootstrap, { lineWidth: 0 }));
     });
 }
 
-function bootstrapOf(flags: Flags): object {
+async function bootstrapOf(flags: Flags): Promise<object> {
   if (flags.id === '')
     throw new MeshError('invalid', '--id must not be empty: give the node a name of its own');
   const { inbound, app } = flags;
@@ -174,6 +175,7 @@ function bootstrapOf(flags: Flags): object {
   // Errors of the control plane's own check, with the names of flags.
   parseNodeScope({ [nodeMetadataKey]: scope }, (field) => `--${optionOf(flagOf(flags.role, field))}`);
   checkApart(flags);
+  const { buildBootstrap, buildGrpcBootstrap } = await import('../../translate/bootstrap.ts');
   if (scope.role === 'grpc') return buildGrpcBootstrap({ id: flags.id, scope, xds });
   return buildBootstrap({
     id: flags.id,

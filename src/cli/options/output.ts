@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import { Option } from 'commander';
-import { stringify } from 'yaml';
 
 const formats = ['table', 'wide', 'json', 'yaml'] as const;
 
@@ -21,7 +21,8 @@ export function isData(output: OutputFormat): output is DataFormat {
 
 /** A value as text for programs. */
 export function dataText(value: unknown, output: DataFormat): string {
-  return output === 'json'
-    ? `${JSON.stringify(value, null, 2)}\n`
-    : stringify(value, { aliasDuplicateObjects: false });
+  if (output === 'json') return `${JSON.stringify(value, null, 2)}\n`;
+  // Loaded on demand: all other output does without.
+  const { stringify }: typeof import('yaml') = createRequire(import.meta.url)('yaml');
+  return stringify(value, { aliasDuplicateObjects: false });
 }

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import yaml from 'js-yaml';
-import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { Document, LineCounter, Node } from 'yaml';
 import type { PathPart } from '../../model/values/field-path.ts';
 import { excessOfText, excessOfValue, yamlLimits } from './yaml-limits.ts';
 
@@ -30,6 +31,10 @@ export class YamlFault extends Error {
     this.isExcess = isExcess;
   }
 }
+
+const load = createRequire(import.meta.url);
+/** The parser that knows positions; loaded when they are asked for, as a start needs none. */
+const positioned = (): typeof import('yaml') => load('yaml');
 
 /** Merge keys (`<<: *defaults`): not in YAML 1.2, but common. */
 const merge = new yaml.Type('tag:yaml.org,2002:merge', { kind: 'scalar', resolve: (data) => data === '<<' });
@@ -106,9 +111,10 @@ let last: { readonly text: string; readonly counter: LineCounter; readonly docum
 
 function treeOf(text: string): NonNullable<typeof last> {
   if (last?.text === text) return last;
-  const counter = new LineCounter();
+  const library = positioned();
+  const counter = new library.LineCounter();
   const options = { uniqueKeys: false, strict: false, logLevel: 'silent', merge: true } as const;
-  last = { text, counter, document: parseDocument(text, { ...options, lineCounter: counter }) };
+  last = { text, counter, document: library.parseDocument(text, { ...options, lineCounter: counter }) };
   // It takes a hundred times the memory of its text.
   queueMicrotask(() => {
     last = undefined;
@@ -142,6 +148,7 @@ export function firstContentLine(text: string): number {
 }
 
 function child(node: unknown, part: PathPart): { node: unknown; offset: number | undefined } | undefined {
+  const { isMap, isSeq } = positioned();
   if (isMap(node)) {
     const pair = node.items.find(
       ({ key }) => String((key as { value?: unknown } | null)?.value) === String(part),
