@@ -65,7 +65,7 @@ t.test(
     t.teardown(() => first.kill('SIGCONT'));
     second.start(['--peer-start-limit', '1h']);
     await until('it says why', async () =>
-      /waiting for: source registrations, .*\ncontrol plane .* has not answered since the start/.test(
+      /waiting for: source registrations, [\s\S]*\ncontrol plane .* has not answered since the start/.test(
         await second.page('/readyz'),
       ),
     );
