@@ -26,7 +26,7 @@ export const questionsDrill: Drill<QuestionFacts> = {
   name: 'questions',
   summary: 'ask every question of an operator while an IDC is half dead',
   description:
-    'Start two IDCs of real Envoys; kill instances and a gateway, deregister an instance, evacuate a part, make a proxy refuse a push. Judges that what `isthmus who`, `explain`, `status`, `wait`, `events`, `config`, `diff`, `instances` and `version` answer is what the Envoys themselves say, and what real requests meet.',
+    'Start two IDCs of real Envoys; kill instances and a gateway, deregister an instance, evacuate a part, make a proxy refuse a push. Judges that what `isthmus who`, `top`, `explain`, `status`, `check`, `wait`, `events`, `config`, `diff`, `instances` and `version` answer is what the Envoys themselves say, and what real requests meet.',
   unprotected:
     'proxies do not say where their admin interfaces are, so control planes know the registry alone: the negative control',
   flags: [],

@@ -24,6 +24,12 @@ interface VersionJson {
   }[];
 }
 
+interface CheckJson {
+  readonly topic: string;
+  readonly result: string;
+  readonly what: string;
+}
+
 type Proxy = StatusJson['status']['proxies'][number];
 
 /** The questions that `isthmus status`, `wait` and `version` answer: is it safe now, and if not, why. */
@@ -36,6 +42,7 @@ export function statusQuestions(topology: Topology): readonly Question[] {
     safe(topology, { id: 'safe-elsewhere', when: 'half dead', shows: /^exit 0/, idc: whole }),
     synced({ id: 'out-of-sync', when: 'half dead', shows: /^(?!.*gress-2).*; refusing: caller LDS$/ }),
     missing({ id: 'gateway-missing', when: 'half dead', shows: /^sh-a\/egress-2, sh-a\/ingress-2$/ }),
+    checked({ id: 'check', when: 'half dead', shows: /^sh-a\/egress-2, sh-a\/ingress-2; exit 1$/ }),
     elsewhere(topology, { id: 'hosts-elsewhere', when: 'half dead', shows: /^catalog.shop: sh-b$/ }),
     waiting({ id: 'wait-unsafe', when: 'half dead', shows: /^caller LDS NACKED; exit 1$/ }),
     elsewhere(topology, { id: 'hosts-unserved', when: 'nobody', shows: /^catalog.shop: nobody$/ }),
@@ -112,6 +119,29 @@ function missing(frame: Frame): Question {
     async envoys({ envoys }) {
       const { down } = await envoys.ready(halfDead, ['ingress', 'egress']);
       return namesText(down.map((name) => `${halfDead}/${name}`));
+    },
+  };
+}
+
+function checked(frame: Frame): Question {
+  return {
+    ...{ ...frame, command: 'check --all-idcs', reads: false },
+    question: 'Which gateways of all IDCs do not answer at their addresses?',
+    witness: '`/ready` of all gateways of all IDCs',
+    said: (output, { envoys }) => {
+      const lines = jsonOf<CheckJson[]>(output).filter(
+        ({ topic, result }) => topic === 'addresses' && result === 'fail',
+      );
+      return `${namesText(lines.map(({ what }) => envoys.nameOf(what.split(',')[0] ?? '')))}; exit ${output.code}`;
+    },
+    async envoys({ envoys }) {
+      const all = await Promise.all(
+        [halfDead, whole].map(async (idc) => {
+          const { down } = await envoys.ready(idc, ['ingress', 'egress']);
+          return down.map((name) => `${idc}/${name}`);
+        }),
+      );
+      return `${namesText(all.flat())}; exit ${all.flat().length === 0 ? 0 : 1}`;
     },
   };
 }

@@ -19,7 +19,6 @@ interface WhoJson {
     readonly takesOver?: string;
     readonly keepsPercent?: number;
     readonly awayShare?: number;
-    readonly requests: number;
     readonly evacuations: readonly string[];
     readonly instances: readonly ShownHost[];
     readonly next: readonly { readonly gateways: readonly ShownHost[] }[];
@@ -83,7 +82,7 @@ export function whoQuestions(topology: Topology): readonly Question[] {
     ...askedHosts.map((one) => who(topology, one)),
     everywhere(topology),
     evacuated(topology),
-    sentAway(topology),
+    ...sharesSent(topology),
   ];
 }
 
@@ -137,25 +136,55 @@ function evacuated(topology: Topology): Question {
   };
 }
 
-/** The share that leaves, of requests that are sent while the command counts. */
-function sentAway(topology: Topology): Question {
+interface TopJson {
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly idcs: readonly { readonly idc: string; readonly requests: number }[];
+  }[];
+}
+
+/** The share that leaves, of requests that are sent while a command counts. */
+function sentAway(
+  topology: Topology,
+  asked: Pick<Question, 'id' | 'command' | 'question'>,
+  shareIn: (output: CommandOutput) => number,
+): Question {
   let replies: readonly ProbeReply[] = [];
   return {
-    ...{ id: 'who-share', when: 'half dead', command: 'who checkout.shop --for 1s', reads: true },
-    question: 'Which share of the requests has left in the last seconds?',
+    ...{ ...asked, when: 'half dead', reads: true },
     witness: 'the IDCs that answer real requests in that time',
     async during({ requests }, ended) {
       const to = idcOf(topology, halfDead).caller.outbound;
       replies = await requests.sendUntil(ended, 'checkout.shop', { to, count: 8 });
     },
-    said: (output) => {
-      const [{ groups: [group] = [] } = { groups: [] }] = jsonOf<WhoJson[]>(output);
-      return `${(100 * (group?.awayShare ?? 0)).toFixed(1)} % of ${group?.requests} left`;
-    },
+    said: (output) => `${(100 * shareIn(output)).toFixed(1)} % left`,
     envoys: async () => `${awayPercent(replies).toFixed(1)} % of ${replies.length} left`,
     shows: /^[1-5]\d\./,
     agrees: nearShares(burstPoints),
   };
+}
+
+function sharesSent(topology: Topology): readonly Question[] {
+  return [
+    sentAway(
+      topology,
+      {
+        ...{ id: 'who-share', command: 'who checkout.shop --for 1s' },
+        question: 'Which share of the requests has left in the last seconds?',
+      },
+      (output) => jsonOf<WhoJson[]>(output)[0]?.groups[0]?.awayShare ?? Number.NaN,
+    ),
+    sentAway(
+      topology,
+      { id: 'top', command: 'top --for 1s', question: 'Which IDCs serve the busiest hosts?' },
+      (output) => {
+        const found = jsonOf<TopJson[]>(output)[0]?.hosts.find(({ host }) => host === 'checkout.shop');
+        const all = found?.idcs ?? [];
+        const sum = (list: typeof all) => list.reduce((total, { requests }) => total + requests, 0);
+        return sum(all.filter(({ idc }) => idc !== halfDead)) / sum(all);
+      },
+    ),
+  ];
 }
 
 function everywhere(topology: Topology): Question {
