@@ -188,8 +188,20 @@ t.test(
 );
 
 t.test('nobody else serves: drained instances still get nothing, as there is no panic mode', async (t) => {
-  const refused = await isthmus('drain', 'web-3');
-  t.match(refused.err, /NOBODY would serve it/, 'sh-b knows that sh-a cannot');
+  // The egress gateways of sh-b learn by their checks that sh-a cannot.
+  let refused = '';
+  await until('sh-b knows that sh-a cannot', async () => {
+    refused = (await isthmus('drain', 'web-3')).err;
+    return refused.includes('NOBODY would serve it');
+  });
+  t.notMatch(refused, /drained at/);
+  for (const idc of ['sh-a', 'sh-b'])
+    t.notOk(
+      plane(idc)
+        .drains.list()
+        .items.some(({ meta }) => meta.name === 'web-3'),
+      `not even at ${idc}`,
+    );
   far.down();
   const taken = [first.taken.length, second.taken.length];
   await until('the other IDC is known not to serve', async () => (await where(5))['503'] === 5);

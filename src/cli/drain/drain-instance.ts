@@ -58,7 +58,7 @@ export async function drainAt(order: DrainOrder): Promise<boolean> {
   };
   // One after the other: what one refuses is not done at the next.
   const done: string[] = [];
-  for (const { name, client } of planes) {
+  for (const { name, client } of force ? planes : await refusingFirst(planes, key)) {
     try {
       const call = { path: key, query, body, timeoutMs: answerMsMax };
       acceptedBody(await client.call('drainInstance', call));
@@ -71,6 +71,20 @@ export async function drainAt(order: DrainOrder): Promise<boolean> {
   }
   const ends = await Promise.all(planes.map((plane) => followDrain(plane, order, deadline)));
   return ends.every((end) => end);
+}
+
+/** Those first that will refuse, as the instance is the last one there: then nothing is done at others. */
+async function refusingFirst(planes: readonly DrainPlane[], key: InstanceKey): Promise<DrainPlane[]> {
+  const asked = await Promise.all(
+    planes.map(async (plane) => {
+      const call = { path: key, query: { check: 'only' as const }, body: {}, timeoutMs: answerMsMax };
+      const reply = await plane.client.call('drainInstance', call);
+      const isRefusing = reply.isRefused || reply.body.hosts.some(({ isLast }) => isLast);
+      return { plane, isRefusing };
+    }),
+  );
+  const those = (isRefusing: boolean) => asked.filter((one) => one.isRefusing === isRefusing);
+  return [...those(true), ...those(false)].map(({ plane }) => plane);
 }
 
 async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: number): Promise<boolean> {
