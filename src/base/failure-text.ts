@@ -2,13 +2,19 @@ import { inspect } from 'node:util';
 import { MeshError } from './error.ts';
 import { packageVersion } from './package/version.ts';
 import { describeErrorCode } from './system-error.ts';
+import { printable } from './text/safe-excerpt.ts';
 
 /**
  * What is said of an error that ends a command, in one line. An error of ours is told as it is, with the
  * place that it names; a failed system call in words. Any other is a fault of Isthmus itself: the line says
- * so, with what a report needs, and with `ISTHMUS_DEBUG` in `env` the stack follows it.
+ * so, with what a report needs, and with `ISTHMUS_DEBUG` in `env` the stack follows it. What comes from
+ * elsewhere, such as a server's answer, cannot control a terminal: invisible characters are `\u{...}`.
  */
 export function failureText(reason: unknown, env: NodeJS.ProcessEnv = process.env): string {
+  return textOf(reason, env).split('\n').map(printable).join('\n');
+}
+
+function textOf(reason: unknown, env: NodeJS.ProcessEnv): string {
   const { code, message, ref, cause } = MeshError.from(reason);
   if (code !== 'internal') return ref === undefined || message.includes(ref) ? message : `${ref}: ${message}`;
   // Of an error that was wrapped on its way, the one that was thrown first.

@@ -80,3 +80,8 @@ t.test('errors of ours and of system calls are told as they are', async (t) => {
   t.match(failureText(MeshError.from('planted'), {}), /^internal error: planted\. [^\n]*$/);
   t.match(failureText(undefined, { ISTHMUS_DEBUG: '1' }), /^internal error: undefined\. [^\n]*\nundefined$/);
 });
+
+t.test('what an error quotes cannot control a terminal, and its lines stay', async (t) => {
+  const error = new MeshError('unavailable', 'first \x1b]0;title\x07\r\nsecond \u202e');
+  t.equal(failureText(error), 'first \\u{1b}]0;title\\u{7}\\u{d}\nsecond \\u{202e}');
+});
