@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { makeFolder } from '../../base/files/make-folder.ts';
 import type { Logger } from '../../base/log.ts';
 import { describeSystemError } from '../../base/system-error.ts';
 
@@ -27,7 +27,7 @@ export async function claimStateFolder(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<StateFolder> {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (cause) {
     const message = `the folder of --state cannot be made: ${folder}: ${describeSystemError(cause)}; give another one, or make this one writable`;
     throw new MeshError('unavailable', message, { cause });

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../../base/error.ts';
+import { makeFolder } from '../../base/files/make-folder.ts';
 import { describeSystemError, systemErrorCode } from '../../base/system-error.ts';
 import { bootstrapCommand } from '../commands/bootstrap.ts';
 import { appText } from './app.ts';
@@ -24,7 +25,7 @@ export async function writeQuickstart(dir: string): Promise<void> {
     ['run.sh', runScript(isthmus, process.execPath)],
   ];
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFolder(dir);
     checkEmpty(dir);
     for (const below of ['config', 'envoy', 'log', 'run']) mkdirSync(join(dir, below));
     for (const [path, text] of files) writeFileSync(join(dir, path), text);
