@@ -1,6 +1,6 @@
 import { MeshError, type MeshErrorCode } from '../base/error.ts';
 import type { Answer, Body, QueryInput } from '../contract/contract.ts';
-import { type OperationId, operations, type PathParameters } from '../contract/operations.ts';
+import { mayAnswer, type OperationId, operations, type PathParameters } from '../contract/operations.ts';
 import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './http-call.ts';
@@ -37,8 +37,8 @@ type ApiCall<Id extends OperationId> = {
 export interface ApiClient {
   /**
    * Any status resolves; throws MeshError `unavailable` without a complete answer within `timeoutMs`. A GET
-   * may return much: it may take three times that, without a pause longer than `timeoutMs`. The answer is
-   * assumed to match its contract.
+   * may return much: it may take three times that, without a pause longer than `timeoutMs`. Beyond
+   * the fields that tell it from a foreign server's (`answerSigns`), the answer is assumed to match its contract.
    */
   call<Id extends OperationId>(id: Id, call: ApiCall<Id>): Promise<Reply<Id>>;
   close(): Promise<void>;
@@ -100,6 +100,7 @@ export function createApiClient({ admin, token }: ClientOptions): ApiClient {
         throw new MeshError('unavailable', message, { cause });
       }
       if (status >= 300) return refusedBy(status, body);
+      if (!mayAnswer(id, body)) throw new MeshError('unavailable', foreignText(admin, operations[id].path));
       return { isRefused: false, status, body } as unknown as Reply<Id>;
     },
     close: async () => (await opened)?.destroy(),
@@ -124,6 +125,11 @@ export async function askOnce<Id extends OperationId>(
   } finally {
     await client.close();
   }
+}
+
+/** The message of an answer that no control plane gives. */
+export function foreignText(admin: ListenAddress, path: string): string {
+  return `${showAddress(admin)} is not the admin address of a control plane, or of one of another version: its answer to ${path} is of another kind. Give its address with --admin`;
 }
 
 /** The message of a refusal. */

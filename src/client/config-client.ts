@@ -2,6 +2,7 @@ import { MeshError } from '../base/error.ts';
 import type { ConfigHead, ShownResource } from '../contract/lines/config-lines.ts';
 import { operations } from '../contract/operations.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { foreignText } from './api-client.ts';
 import { readPage } from './status-client.ts';
 
 /** The configuration of a node: what it was sent, and what it has acknowledged. */
@@ -33,10 +34,8 @@ export async function askConfig(
   }).toString();
   const path = operations.getConfig.path.replace('{node}', encodeURIComponent(node));
   const { text } = await readPage(admin, query === '' ? path : `${path}?${query}`);
-  const [head, ...lines] = text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const [head, ...lines] = parsedLines(text) ?? [];
+  if (typeof head?.resources !== 'number') throw new MeshError('unavailable', foreignText(admin, path));
   const { resources, ...about } = head as ConfigHead;
   if (resources !== lines.length)
     throw new MeshError(
@@ -44,4 +43,16 @@ export async function askConfig(
       `${showAddress(admin)} has sent ${lines.length} of ${resources} resources`,
     );
   return { ...about, resources: lines as readonly ShownResource[] };
+}
+
+/** Lines of JSON; undefined: some line is none. */
+function parsedLines(text: string) {
+  try {
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  } catch {
+    return undefined;
+  }
 }

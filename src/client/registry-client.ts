@@ -8,6 +8,7 @@ import {
 import { operations } from '../contract/operations.ts';
 import type { MeshObject } from '../model/object.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { foreignText } from './api-client.ts';
 import { readPage } from './status-client.ts';
 
 /** What a control plane decides by: settings, classes of proxies, and objects by source. */
@@ -22,9 +23,8 @@ export interface RegistryAnswer {
  */
 export async function askRegistry(admin: ListenAddress): Promise<RegistryAnswer> {
   const { text } = await readPage(admin, operations.getRegistry.path);
-  const [first = '', ...lines] = text.trimEnd().split('\n');
+  const [head, ...lines] = linesOf(text, admin);
   const where = showAddress(admin);
-  const head = JSON.parse(first) as WrittenHead;
   if (head.format !== registryFormat.format || head.version !== registryFormat.version)
     throw new MeshError(
       'unsupported',
@@ -32,11 +32,21 @@ export async function askRegistry(admin: ListenAddress): Promise<RegistryAnswer>
     );
   const sources = head.sources.map((name) => ({ name, objects: [] as MeshObject[] }));
   for (const line of lines) {
-    const { source, objects } = JSON.parse(line) as RegistryLine;
+    const { source, objects } = line;
     for (const object of objects) sources[source]?.objects.push(object);
   }
   const found = sources.reduce((sum, { objects }) => sum + objects.length, 0);
   if (found !== head.objects)
     throw new MeshError('unavailable', `${where} has sent ${found} of ${head.objects} objects: ask again`);
   return { head, sources };
+}
+
+/** Throws MeshError `unavailable` where a line is no JSON. */
+function linesOf(text: string, admin: ListenAddress): readonly [WrittenHead, ...RegistryLine[]] {
+  try {
+    const lines = text.trimEnd().split('\n');
+    return lines.map((line) => JSON.parse(line)) as [WrittenHead, ...RegistryLine[]];
+  } catch (cause) {
+    throw new MeshError('unavailable', foreignText(admin, operations.getRegistry.path), { cause });
+  }
 }

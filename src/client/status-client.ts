@@ -3,6 +3,7 @@ import type { Answer } from '../contract/contract.ts';
 import { operations } from '../contract/operations.ts';
 import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { foreignText } from './api-client.ts';
 import { callHttp, type HttpAnswer } from './http-call.ts';
 
 /** Longest silence of a control plane asked for its status, in milliseconds. */
@@ -16,7 +17,8 @@ type OfNode = Extract<StatusBody, readonly unknown[]>;
 
 /** Requests a control plane's status. Throws MeshError `unavailable` without an answer. */
 export async function askStatus(admin: ListenAddress): Promise<OfPlane> {
-  return (await readJsonPage(admin, operations.getStatus.path)) as OfPlane;
+  const isStatus = (body: unknown) => isRecord(body) && Array.isArray(body.proxies);
+  return (await readJsonPage(admin, operations.getStatus.path, isStatus)) as OfPlane;
 }
 
 /**
@@ -25,16 +27,33 @@ export async function askStatus(admin: ListenAddress): Promise<OfPlane> {
  */
 export async function askNode(admin: ListenAddress, node: string): Promise<OfNode> {
   const path = `${operations.getStatus.path}?node=${encodeURIComponent(node)}`;
-  return (await readJsonPage(admin, path)) as OfNode;
+  return (await readJsonPage(admin, path, Array.isArray)) as OfNode;
 }
 
 /** Requests the problems of registry objects. Throws MeshError as `askStatus`. */
 export async function askProblems(admin: ListenAddress): Promise<Answer<'getProblems'>['body']> {
-  return (await readJsonPage(admin, operations.getProblems.path)) as Answer<'getProblems'>['body'];
+  const { path } = operations.getProblems;
+  return (await readJsonPage(admin, path, Array.isArray)) as Answer<'getProblems'>['body'];
 }
 
-async function readJsonPage(admin: ListenAddress, path: string): Promise<unknown> {
-  return JSON.parse((await readPage(admin, path)).text);
+async function readJsonPage(
+  admin: ListenAddress,
+  path: string,
+  mayBe: (body: unknown) => boolean,
+): Promise<unknown> {
+  const { text } = await readPage(admin, path);
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    throw new MeshError('unavailable', foreignText(admin, path), { cause });
+  }
+  if (!mayBe(body)) throw new MeshError('unavailable', foreignText(admin, path));
+  return body;
+}
+
+function isRecord(body: unknown): body is Readonly<Record<string, unknown>> {
+  return typeof body === 'object' && body !== null;
 }
 
 /**

@@ -63,3 +63,47 @@ type ParametersIn<Path extends string> = Path extends `${string}{${infer Name}}$
 export type PathParameters<Id extends OperationId> = Readonly<
   Record<ParametersIn<(typeof operations)[Id]['path']>, string>
 >;
+
+/**
+ * What tells the JSON of a successful answer from that of a foreign server at the same address: fields that it
+ * always has, in all versions, or that it is a list. Plain data: clients load no schemas. Absent: text.
+ */
+export const answerSigns: Readonly<Partial<Record<OperationId, readonly string[] | 'list'>>> = {
+  getProblems: 'list',
+  confirmDeletes: ['released'],
+  getWho: ['host', 'groups'],
+  getServed: ['groups'],
+  getNetwork: ['idcs'],
+  getSettings: ['options'],
+  checkToken: ['registrations'],
+  getTop: ['hosts'],
+  explain: ['hops'],
+  listEvents: ['events', 'last'],
+  awaitEvents: ['last'],
+  listEvacuations: ['items'],
+  evacuate: ['own'],
+  renewEvacuation: ['own'],
+  endEvacuation: ['own'],
+  replicateEvacuations: 'list',
+  listDrains: ['items'],
+  getDrain: ['namespace', 'idc'],
+  drainInstance: ['namespace', 'idc'],
+  undrainInstance: ['namespace', 'idc'],
+  replicateDrains: 'list',
+  listRegistrations: ['items'],
+  getRegistration: ['generation'],
+  register: ['generation'],
+  renew: ['generation'],
+  drain: ['generation'],
+  resume: ['generation'],
+  deregister: ['namespace', 'state'],
+  replicate: ['epoch', 'items'],
+};
+
+/** Whether a body, parsed from JSON, may be an answer to an operation. */
+export function mayAnswer(id: OperationId, body: unknown): boolean {
+  const signs = answerSigns[id];
+  if (signs === undefined) return true;
+  if (signs === 'list') return Array.isArray(body);
+  return typeof body === 'object' && body !== null && signs.every((name) => Object.hasOwn(body, name));
+}

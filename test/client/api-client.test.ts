@@ -2,7 +2,11 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { createApiClient, refusalOf } from '../../src/client/api-client.ts';
-import { askNode } from '../../src/client/status-client.ts';
+import { askConfig } from '../../src/client/config-client.ts';
+import { askRegistry } from '../../src/client/registry-client.ts';
+import { askNode, askProblems, askStatus } from '../../src/client/status-client.ts';
+import { contract } from '../../src/contract/contract.ts';
+import { answerSigns, mayAnswer, type OperationId } from '../../src/contract/operations.ts';
 import { startRegisteringMesh, token } from '../support/planes/registering.ts';
 
 const address = '127.0.0.1';
@@ -44,6 +48,52 @@ t.test('operations are called as their contract has them', async (t) => {
   t.match(await client.call('listRegistrations', { query: { namespace: undefined }, timeoutMs }), {
     status: 200,
   });
+});
+
+t.test('signs of answers are what each answer must have', async (t) => {
+  for (const [id, { answers }] of Object.entries(contract)) {
+    for (const answer of Object.values(answers) as {
+      schema?: { safeParse(value: unknown): { success: boolean } };
+    }[]) {
+      const signs = answerSigns[id as OperationId];
+      // Of the status of one proxy or of all its client knows which it asked for.
+      if (answer.schema === undefined || id === 'getStatus') {
+        t.equal(signs, undefined, id);
+        continue;
+      }
+      const faults = (value: unknown) => JSON.stringify(answer.schema?.safeParse(value));
+      if (signs === 'list') t.notMatch(faults([]), 'expected array', id);
+      else
+        for (const sign of signs ?? ['none']) t.match(faults({}), `\\"${sign}\\"`, `${id} must have ${sign}`);
+    }
+  }
+});
+
+t.test('a foreign server is told from a control plane', async (t) => {
+  for (const text of ['{}', 'null', '[]', '"text"', '3', '{"status": "ok"}', '[{}]']) {
+    const admin = await startServer(t, (_, response) => response.end(text));
+    const client = createApiClient({ admin, token });
+    t.teardown(() => client.close());
+    const path = { namespace: 'shop', name: 'a', host: 'a', node: 'a' };
+    for (const [id, signs] of Object.entries(answerSigns)) {
+      if (signs === 'list' && text.startsWith('[')) continue;
+      const asked = client.call(id as 'deregister', { path, timeoutMs });
+      await t.rejects(
+        asked,
+        { code: 'unavailable', message: /not the admin address of a control plane/ },
+        `${id} ${text}`,
+      );
+    }
+    const fault = { code: 'unavailable', message: /not the admin address of a control plane/ };
+    await t.rejects(askStatus(admin), fault, text);
+    if (!text.startsWith('[')) await t.rejects(askProblems(admin), fault, text);
+    await t.rejects(askConfig(admin, 'a', { contents: false }), fault, text);
+  }
+  const cut = await startServer(t, (_, response) => response.end('[[['));
+  const fault = { code: 'unavailable', message: /not the admin address of a control plane/ };
+  for (const asked of [askStatus(cut), askProblems(cut), askRegistry(cut)])
+    await t.rejects(asked as Promise<unknown>, fault);
+  t.ok(mayAnswer('getMetrics', undefined), 'text is not looked at');
 });
 
 t.test('a control plane of version 0.1.0 is understood', async (t) => {
