@@ -70,8 +70,7 @@ const namesMax = 10;
  */
 export class Ledger {
   readonly #options: LedgerOptions;
-  /** Of microseconds, with three digits. */
-  readonly #total: Histogram = new Int32.default(1, 600_000_000, 3);
+  readonly #total = microseconds();
   // Oldest first; complete ones stay for late ACKs until there are too many.
   readonly #pushes = new Map<PushCause, Push>();
   readonly #open = new Set<Push>();
@@ -321,4 +320,11 @@ export class Ledger {
 
 function subscriptionsOf({ types }: Push): number {
   return [...types.values()].reduce((sum, { expected }) => sum + expected, 0);
+}
+
+/** A histogram of microseconds with three digits; longer ones than ten minutes make it larger. */
+function microseconds(): Histogram {
+  const histogram = new Int32.default(1, 600_000_000, 3);
+  histogram.autoResize = true;
+  return histogram;
 }

@@ -197,3 +197,13 @@ t.test('an ACK costs no more after many pushes', async (t) => {
   t.ok(late < early * 5 + 50_000, `${early} → ${late} µs for 20,000 pushes and ACKs`);
   t.comment(`${late / 20_000} µs for a push and its ACK`);
 });
+
+t.test('an ACK that comes a day later counts, too', async (t) => {
+  const told = story();
+  const cause = told.push({ EDS: 1 });
+  told.ack('late', cause, { ackMs: 86_400_000 });
+  const { count, maxMs } = told.ledger.summary();
+  t.equal(count, 1);
+  // Three digits.
+  t.ok(Math.abs(maxMs - 86_400_000) < 86_400);
+});
