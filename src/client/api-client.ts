@@ -37,8 +37,9 @@ type ApiCall<Id extends OperationId> = {
 export interface ApiClient {
   /**
    * Any status resolves; throws MeshError `unavailable` without a complete answer within `timeoutMs`. A GET
-   * may return much: it may take three times that, without a pause longer than `timeoutMs`. Beyond
-   * the fields that tell it from a foreign server's (`answerSigns`), the answer is assumed to match its contract.
+   * may return much: it may take three times that, without a pause longer than `timeoutMs`. The answer has
+   * the fields that tell it from a foreign server's (`answerSigns`); beyond them it is assumed to match its
+   * contract.
    */
   call<Id extends OperationId>(id: Id, call: ApiCall<Id>): Promise<Reply<Id>>;
   close(): Promise<void>;

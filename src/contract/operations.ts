@@ -65,8 +65,8 @@ export type PathParameters<Id extends OperationId> = Readonly<
 >;
 
 /**
- * What tells the JSON of a successful answer from that of a foreign server at the same address: fields that it
- * always has, in all versions, or that it is a list. Plain data: clients load no schemas. Absent: text.
+ * What tells the JSON of a successful answer from that of a foreign server at the same address: fields that
+ * it always has, in all versions, or that it is a list. Plain data: clients load no schemas. Absent: text.
  */
 export const answerSigns: Readonly<Partial<Record<OperationId, readonly string[] | 'list'>>> = {
   getProblems: 'list',
