@@ -24,18 +24,22 @@ function notHereText({ idc, notHere }: ServedAnswer): string[] {
   return [...lines, ...more, `isthmus who ${sorted[0]?.host} shows instances and gateways.`];
 }
 
-/** How many Groups nobody can tell of, because proxies cannot be read, and why. */
+/** How many Groups nobody can tell of, and why. */
 function unknownText({ unknown, groups, silent, notLookedAt }: ServedAnswer): string[] {
-  const [first] = silent;
-  const count = silent.length === 1 ? 'a proxy' : `${silent.length} proxies`;
   return [
-    ...(unknown === 0 || first === undefined
+    ...(unknown === 0
       ? []
-      : [
-          `! Who serves ${unknown} of ${groups} Groups is not known: ${count} could not be read (${first.node}: ${first.why}).`,
-        ]),
+      : [`! Who serves ${unknown} of ${groups} Groups is not known: ${unreadText(silent)}.`]),
     ...(notLookedAt === 0
       ? []
       : [`! ${notLookedAt.toLocaleString('en')} hosts were not looked at: isthmus who HOST shows each.`]),
   ];
+}
+
+/** Proxies that could not be read; none: those that could tell are not connected. */
+function unreadText(silent: ServedAnswer['silent']): string {
+  const [first] = silent;
+  if (first === undefined) return 'no proxy that could tell is connected';
+  const count = silent.length === 1 ? 'a proxy' : `${silent.length} proxies`;
+  return `${count} could not be read (${first.node}: ${first.why})`;
 }
