@@ -14,11 +14,11 @@ function notHereText({ idc, notHere }: ServedAnswer): string[] {
     ...notHere.filter((one) => one.served === 'nobody'),
     ...notHere.filter((one) => one.served === 'away'),
   ];
-  const lines = sorted.slice(0, notHereMax).map(({ host, port, served: how, by, instances, usable }) => {
+  const lines = sorted.slice(0, notHereMax).map(({ host, port, served: how, by, instances, usable, why }) => {
     const who = how === 'nobody' ? 'NOBODY serves it' : `served by ${by}`;
     const own =
       instances === 0 ? `${idc} has no instance` : `${usable} of ${instances} instances of ${idc} can serve`;
-    return `! ${host}:${port}: ${who}, ${own}.`;
+    return `! ${host}:${port}: ${who}, ${own}${why === undefined ? '' : `, and ${why}`}.`;
   });
   const more = notHere.length > notHereMax ? [`! and ${notHere.length - notHereMax} more: -o json`] : [];
   return [...lines, ...more, `isthmus who ${sorted[0]?.host} shows instances and gateways.`];

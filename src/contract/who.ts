@@ -42,8 +42,19 @@ const hostReport = component(
     requests: described('Sent to it in the interval.', z.int()),
     share: share('Its part of all that this IDC sent'),
     active: described('Requests in flight.', z.int()),
+    lost: described(
+      'Of an egress gateway: why it takes no request, whatever proxies say of it; absent: it answers.',
+      z.string(),
+    ).optional(),
   }),
 );
+
+/** An egress gateway that takes no request. */
+const lostExit = z.strictObject({
+  name: described('IDC/egress-NUMBER, by its place in the Idc.', z.string()),
+  addresses: described('IP:PORT of its listeners.', z.array(z.string())),
+  why: described('Since when it is not connected, and what a probe of it finds.', z.string()),
+});
 
 const nextIdc = z.strictObject({
   idc: z.string(),
@@ -101,6 +112,10 @@ const who = component(
     at: described('When the second readings began, RFC 3339.', z.string()),
     intervalMs: z.number(),
     groups: described('By port, and by namespace where several declare the host.', z.array(groupReport)),
+    exits: described(
+      'Whether requests can leave the IDC: isCutOff: no egress gateway of its Idc answers; lost: those that do not.',
+      z.strictObject({ isCutOff: z.boolean(), lost: z.array(lostExit) }),
+    ),
     proxies: z.strictObject({
       connected: described('Connected Envoys that have the host.', z.int()),
       asked: described('Of each role at most 32.', z.int()),
@@ -136,6 +151,10 @@ const served = component(
           by: described('The IDC that requests go to.', z.string()).optional(),
           instances: described('Of this IDC.', z.int()),
           usable: described('Of these, those that some proxy may send requests to.', z.int()),
+          why: described(
+            'Why no other IDC serves it, where no egress gateway answers.',
+            z.string(),
+          ).optional(),
         }),
       ),
     ),
@@ -143,6 +162,9 @@ const served = component(
     silent: z.array(z.strictObject({ node, role, why: z.string() })),
   }),
 );
+
+/** An egress gateway of the own IDC that takes no request. */
+export type LostExit = Json<z.output<typeof lostExit>>;
 
 /** Which Groups are not served by their own IDC. */
 export type ServedReport = Json<z.output<typeof served>>;

@@ -157,6 +157,13 @@ export class Roster {
     return at === undefined ? undefined : { tookMs, at };
   }
 
+  /** Scopes of disconnected nodes, and how long they have been that. */
+  *gone(): Iterable<{ readonly scope: NodeScope; readonly goneForMs: number }> {
+    const now = this.#clock.now();
+    for (const { stream, at } of this.#disconnected.values())
+      if (now - at <= disconnectedLimits.keptMs) yield { scope: stream.scope, goneForMs: now - at };
+  }
+
   /** Disconnected nodes, the last first. */
   disconnectedNodes(): readonly DisconnectedNode[] {
     const now = this.#clock.now();

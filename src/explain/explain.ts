@@ -1,7 +1,6 @@
-import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Explanation } from '../contract/explain.ts';
-import type { GroupView, MeshView } from '../index/view.ts';
+import type { GroupView } from '../index/view.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
@@ -9,6 +8,7 @@ import type { Supposed } from '../plan/planner.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
 import { findDeclared, isPlanOf, seesPlan } from '../who/declared.ts';
+import { type ExitsOptions, findLostExits } from '../who/gateways/exits.ts';
 import type { ReadClusters } from '../who/read-clusters.ts';
 import { chooseProxies, readAll, whoLimits } from '../who/read-proxies.ts';
 import type { AskedProxy, ProxyReading } from '../who/types.ts';
@@ -21,16 +21,11 @@ import { followRequest } from './walk.ts';
 import { explainWhyNot } from './why-not.ts';
 
 /** What the question needs to know. */
-interface ExplainOptions {
-  /** The local IDC. */
-  readonly idc: string;
-  readonly clock: Clock;
+interface ExplainOptions extends ExitsOptions {
   readonly hopLimit: number;
   readonly loopPrevention: LoopPrevention;
-  view(): MeshView;
   plansOf(host: string, supposed?: Supposed): readonly GroupPlan[];
   hungGateways(): readonly HungGateway[];
-  proxies(): Iterable<AskedProxy>;
   evacuations(): readonly EvacuationStatus[];
   readonly read: ReadClusters;
 }
@@ -113,11 +108,14 @@ async function answer(
   const parts = { idc, idcs, proxies, host, view: target.view, plans: known };
   const assumed = readAssumed(parts, question.if ?? [], question.ifKnown ?? []);
   const { readings, silent } = await readWay(options, proxies, caller, target);
+  const alive = readings.map(({ proxy }) => proxy);
+  const { lost } = await findLostExits(options, alive);
   const facts: WayFacts = {
     ...{ idc, caller, method: head.request.method, view: target.view, readings, idcs },
     plans: assumed.list.length === 0 ? known : plansByIdc(options, target, assumed),
     ...{ hopLimit: options.hopLimit, loopPrevention: options.loopPrevention },
     ...{ evacuations: options.evacuations(), hungGateways: options.hungGateways() },
+    lostExits: new Map(lost.flatMap(({ addresses, why }) => addresses.map((one) => [one, why]))),
     ...{ down: assumed.down, up: assumed.up, told: readTold(question.told ?? []) },
   };
   const listener = caller.role !== 'ingress' ? 'outbound' : trail.length > 0 ? 'peer' : 'edge';

@@ -72,8 +72,10 @@ export function egressHosts(
       address: showAddress({ address, port: gateway[port] }),
       name: `${idc}/egress-${i + 1}`,
     };
-    const isOut = isHung(facts, idc, { address, port: sidecarPort });
-    return isOut ? hungHost(place) : hostOf(facts, place, reports);
+    if (isHung(facts, idc, { address, port: sidecarPort })) return hungHost(place);
+    const host = hostOf(facts, place, reports);
+    const why = facts.lostExits.get(place.address);
+    return why === undefined || host.why === assumedUp.why ? host : { ...host, ...unusable, why };
   });
 }
 

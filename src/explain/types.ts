@@ -25,6 +25,8 @@ export interface WayFacts {
   readonly evacuations: readonly EvacuationStatus[];
   /** Gateways that local proxies are not sent to. */
   readonly hungGateways: readonly HungGateway[];
+  /** Why local egress gateways take no request, whatever proxies say of them, by `IP:PORT`. */
+  readonly lostExits: ReadonlyMap<string, string>;
   /** Readings of the caller and of the local egress gateways. */
   readonly readings: readonly ProxyReading[];
   /** What is assumed to be down, or to be up: instances and ports of gateways, by `hostKey`. */

@@ -104,7 +104,7 @@ class Walk {
     const by = nearObjects(this.#facts, idc, plan, path);
     if (first === undefined && this.#isKnownByChecks(place)) return this.#trustChecks(place, by);
     if (first === undefined) {
-      const end = nobodyAt(listener, idc);
+      const end = nobodyAt(listener, idc, choices);
       this.#push(
         place,
         choices,
@@ -267,12 +267,22 @@ function inOrder(choices: readonly DividedChoice[], { lookup }: GroupPlan): read
   return able.toSorted((a, b) => b.percent - a.percent || a.priority - b.priority);
 }
 
-function nobodyAt(listener: ListenerRole, idc: string): Extract<WayEnd, { kind: 'nobody' }> {
+function nobodyAt(
+  listener: ListenerRole,
+  idc: string,
+  choices: readonly DividedChoice[],
+): Extract<WayEnd, { kind: 'nobody' }> {
+  const exit = choices.find(({ to }) => to === 'egress');
+  const stays = exit === undefined ? 'it may not leave' : lostWords(exit);
   const why =
-    listener === 'peer'
-      ? `${idc} has nobody for it`
-      : `no instance of ${idc} can serve, and it may not leave`;
+    listener === 'peer' ? `${idc} has nobody for it` : `no instance of ${idc} can serve, and ${stays}`;
   return { kind: 'nobody', status: 503, why };
+}
+
+/** Why no egress gateway can be used. */
+function lostWords({ idc, hosts }: DividedChoice): string {
+  const each = hosts.map(({ name, address, why }) => `${name ?? address}: ${why}`);
+  return `no egress gateway of ${idc} can be used${each.length === 0 ? '' : ` (${each.join('; ')})`}`;
 }
 
 function instanceWords({ idc, hosts, usable }: DividedChoice, { lookup }: GroupPlan): string {

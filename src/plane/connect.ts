@@ -6,11 +6,12 @@ import { createExplainer, type Explainer } from '../explain/explain.ts';
 import type { Drain } from '../model/drain.ts';
 import type { Finding } from '../model/finding.ts';
 import { createDrainReader } from '../who/drain-reader.ts';
+import { createNetworkReader, type NetworkReader } from '../who/gateways/network.ts';
 import { createTopReader, type TopReader } from '../who/load/top.ts';
-import { createNetworkReader, type NetworkReader } from '../who/network.ts';
 import { readClusters, readProxyStats } from '../who/read-clusters.ts';
 import { InstanceRounds } from '../who/rounds.ts';
 import { createWhoReader, type WhoReader } from '../who/who.ts';
+import type { WhoOptions } from '../who/who-options.ts';
 import { createEventReader, type PlaneEvents } from './events/event-reader.ts';
 import { tellStreams } from './events/tell-streams.ts';
 import { type AgreementWatch, watchAgreement } from './findings/agreement-watch.ts';
@@ -123,10 +124,23 @@ function startRounds({ roster, failovers, events }: Parts, { clock }: ControlPla
   return rounds;
 }
 
+/** How long the probe of an egress gateway of this IDC may take to connect, and its answer beyond that. */
+const exitProbe = { connectMs: 500, answerMs: 500 } as const;
+
+/** What tells whether requests can leave the IDC. */
+function exitsFacts({ roster }: Parts, { clock }: ControlPlaneOptions): Pick<WhoOptions, 'gone' | 'probe'> {
+  return {
+    gone: () => roster.gone(),
+    probe: (at) => probeTarget({ ...at, request: { kind: 'http2' } }, exitProbe, clock),
+  };
+}
+
 /** Reads proxies when somebody asks. */
-function whoReader({ roster, pipeline, failback }: Parts, { idc, clock }: ControlPlaneOptions): WhoReader {
+function whoReader(parts: Parts, options: ControlPlaneOptions): WhoReader {
+  const { roster, pipeline, failback } = parts;
+  const { idc, clock } = options;
   return createWhoReader({
-    ...{ idc, clock, read: readClusters },
+    ...{ idc, clock, read: readClusters, ...exitsFacts(parts, options) },
     view: () => pipeline.view(),
     plansOf: (host) => pipeline.plansOf(host),
     proxies: () => roster.connected(),
@@ -159,9 +173,11 @@ function topReader({ roster, pipeline }: Parts, { idc, clock }: ControlPlaneOpti
 }
 
 /** Lists drains, and reads proxies when somebody asks what one would do. */
-function drainReader({ roster, pipeline }: Parts, { idc }: ControlPlaneOptions): ControlPlane['drains'] {
+function drainReader(parts: Parts, options: ControlPlaneOptions): ControlPlane['drains'] {
+  const { roster, pipeline } = parts;
+  const { idc, clock } = options;
   const reader = createDrainReader({
-    ...{ idc, read: readClusters },
+    ...{ idc, clock, read: readClusters, ...exitsFacts(parts, options) },
     view: () => pipeline.view(),
     plansOf: (host) => pipeline.plansOf(host),
     proxies: () => roster.connected(),
@@ -177,10 +193,11 @@ function drainReader({ roster, pipeline }: Parts, { idc }: ControlPlaneOptions):
 }
 
 /** Plans and reads when somebody asks, and nothing before. */
-function explainer({ roster, pipeline }: Parts, options: ControlPlaneOptions): Explainer {
+function explainer(parts: Parts, options: ControlPlaneOptions): Explainer {
+  const { roster, pipeline } = parts;
   const { idc, clock, hopLimit, loopPrevention = 'on' } = options;
   return createExplainer({
-    ...{ idc, clock, hopLimit, loopPrevention, read: readClusters },
+    ...{ idc, clock, hopLimit, loopPrevention, read: readClusters, ...exitsFacts(parts, options) },
     view: () => pipeline.view(),
     plansOf: (host, supposed) => pipeline.plansOf(host, supposed),
     hungGateways: () => pipeline.hungGateways(),

@@ -5,6 +5,7 @@ import type { EvacuationStatus } from '../model/evacuation.ts';
 import { evacuates } from '../model/evacuation.ts';
 import type { CrossingIdc, GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import type { Exits } from './gateways/exits.ts';
 import { type HostTotals, judgeHosts, totalHosts } from './hosts.ts';
 import type { ProxyReading } from './types.ts';
 
@@ -19,6 +20,7 @@ interface GroupFacts {
   readonly drains: MeshView['drains'];
   /** Percentage taken back in a gradual failback; undefined: none is under way. */
   readonly returningPercent: number | undefined;
+  readonly leaving: Exits;
 }
 
 /** Describes one port of a Group by the readings of proxies that have it. */
@@ -34,7 +36,7 @@ export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading
   );
   const all = near.requests + far.requests;
   const instances = near.reports(all, (address) => workloadEntryOf(view, address));
-  const exits = plan.crossing === undefined ? [] : totalHosts(callers, egressCluster).reports(0);
+  const exits = plan.crossing === undefined ? [] : exitsOf(callers, facts.leaving);
   const next = (plan.crossing?.idcs ?? []).map((one) => nextIdc(one, far, all));
   const judged = judge(facts, near, exits, next);
   const evacuations = evacuationsOf(facts).map(({ name }) => name);
@@ -47,6 +49,17 @@ export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading
     ...(plan.spill === undefined ? {} : { spillLimit: plan.spill.limit }),
     readAt: readings.map(({ proxy }) => proxy.node).sort(),
   };
+}
+
+/** Egress gateways as callers have them; those that are lost are not usable, whatever these say. */
+function exitsOf(callers: readonly ProxyReading[], { lost }: Exits): readonly HostReport[] {
+  const why = new Map(lost.flatMap((one) => one.addresses.map((address) => [address, one.why] as const)));
+  return totalHosts(callers, egressCluster)
+    .reports(0)
+    .map((one): HostReport => {
+      const words = why.get(one.address);
+      return words === undefined ? one : { ...one, health: 'unhealthy', usableAt: 0, lost: words };
+    });
 }
 
 function nextIdc({ idc, priority, weight }: CrossingIdc, far: HostTotals, all: number): NextIdc {
@@ -64,13 +77,13 @@ function nextIdc({ idc, priority, weight }: CrossingIdc, far: HostTotals, all: n
  * IDC that can, if an egress gateway leads there.
  */
 function judge(
-  { plan, idc }: GroupFacts,
+  { plan, idc, leaving }: GroupFacts,
   near: HostTotals,
   exits: readonly HostReport[],
   next: readonly NextIdc[],
 ): Pick<GroupReport, 'served' | 'by' | 'takesOver'> {
   const here = near.readings === 0 ? 'unknown' : judgeHosts(near.reports(0));
-  const canLeave = exits.length === 0 || exits.some(({ usableAt }) => usableAt > 0);
+  const canLeave = !leaving.isCutOff && (exits.length === 0 || exits.some(({ usableAt }) => usableAt > 0));
   const others = canLeave ? next.filter(({ usable }) => usable === 'yes') : [];
   const isDoubtful = canLeave && next.some(({ usable }) => usable === 'unknown');
   const isFirst = here === 'yes' && (plan.localShare !== 0 || others.length === 0);

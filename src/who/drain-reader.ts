@@ -7,6 +7,7 @@ import { portOf } from '../plan/group.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
 import { isPlanOf, seesPlan } from './declared.ts';
+import { type Exits, type ExitsOptions, findLostExits } from './gateways/exits.ts';
 import { judgeHosts, totalHosts } from './hosts.ts';
 import { chooseProxies, readAll } from './read-proxies.ts';
 import type { AskedProxy, ProxyReading } from './types.ts';
@@ -32,7 +33,7 @@ export interface DrainReader {
 }
 
 /** What a reader needs. */
-interface DrainReaderOptions extends Pick<WhoOptions, 'idc' | 'view' | 'plansOf' | 'proxies' | 'read'> {
+interface DrainReaderOptions extends ExitsOptions, Pick<WhoOptions, 'plansOf' | 'read'> {
   /** The instance of a WorkloadEntry, whether a ServiceEntry selects it or not. */
   instanceOf(ref: Ref): Instance | undefined;
 }
@@ -149,7 +150,11 @@ async function readWithout(options: DrainReaderOptions, ref: Ref): Promise<Witho
   );
   const isCaller = ({ role }: AskedProxy) => role !== 'egress';
   const callers = readings.filter(({ proxy }) => isCaller(proxy));
-  const looks = places.map((place) => lookAt(place, readings, idc));
+  const leaving = await findLostExits(
+    options,
+    readings.map(({ proxy }) => proxy),
+  );
+  const looks = places.map((place) => lookAt(place, readings, idc, leaving));
   const connected = having.filter(isCaller).length;
   return {
     hosts: looks.map(({ report }) => report),
@@ -164,7 +169,7 @@ async function readWithout(options: DrainReaderOptions, ref: Ref): Promise<Witho
   };
 }
 
-function lookAt({ plan, at }: Place, all: readonly ProxyReading[], idc: string) {
+function lookAt({ plan, at }: Place, all: readonly ProxyReading[], idc: string, { isCutOff }: Exits) {
   const readings = all.filter(({ proxy }) => seesPlan(proxy, plan));
   const near = totalHosts(
     readings.filter(({ proxy }) => proxy.role !== 'egress'),
@@ -180,7 +185,7 @@ function lookAt({ plan, at }: Place, all: readonly ProxyReading[], idc: string) 
   const serves = !isRead || (own?.usableAt ?? 0) > 0;
   const report: DrainEffect['hosts'][number] = {
     ...{ host, port, idc, instances: others.size, usable: left, isLast: serves && left === 0 },
-    elsewhere: idcsThatCan(plan, readings),
+    elsewhere: isCutOff ? [] : idcsThatCan(plan, readings),
     isKnownBy: isRead ? 'proxies' : 'registry',
   };
   return { report, active: own?.active ?? 0 };

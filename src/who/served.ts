@@ -6,6 +6,7 @@ import type { GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
 import { isPlanOf, seesPlan } from './declared.ts';
 import { describeGroup } from './describe.ts';
+import { type Exits, findLostExits, lostWords } from './gateways/exits.ts';
 import { chooseProxies, readAll } from './read-proxies.ts';
 import type { AskedProxy, ProxyReading, SeenClusters } from './types.ts';
 import type { WhoOptions } from './who-options.ts';
@@ -61,7 +62,11 @@ async function readServed(options: WhoOptions): Promise<ServedReport> {
   const readings = [...seen]
     .filter(([proxy]) => !silent.has(proxy))
     .map(([proxy, clusters]): ProxyReading => ({ proxy, before: clusters, after: clusters }));
-  const judged = await judgeAll(options, plans, readings);
+  const leaving = await findLostExits(
+    options,
+    readings.map(({ proxy }) => proxy),
+  );
+  const judged = await judgeAll(options, plans, readings, leaving);
   return {
     ...{ idc, at, groups: plans.length, notLookedAt: all.length - hosts.length, ...judged },
     readAt: readings.map(({ proxy }) => proxy.node).sort(),
@@ -74,6 +79,7 @@ async function judgeAll(
   options: WhoOptions,
   plans: readonly GroupPlan[],
   readings: readonly ProxyReading[],
+  leaving: Exits,
 ): Promise<Pick<ServedReport, 'unknown' | 'notHere'>> {
   const { idc } = options;
   const notHere: ServedReport['notHere'][number][] = [];
@@ -85,7 +91,7 @@ async function judgeAll(
     const view = [group, ...(group?.others ?? [])].find((one) => isPlanOf(one, plan));
     if (view === undefined) continue;
     const { served, by, instances } = describeGroup(
-      { plan, view, idc, evacuations: [], drains: new Map(), returningPercent: undefined },
+      { plan, view, idc, evacuations: [], drains: new Map(), returningPercent: undefined, leaving },
       readings.filter(({ proxy }) => seesPlan(proxy, plan)),
     );
     if (served === 'unknown') unknown += 1;
@@ -96,7 +102,13 @@ async function judgeAll(
     notHere.push({
       ...{ host, namespace: plan.namespace, port, served, ...(by === undefined ? {} : { by }) },
       ...{ instances: instances.length, usable },
+      ...(leaving.isCutOff && plan.crossing !== undefined ? { why: cutOffWords(idc, leaving) } : {}),
     });
   }
   return { unknown, notHere };
+}
+
+function cutOffWords(idc: string, { lost }: Exits): string {
+  const names = lost.length === 0 ? '' : ` (${lostWords(lost)})`;
+  return `no egress gateway of ${idc} answers${names}`;
 }

@@ -35,6 +35,12 @@ export interface AskedProxy {
   readonly clusters?: ListenAddress;
 }
 
+/** A proxy that was connected, and is not any more. */
+export interface GoneProxy {
+  readonly scope: NodeScope;
+  readonly goneForMs: number;
+}
+
 /** Two readings of a proxy, the second after the interval. */
 export interface ProxyReading {
   readonly proxy: AskedProxy;

@@ -5,6 +5,7 @@ import { groupKey } from '../plan/group.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
 import { findDeclared, isPlanOf, seesPlan } from './declared.ts';
 import { describeGroup } from './describe.ts';
+import { findLostExits } from './gateways/exits.ts';
 import { chooseProxies, readAll, whoLimits } from './read-proxies.ts';
 import { createServedReader } from './served.ts';
 import type { ProxyReading } from './types.ts';
@@ -67,6 +68,10 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
     const why = [before.get(proxy), after.get(proxy)].find((one) => typeof one === 'string');
     return typeof why === 'string' ? [{ node: proxy.node, role: proxy.role, why }] : [];
   });
+  const leaving = await findLostExits(
+    options,
+    readings.map(({ proxy }) => proxy),
+  );
   const view = options.view();
   const group = view.groups.get(host);
   return {
@@ -77,10 +82,11 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
       if (own === undefined) return [];
       const facts = { plan, view: own, idc, evacuations: options.evacuations(), drains: view.drains };
       return describeGroup(
-        { ...facts, returningPercent: options.held().get(groupKey(plan)) },
+        { ...facts, leaving, returningPercent: options.held().get(groupKey(plan)) },
         readings.filter(({ proxy }) => seesPlan(proxy, plan)),
       );
     }),
+    exits: { isCutOff: leaving.isCutOff, lost: [...leaving.lost] },
     proxies: { connected: having.length, asked: chosen.length, read: readings.length, silent },
     others: [...view.idcs.values()]
       .filter(({ meta }) => meta.name !== idc)

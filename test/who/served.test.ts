@@ -57,6 +57,7 @@ function setup(isFiltering: boolean) {
   let reads = 0;
   const served = createServedReader({
     ...{ idc: 'sh-a', clock, view: () => view, plansOf: (host) => planner.plansOf(view, host) },
+    ...{ gone: () => [], probe: async () => 'answers' },
     ...{ proxies: () => [gateway], evacuations: () => [], held: () => new Map() },
     async read(_, names) {
       reads += 1;

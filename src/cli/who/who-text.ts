@@ -34,8 +34,9 @@ function sentences(who: WhoAnswer, group: Group): string[] {
   const sent =
     requests === 0 ? 'no requests' : `${requests} requests, ${percent(awayShare)} of them to other IDCs`;
   return [
-    `${name}, as ${who.idc} sees it: ${servedText(who.idc, group)}.`,
+    `${name}, as ${who.idc} sees it: ${servedText(who, group)}.`,
     takeoverText(group),
+    ...lostText(who, group),
     `In the last ${durationText(who.intervalMs)}: ${sent}.`,
     ...heldText(who.idc, group),
     // Absent: of an earlier version.
@@ -43,7 +44,7 @@ function sentences(who: WhoAnswer, group: Group): string[] {
   ].filter((line) => line !== '');
 }
 
-function servedText(idc: string, { served, by, instances }: Group): string {
+function servedText({ idc, exits }: WhoAnswer, { served, by, instances, next }: Group): string {
   const usable = instances.filter(({ usableAt }) => usableAt > 0).length;
   const own = `${usable} of ${instances.length} instances here can serve`;
   switch (served) {
@@ -51,8 +52,11 @@ function servedText(idc: string, { served, by, instances }: Group): string {
       return `served by ${idc}, ${own}`;
     case 'away':
       return `served by ${by}, ${instances.length === 0 ? 'no instance is here' : own}`;
-    case 'nobody':
-      return `NOBODY serves it, ${instances.length === 0 ? 'no instance is here' : own}`;
+    case 'nobody': {
+      // Absent: of an earlier version.
+      const cutOff = exits?.isCutOff && next.length > 0 ? `, and no egress gateway of ${idc} answers` : '';
+      return `NOBODY serves it, ${instances.length === 0 ? 'no instance is here' : own}${cutOff}`;
+    }
     case 'unknown':
       return 'unknown, as no proxy that could tell was read';
   }
@@ -64,6 +68,12 @@ function takeoverText({ takesOver, next, served }: Group): string {
   return next.length === 0
     ? 'Next: nobody, it does not leave the IDC.'
     : 'Next: nobody that is known to be able to.';
+}
+
+/** Egress gateways that take no request, where requests may leave. */
+function lostText({ exits }: WhoAnswer, { next }: Group): string[] {
+  const lost = next.length === 0 ? [] : (exits?.lost ?? []);
+  return lost.map(({ name, addresses, why }) => `! ${name} at ${addresses[0]} takes no request: ${why}.`);
 }
 
 /** What keeps requests away from their usual way. */

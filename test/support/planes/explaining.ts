@@ -4,11 +4,12 @@ import { createExplainer, type Explainer, type ExplainQuestion } from '../../../
 import { createIndex } from '../../../src/index/store.ts';
 import type { NodeScope } from '../../../src/model/node.ts';
 import type { Change } from '../../../src/model/object.ts';
+import { showAddress } from '../../../src/model/values/listen-address.ts';
 import { evacuationStatuses } from '../../../src/plan/evacuation/evacuation-effect.ts';
 import type { HungGateway } from '../../../src/plan/gateways.ts';
 import { createPlanner } from '../../../src/plan/planner.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
-import type { AskedProxy, SeenClusters, SeenHost } from '../../../src/who/types.ts';
+import type { AskedProxy, GoneProxy, SeenClusters, SeenHost } from '../../../src/who/types.ts';
 
 /** A host as an Envoy has it. */
 export type Seen = Partial<SeenHost> & Pick<SeenHost, 'address'>;
@@ -27,6 +28,11 @@ interface ExplainingOptions {
   readonly hopLimit?: number;
   readonly loopPrevention?: 'on' | 'off';
   readonly hungGateways?: readonly HungGateway[];
+  /** Names of WorkloadEntries in `shop` that are drained. */
+  readonly drained?: readonly string[];
+  readonly gone?: readonly GoneProxy[];
+  /** Gateways, as `IP:PORT`, that do not answer a probe, and how. */
+  readonly dead?: Readonly<Record<string, 'refused' | 'silent'>>;
 }
 
 /** The question of most tests. */
@@ -45,12 +51,19 @@ const unremarkable = {
 /** Registry objects through index and plan, and an explainer over them: all but proxies is real. */
 export function explaining(options: ExplainingOptions) {
   const { idc = 'sh-a', hopLimit = 2, loopPrevention = 'on', hungGateways = [] } = options;
+  const { drained = [], gone = [], dead = {} } = options;
   const index = createIndex({ idc });
   index.apply(
     loadAll(options.yaml).map((document): Change => {
       const { object, faults } = parseObject(document, 'world.yaml');
       if (object === undefined) throw new Error(JSON.stringify(faults));
       return { type: 'upsert', object, at: 0 };
+    }),
+  );
+  index.apply(
+    drained.map((name): Change => {
+      const meta = { namespace: 'shop', name, labels: {}, annotations: {}, origin: '' };
+      return { type: 'upsert', object: { kind: 'Drain', meta, spec: { since: 1 } }, at: 0 };
     }),
   );
   const view = index.view();
@@ -66,6 +79,8 @@ export function explaining(options: ExplainingOptions) {
     plansOf: (host, supposed) => planner.plansOf(view, host, supposed),
     hungGateways: () => hungGateways,
     proxies: () => proxies,
+    gone: () => gone,
+    probe: async (at) => dead[showAddress(at)] ?? 'answers',
     evacuations: () => evacuationStatuses(view, systemClock.wall()),
     read: async ({ port }) => pageOf(options.proxies[port - 1]?.clusters ?? {}),
   });

@@ -1,14 +1,14 @@
-import { yieldToEventLoop } from '../base/yield-to-event-loop.ts';
-import type { EgressView, NetworkReport, PeerGateway } from '../contract/network.ts';
-import type { HostReason } from '../contract/who.ts';
-import type { Idc } from '../model/idc.ts';
-import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
-import { peersOf } from '../plan/gateways.ts';
-import type { GroupPlan } from '../plan/types.ts';
-import { idcsCluster } from '../translate/names.ts';
-import { chooseProxies, readAll } from './read-proxies.ts';
-import type { AskedProxy, SeenClusters, SeenHost } from './types.ts';
-import type { WhoOptions } from './who-options.ts';
+import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
+import type { EgressView, NetworkReport } from '../../contract/network.ts';
+import type { HostReason } from '../../contract/who.ts';
+import type { Idc } from '../../model/idc.ts';
+import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
+import { peersOf } from '../../plan/gateways.ts';
+import type { GroupPlan } from '../../plan/types.ts';
+import { idcsCluster } from '../../translate/names.ts';
+import { chooseProxies, readAll } from '../read-proxies.ts';
+import type { AskedProxy, SeenClusters, SeenHost } from '../types.ts';
+import type { WhoOptions } from '../who-options.ts';
 
 /** Answers which addresses there are, and which gateways of other IDCs answer. */
 export interface NetworkReader {
@@ -17,10 +17,7 @@ export interface NetworkReader {
 }
 
 /** What the answer needs to know. */
-type NetworkOptions = Pick<WhoOptions, 'idc' | 'clock' | 'view' | 'plansOf' | 'proxies' | 'read'> & {
-  /** Connects and waits for an answer, for a stated time. */
-  probe(at: ListenAddress): Promise<PeerGateway['probe']>;
-};
+type NetworkOptions = Pick<WhoOptions, 'idc' | 'clock' | 'view' | 'plansOf' | 'proxies' | 'read' | 'probe'>;
 
 /** What an answer may cost: proxies read, Groups read for each IDC, hosts looked through, gateways probed. */
 const networkLimits = { egressMax: 8, groupsMax: 10, hostsMax: 1_000, gatewaysMax: 64, ageMsMax: 5_000 };
