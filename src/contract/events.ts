@@ -91,7 +91,8 @@ const failover = z.strictObject({
     'registry: no instance is registered. drained: all that are have been drained. checks: the health checks of the control plane fail. unreached: instances do not accept connections of the control plane. proxies: the ingress gateways that were read consider none healthy.',
     z.enum(['registry', 'drained', 'checks', 'unreached', 'proxies']),
   ).optional(),
-  instances: described('Registered in this IDC.', count),
+  instances: described('Registered in this IDC, without those that are drained.', count),
+  drained: described('Those that are registered and drained; absent: none.', count).optional(),
   to: described('The first IDC that may serve it; absent: no other may.', z.string()).optional(),
   lastedMs: z.number().optional(),
 });

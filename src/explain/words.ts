@@ -1,3 +1,4 @@
+import { countOwn } from '../plan/group.ts';
 import type { GroupPlan, Path, RetryCondition } from '../plan/types.ts';
 import type { DividedChoice } from './choices.ts';
 
@@ -18,16 +19,25 @@ export function choiceWords(
   }
 }
 
-function instancesWords(
-  { usable, hosts, percent, idc }: DividedChoice,
-  { localShare, lookup }: GroupPlan,
-): string {
+function instancesWords(choice: DividedChoice, plan: GroupPlan): string {
+  const { usable, hosts, percent, idc } = choice;
+  const { localShare, lookup } = plan;
   if (lookup === 'request') return 'the host of each request is looked up';
-  if (hosts.length === 0)
-    return percent === 0 ? `no instance of ${idc} is registered` : 'health checks through its gateways pass';
-  const count = countWords(usable, hosts.length);
+  const drained = countOwn(plan.drained);
+  if (hosts.length === 0) {
+    if (percent > 0) return 'health checks through its gateways pass';
+    return drained === 0 ? `no instance of ${idc} is registered` : allDrainedWords(drained, idc);
+  }
+  const more = drained === 0 ? '' : `, and ${drained} more ${drained === 1 ? 'is' : 'are'} drained`;
+  const count = `${countWords(usable, hosts.length)}${more}`;
   if (localShare !== undefined) return `${idc} keeps ${localShare} % (evacuated, or coming back); ${count}`;
   return usable > 0 && percent < 100 ? `${count}: fewer than half, the rest goes on` : count;
+}
+
+function allDrainedWords(count: number, idc: string): string {
+  return count === 1
+    ? `the only instance of ${idc} is drained`
+    : `all ${count} instances of ${idc} are drained`;
 }
 
 function egressWords(

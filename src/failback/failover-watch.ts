@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { EventSink, NewEvent } from '../events/event.ts';
 import { addressName } from '../model/reach.ts';
 import { type FailbackState, failbackLimits } from '../plan/failback.ts';
-import { groupKey } from '../plan/group.ts';
+import { countOwn, groupKey } from '../plan/group.ts';
 import type { PlannedGroups } from '../plan/planner.ts';
 import type { GroupPlan } from '../plan/types.ts';
 
@@ -189,7 +189,7 @@ export class FailoverWatch {
   }
 
   #look(key: string, group: Standing): void {
-    const instances = instancesOf(group.plan);
+    const instances = countOwn(group.plan.instances);
     if (instances > 0) group.hadInstances = true;
     if (this.#startedAt === undefined) return;
     const cause = this.#causeOf(group, instances);
@@ -262,18 +262,12 @@ export class FailoverWatch {
     more: Pick<FailoverEvent, 'why' | 'lastedMs'>,
   ): void {
     const to = plan.crossing?.idcs[0]?.idc;
-    const instances = instancesOf(plan);
+    const [instances, drained] = [countOwn(plan.instances), countOwn(plan.drained)];
     this.#events.note({
       ...{ kind: 'failover', phase, group: key, instances },
+      ...(drained === 0 ? {} : { drained }),
       ...(to === undefined || phase === 'end' ? {} : { to }),
       ...more,
     });
   }
-}
-
-/** Number of a Group's instances in this IDC. */
-function instancesOf({ instances }: GroupPlan): number {
-  let count = 0;
-  for (const { priority, endpoints } of instances) if (priority === undefined) count += endpoints.length;
-  return count;
 }

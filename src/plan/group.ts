@@ -285,6 +285,13 @@ function byLocality(instances: readonly Instance[], port: ServicePort): readonly
   return [...found].sort(([a], [b]) => compareText(a, b)).map(([name, endpoints]) => ({ name, endpoints }));
 }
 
+/** Number of instances among these that are in the IDC of the plan: an external host may have others. */
+export function countOwn(localities: readonly PlannedLocality[] = []): number {
+  let count = 0;
+  for (const { priority, endpoints } of localities) if (priority === undefined) count += endpoints.length;
+  return count;
+}
+
 /** The instance's own port of that name, else the service's. Own keys only: a name may be `constructor`. */
 export function portOf(instance: Instance, port: ServicePort): number {
   const own = Object.hasOwn(instance.ports, port.name) ? instance.ports[port.name] : undefined;

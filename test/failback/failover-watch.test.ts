@@ -55,6 +55,19 @@ t.test('all instances leave the registry, and one comes', async (t) => {
   t.strictSame(watch.away(), []);
 });
 
+t.test('all instances are drained: they are still registered', async (t) => {
+  const { planned, watch, after } = setup();
+  const drained = (...addresses: string[]) => ({ drained: planOf(addresses).instances });
+  planned(['10.0.0.1', '10.0.0.2']);
+  watch.start();
+  planned(['10.0.0.2'], drained('10.0.0.1'));
+  t.strictSame(after(60_000), [], 'one is left');
+  planned([], drained('10.0.0.1', '10.0.0.2'));
+  t.match(after(2_000), [{ phase: 'begin', why: 'drained', instances: 0, drained: 2 }]);
+  planned(['10.0.0.2'], drained('10.0.0.1'));
+  t.match(after(1), [{ phase: 'end', instances: 1, drained: 1 }]);
+});
+
 t.test('a restart of all instances, and a Group that never had any, are no failover', async (t) => {
   const { planned, watch, after } = setup();
   planned([]);

@@ -88,12 +88,12 @@ const causes = {
   proxies: 'ingress gateways consider none healthy',
 } as const;
 
-function failoverText({ phase, group, why, instances, to, lastedMs }: Of<'failover'>): string {
+function failoverText(event: Of<'failover'>): string {
+  const { phase, group, instances, to, lastedMs } = event;
   const where = to === undefined ? 'no other IDC may serve it' : `requests go to ${to}`;
-  const cause = why === undefined ? '' : ` (${causes[why]})`;
   switch (phase) {
     case 'begin':
-      return `${group} FAILED OVER, ${where}: none of ${counted(instances, 'instance')} can serve${cause}`;
+      return `${group} FAILED OVER, ${where}: ${unableText(event)}`;
     case 'returning':
       return `${group} returns gradually, ${counted(instances, 'instance')}`;
     case 'held':
@@ -103,6 +103,16 @@ function failoverText({ phase, group, why, instances, to, lastedMs }: Of<'failov
       return `${group} is HOME again${lasted}, ${counted(instances, 'instance')}`;
     }
   }
+}
+
+/** Why no instance can serve. */
+function unableText({ why, instances, drained = 0 }: Of<'failover'>): string {
+  const all = drained === 1 ? 'its only instance is drained' : `all ${drained} instances are drained`;
+  if (why === 'drained' && drained > 0) return all;
+  if (why === 'registry' && instances === 0) return 'no instance is registered';
+  const cause = why === undefined ? '' : ` (${causes[why]})`;
+  const others = drained === 0 ? '' : `, and ${drained} more ${drained === 1 ? 'is' : 'are'} drained`;
+  return `none of ${counted(instances, 'instance')} can serve${cause}${others}`;
 }
 
 function ejectionText({ phase, group, target, node }: Of<'ejection'>): string {
