@@ -93,7 +93,14 @@ const failover = z.strictObject({
   ).optional(),
   instances: described('Registered in this IDC, without those that are drained.', count),
   drained: described('Those that are registered and drained; absent: none.', count).optional(),
-  to: described('The first IDC that may serve it; absent: no other may.', z.string()).optional(),
+  to: described(
+    'The first IDC in order that may serve it and can, as far as is known when it begins; absent: none.',
+    z.string(),
+  ).optional(),
+  unable: described(
+    'IDCs that may serve it and cannot, as egress gateways say, or as none of these answers.',
+    strings,
+  ).optional(),
   lastedMs: z.number().optional(),
 });
 

@@ -53,6 +53,13 @@ export function lineOf(event: NewEvent): Line | undefined {
   const found = messages[phase === undefined ? kind : `${kind} ${phase}`];
   if (found === undefined) return undefined;
   const [level, message] = found;
+  if (event.kind === 'failover' && event.phase === 'begin' && isUnserved(event))
+    return { level, message: 'failover: nobody is known to serve', fields };
   if (kind === 'change' && 'more' in fields) return { level, message: 'more registry changes', fields };
   return { level, message, fields };
+}
+
+/** Whether no IDC that may take over is able to. */
+function isUnserved({ to, unable }: { readonly to?: string; readonly unable?: readonly string[] }): boolean {
+  return to === undefined && unable !== undefined;
 }

@@ -1,12 +1,12 @@
 import type { Clock, Timer } from '../base/clock.ts';
-import type { EventSink, NewEvent } from '../events/event.ts';
+import type { EventSink } from '../events/event.ts';
 import { addressName } from '../model/reach.ts';
 import { type FailbackState, failbackLimits } from '../plan/failback.ts';
 import { countOwn, groupKey } from '../plan/group.ts';
 import type { PlannedGroups } from '../plan/planner.ts';
 import type { GroupPlan } from '../plan/types.ts';
+import { type FailoverEvent, FailoverTeller, type FindTakers } from './failover-teller.ts';
 
-type FailoverEvent = Extract<NewEvent, { readonly kind: 'failover' }>;
 type Cause = NonNullable<FailoverEvent['why']>;
 
 /** A failover that an earlier control plane has told and not ended. */
@@ -47,11 +47,11 @@ const settleMs = 15_000;
 /**
  * Tells when no instance of a Group in this IDC can serve, as far as this control plane knows, and when one
  * can again. It knows the registry, its own checks and probes, and what proxies say that are read; it asks
- * nobody.
+ * nobody, but egress gateways who takes over.
  */
 export class FailoverWatch {
   readonly #clock: Clock;
-  readonly #events: EventSink;
+  readonly #teller: FailoverTeller;
   readonly #open: Map<string, OpenFailover>;
   readonly #groups = new Map<string, Standing>();
   readonly #keysOf = new Map<string, readonly string[]>();
@@ -63,8 +63,13 @@ export class FailoverWatch {
 
   constructor({ clock, events, open }: FailoverOptions) {
     this.#clock = clock;
-    this.#events = events;
+    this.#teller = new FailoverTeller({ clock, events });
     this.#open = new Map(open);
+  }
+
+  /** From now on this is asked who takes over; without it the first IDC in order is named. */
+  askTakers(find: FindTakers): void {
+    this.#teller.ask(find);
   }
 
   /** Takes new plans; looks at them later, as pushes are under way. */
@@ -136,6 +141,7 @@ export class FailoverWatch {
 
   close(): void {
     this.#timer?.cancel();
+    this.#teller.close();
     this.#startedAt = undefined;
   }
 
@@ -151,6 +157,7 @@ export class FailoverWatch {
 
   #forget(key: string): void {
     this.#groups.delete(key);
+    this.#teller.forget(key);
     this.#keys = undefined;
   }
 
@@ -261,13 +268,8 @@ export class FailoverWatch {
     { plan }: Standing,
     more: Pick<FailoverEvent, 'why' | 'lastedMs'>,
   ): void {
-    const to = plan.crossing?.idcs[0]?.idc;
     const [instances, drained] = [countOwn(plan.instances), countOwn(plan.drained)];
-    this.#events.note({
-      ...{ kind: 'failover', phase, group: key, instances },
-      ...(drained === 0 ? {} : { drained }),
-      ...(to === undefined || phase === 'end' ? {} : { to }),
-      ...more,
-    });
+    const event = { kind: 'failover', phase, group: key, instances, ...more } as const;
+    this.#teller.tell(drained === 0 ? event : { ...event, drained }, plan);
   }
 }

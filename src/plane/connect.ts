@@ -6,7 +6,9 @@ import { createExplainer, type Explainer } from '../explain/explain.ts';
 import type { Drain } from '../model/drain.ts';
 import type { Finding } from '../model/finding.ts';
 import { createDrainReader } from '../who/drain-reader.ts';
+import type { ExitsOptions } from '../who/gateways/exits.ts';
 import { createNetworkReader, type NetworkReader } from '../who/gateways/network.ts';
+import { findTakers } from '../who/gateways/takers.ts';
 import { createTopReader, type TopReader } from '../who/load/top.ts';
 import { readClusters, readProxyStats } from '../who/read-clusters.ts';
 import { InstanceRounds } from '../who/rounds.ts';
@@ -61,6 +63,7 @@ export function connectParts(
   const { events, failovers, journal } = parts;
   metrics.failedOver.readFrom(() => failovers.away().length);
   metrics.eventsDropped.readFrom(() => journal.state().dropped);
+  failovers.askTakers((plans) => findTakers(readingFacts(parts, options), plans));
   const watch = watchReach({
     ...{ clock, events, targets: probeTargets },
     onReach(reach) {
@@ -127,9 +130,15 @@ function startRounds({ roster, failovers, events }: Parts, { clock }: ControlPla
 /** How long the probe of an egress gateway of this IDC may take to connect, and its answer beyond that. */
 const exitProbe = { connectMs: 500, answerMs: 500 } as const;
 
-/** What tells whether requests can leave the IDC. */
-function exitsFacts({ roster }: Parts, { clock }: ControlPlaneOptions): Pick<WhoOptions, 'gone' | 'probe'> {
+/** What all readers need that ask whether requests can leave the IDC. */
+function readingFacts(
+  { roster, pipeline }: Parts,
+  { idc, clock }: ControlPlaneOptions,
+): ExitsOptions & Pick<WhoOptions, 'read'> {
   return {
+    ...{ idc, clock, read: readClusters },
+    view: () => pipeline.view(),
+    proxies: () => roster.connected(),
     gone: () => roster.gone(),
     probe: (at) => probeTarget({ ...at, request: { kind: 'http2' } }, exitProbe, clock),
   };
@@ -137,13 +146,10 @@ function exitsFacts({ roster }: Parts, { clock }: ControlPlaneOptions): Pick<Who
 
 /** Reads proxies when somebody asks. */
 function whoReader(parts: Parts, options: ControlPlaneOptions): WhoReader {
-  const { roster, pipeline, failback } = parts;
-  const { idc, clock } = options;
+  const { pipeline, failback } = parts;
   return createWhoReader({
-    ...{ idc, clock, read: readClusters, ...exitsFacts(parts, options) },
-    view: () => pipeline.view(),
+    ...readingFacts(parts, options),
     plansOf: (host) => pipeline.plansOf(host),
-    proxies: () => roster.connected(),
     evacuations: () => pipeline.evacuations.list().items,
     held: () => failback.limitedShares(),
   });
@@ -174,13 +180,11 @@ function topReader({ roster, pipeline }: Parts, { idc, clock }: ControlPlaneOpti
 
 /** Lists drains, and reads proxies when somebody asks what one would do. */
 function drainReader(parts: Parts, options: ControlPlaneOptions): ControlPlane['drains'] {
-  const { roster, pipeline } = parts;
-  const { idc, clock } = options;
+  const { pipeline } = parts;
+  const { idc } = options;
   const reader = createDrainReader({
-    ...{ idc, clock, read: readClusters, ...exitsFacts(parts, options) },
-    view: () => pipeline.view(),
+    ...readingFacts(parts, options),
     plansOf: (host) => pipeline.plansOf(host),
-    proxies: () => roster.connected(),
     instanceOf: (ref) => pipeline.instanceOf(ref),
   });
   return {
@@ -194,14 +198,12 @@ function drainReader(parts: Parts, options: ControlPlaneOptions): ControlPlane['
 
 /** Plans and reads when somebody asks, and nothing before. */
 function explainer(parts: Parts, options: ControlPlaneOptions): Explainer {
-  const { roster, pipeline } = parts;
-  const { idc, clock, hopLimit, loopPrevention = 'on' } = options;
+  const { pipeline } = parts;
+  const { hopLimit, loopPrevention = 'on' } = options;
   return createExplainer({
-    ...{ idc, clock, hopLimit, loopPrevention, read: readClusters, ...exitsFacts(parts, options) },
-    view: () => pipeline.view(),
+    ...{ ...readingFacts(parts, options), hopLimit, loopPrevention },
     plansOf: (host, supposed) => pipeline.plansOf(host, supposed),
     hungGateways: () => pipeline.hungGateways(),
-    proxies: () => roster.connected(),
     evacuations: () => pipeline.evacuations.list().items,
   });
 }

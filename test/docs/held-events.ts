@@ -25,6 +25,19 @@ export const heldByEvents: readonly Held[] = [
   ['a foreign text in an event', '300 bytes; 120', 'src/events/cut.ts', '{ text: 300, value: 120 }'],
   ['the same refusal of several', '10 s', 'src/events/repeats.ts', 'windowMs: 10_000,'],
   ['a Group without an instance', 'after 1 s', 'src/plan/failback.ts', 'goneMs: 1_000,'],
+  [
+    'egress gateways that are read',
+    '2; 50; 2 of 1 s',
+    'src/who/gateways/takers.ts',
+    'groupsMax: 50, egressMax: 2',
+  ],
+  ['egress gateways that are read', '2; 50; 2 of 1 s', 'src/who/gateways/exits.ts', 'failuresMax = 2;'],
+  [
+    'egress gateways that are read',
+    '2; 50; 2 of 1 s',
+    'src/plane/connect.ts',
+    'connectMs: 500, answerMs: 500',
+  ],
   ['ingress gateways are read', 'each 2 s; 50; 8; 2', 'src/who/rounds.ts', 'every: 2_000,'],
   ['ingress gateways are read', 'each 2 s; 50; 8; 2', 'src/who/rounds.ts', 'groups: 50,'],
 ];

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { eventText } from '../../src/cli/events/event-text.ts';
 import type { ToldEvent } from '../../src/client/events-client.ts';
+import { lineOf } from '../../src/events/lines.ts';
 
 // What events say in words.
 
@@ -20,4 +21,24 @@ t.test('a failover, by its cause and by what is drained', async (t) => {
     ends({ why: 'unreached', instances: 2, drained: 1 }),
     'none of 2 instances can serve (none accepts connections), and 1 more is drained',
   );
+});
+
+t.test('a failover names the IDC that can take over, in words and in the log', async (t) => {
+  const { id: _, at: __, ...event } = begin;
+  const { to: ___, ...nowhere } = event;
+  const told = (more: Partial<Failover>) => {
+    const one = { ...nowhere, instances: 2, why: 'proxies' as const, ...more };
+    const words = eventText({ id: 1, at: '', ...one }).replace(/^.*FAILED OVER, (.*?): none.*$/, '$1');
+    return [words, lineOf(one)?.message];
+  };
+  const usual = 'failover: no instance here can serve';
+  t.strictSame(told({ to: 'sh-b' }), ['requests go to sh-b', usual]);
+  t.strictSame(told({}), ['no other IDC may serve it', usual]);
+  t.strictSame(told({ to: 'sh-c', unable: ['sh-b'] }), ['requests go to sh-c (sh-b not able to)', usual]);
+  const nobody = 'failover: nobody is known to serve';
+  t.strictSame(told({ unable: ['sh-b'] }), ['nobody is known to serve it, sh-b is not able to', nobody]);
+  t.strictSame(told({ unable: ['sh-b', 'sh-c'] }), [
+    'nobody is known to serve it, sh-b, sh-c are not able to',
+    nobody,
+  ]);
 });

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { NewEvent } from '../../src/events/event.ts';
+import type { Taker } from '../../src/failback/failover-teller.ts';
 import { FailoverWatch, type OpenFailover } from '../../src/failback/failover-watch.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -17,6 +18,9 @@ function planOf(addresses: readonly string[], more: Partial<GroupPlan> = {}): Gr
     ...more,
   } as unknown as GroupPlan;
 }
+
+/** Until answers have come in. */
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 function setup(open: ReadonlyMap<string, OpenFailover> = new Map()) {
   const clock = manualClock();
@@ -167,4 +171,40 @@ t.test('a failover goes on over a restart: it is not told again, and its end is'
   planned(['10.0.0.1']);
   watch.start();
   t.match(after(60_000), [{ phase: 'end' }], 'one that ended meanwhile ends once probes have had their time');
+});
+
+t.test('who takes over is asked for when a failover begins, and what follows waits for it', async (t) => {
+  const { planned, watch, after } = setup();
+  const asked: (readonly GroupPlan[])[] = [];
+  let answer = (_: ReadonlyMap<GroupPlan, Taker>) => {};
+  watch.askTakers((plans) => {
+    asked.push(plans);
+    return new Promise((resolve) => {
+      answer = resolve;
+    });
+  });
+  planned(['10.0.0.1']);
+  watch.start();
+  after(1);
+  planned([]);
+  t.strictSame(after(2_000), [], 'it is not told yet');
+  const [plans = []] = asked;
+  t.match([asked.length, plans.length], [1, 1]);
+  planned(['10.0.0.1']);
+  t.strictSame(after(1), [], 'nor its end before it');
+  answer(new Map([[plans[0] as GroupPlan, { unable: ['sh-b'] }]]));
+  await nextTurn();
+  const [begin, end] = after(1);
+  t.match([begin, end], [{ phase: 'begin', unable: ['sh-b'] }, { phase: 'end' }]);
+  t.notOk('to' in (begin as object));
+  t.notOk('unable' in (end as object));
+
+  after(1);
+  planned([]);
+  after(2_000);
+  answer(new Map());
+  await nextTurn();
+  t.match(after(1), [{ phase: 'begin', to: 'sh-b' }], 'what nobody tells is as planned');
+  watch.applyPlans(new Map([['a.example', []]]));
+  t.equal(asked.length, 2);
 });

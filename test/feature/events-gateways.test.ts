@@ -26,13 +26,13 @@ const world = await startIdcs({
   ],
 });
 t.teardown(() => world.close());
-const { plane } = world.meshes.get('sh-a') as Mesh;
+const [a, b] = [world.meshes.get('sh-a') as Mesh, world.meshes.get('sh-b') as Mesh];
 const edge = world.gateways.get('sh-a')?.edge as ListenAddress;
 
 /** The name of a Group's only port. */
 const groupOf = (name: string) => ['test', `${name}.test:80`].join('/');
 
-function eventsOf(kind: PlaneEvent['kind']): readonly PlaneEvent[] {
+function eventsOf(kind: PlaneEvent['kind'], { plane } = a): readonly PlaneEvent[] {
   return plane.events.list({ limit: 1_000, kinds: new Set([kind]) }).events;
 }
 
@@ -68,4 +68,19 @@ t.test('all instances of a Group die and one comes back, as its health checks fi
   const [, end, ...others] = eventsOf('failover');
   t.match(end, { phase: 'end', group: groupOf('checked') });
   t.strictSame(others, [], 'and nothing of the Groups that nobody checks');
+});
+
+t.test('the IDC that would take over has failed as well: it is not named', async (t) => {
+  second.down();
+  await until('sh-a has failed over', () => eventsOf('failover').length > 2);
+  t.match(eventsOf('failover')[2], { phase: 'begin', to: 'sh-b' });
+  t.strictSame(eventsOf('failover', b), []);
+  away.down();
+  await until('sh-b has failed over', () => eventsOf('failover', b).length > 0);
+  const [begin] = eventsOf('failover', b);
+  t.match(begin, { phase: 'begin', why: 'proxies', group: groupOf('checked'), unable: ['sh-a'] });
+  t.notOk(begin !== undefined && 'to' in begin, JSON.stringify(begin));
+  const { groups } = await b.plane.who('checked.test', 0);
+  t.match(groups, [{ served: 'nobody' }], 'who says the same');
+  t.not((await get(edge, '/', { host: 'checked.test' })).status, 200);
 });

@@ -89,11 +89,10 @@ const causes = {
 } as const;
 
 function failoverText(event: Of<'failover'>): string {
-  const { phase, group, instances, to, lastedMs } = event;
-  const where = to === undefined ? 'no other IDC may serve it' : `requests go to ${to}`;
+  const { phase, group, instances, lastedMs } = event;
   switch (phase) {
     case 'begin':
-      return `${group} FAILED OVER, ${where}: ${unableText(event)}`;
+      return `${group} FAILED OVER, ${takerText(event)}: ${unableText(event)}`;
     case 'returning':
       return `${group} returns gradually, ${counted(instances, 'instance')}`;
     case 'held':
@@ -103,6 +102,15 @@ function failoverText(event: Of<'failover'>): string {
       return `${group} is HOME again${lasted}, ${counted(instances, 'instance')}`;
     }
   }
+}
+
+/** Who takes over. */
+function takerText({ to, unable = [] }: Of<'failover'>): string {
+  if (to === undefined)
+    return unable.length === 0
+      ? 'no other IDC may serve it'
+      : `nobody is known to serve it, ${unable.join(', ')} ${unable.length === 1 ? 'is' : 'are'} not able to`;
+  return `requests go to ${to}${unable.length === 0 ? '' : ` (${unable.join(', ')} not able to)`}`;
 }
 
 /** Why no instance can serve. */
