@@ -111,6 +111,15 @@ const explanation = component(
       "Other IDCs, with their control planes' admin addresses as their Idcs declare them.",
       z.array(z.strictObject({ idc: z.string(), controlPlanes: z.array(z.string()) })),
     ),
+    refused: described(
+      'What proxies on the way refuse of what the request uses there; names: empty while that is being found out; without: those of which the proxy has no earlier version; why: its reason.',
+      z.array(
+        z.strictObject({
+          ...{ node: z.string(), role, type: z.string(), why: z.string() },
+          ...{ names: z.array(z.string()), without: z.array(z.string()) },
+        }),
+      ),
+    ),
     silent: described(
       'Proxies on the way that could not be read.',
       z.array(z.strictObject({ node: z.string(), role, why: z.string() })),

@@ -13,6 +13,7 @@ import type { ReadClusters } from '../who/read-clusters.ts';
 import { chooseProxies, readAll, whoLimits } from '../who/read-proxies.ts';
 import type { AskedProxy, ProxyReading } from '../who/types.ts';
 import { type Assumed, readAssumed } from './assumed.ts';
+import { describeRefused, type ProxyRefusal, refusalsOn } from './refused.ts';
 import { describeUnseen, endOf, notesOf } from './report.ts';
 import { findStart } from './start.ts';
 import { readTold } from './told.ts';
@@ -27,6 +28,8 @@ interface ExplainOptions extends ExitsOptions {
   plansOf(host: string, supposed?: Supposed): readonly GroupPlan[];
   hungGateways(): readonly HungGateway[];
   evacuations(): readonly EvacuationStatus[];
+  /** What connected proxies refuse. */
+  refusals(): Iterable<ProxyRefusal>;
   readonly read: ReadClusters;
 }
 
@@ -120,14 +123,16 @@ async function answer(
   };
   const listener = caller.role !== 'ingress' ? 'outbound' : trail.length > 0 ? 'peer' : 'edge';
   const way = followRequest(facts, listener, trail);
+  const refused = refusalsOn(facts, way, options.refusals(), proxies);
   return {
     ...head,
     ...{ port: target.plan.group.port, protocol: target.plan.protocol, ...endOf(facts, way) },
     hops: way.hops,
+    ...describeRefused(facts, way, refused),
     ...(question.whyNot === undefined ? {} : { whyNot: explainWhyNot(facts, way, question.whyNot) }),
     assumed: assumed.list,
     notes: notesOf(facts, way, head.request, assumed.list.length > 0),
-    silent,
+    ...{ refused, silent },
   };
 }
 

@@ -82,7 +82,7 @@ export function describeUnseen(
     ...{ port: port.port, protocol, served: 'nobody', status: 404 },
     summary: `NOBODY serves it (404): ${why}.`,
     hops: [{ ...hop, decision, by, choices: [], retries: '', health: 'registry', readAt: [] }],
-    ...{ assumed: [], notes: [], silent: [] },
+    ...{ assumed: [], notes: [], refused: [], silent: [] },
   };
 }
 

@@ -1,4 +1,5 @@
 import { countOwn } from '../plan/group.ts';
+import { tcpConnectAttempts } from '../plan/tcp.ts';
 import type { GroupPlan, Path, RetryCondition } from '../plan/types.ts';
 import type { DividedChoice } from './choices.ts';
 
@@ -72,17 +73,28 @@ const conditionWords: Readonly<Record<RetryCondition, string>> = {
   'gateway-error': 'the answer is 502, 503 or 504',
 };
 
-/** What a listener tries again for a method. */
-export function retryWords({ retry }: Path, method: string, isTcp: boolean): string {
+/** What a listener tries again for a method; of a TCP Group, for a connection. */
+export function retryWords(path: Path, method: string, isTcp: boolean): string {
+  return isTcp ? connectionWords(path) : requestWords(path, method);
+}
+
+/** Between gateways a connection is a CONNECT; a sidecar tries one instance after another. */
+function connectionWords({ listener, retry: { other } }: Path): string {
+  const retries = listener === 'outbound' ? tcpConnectAttempts - 1 : other.retries;
+  const often = retries === 1 ? 'once' : `up to ${retries} times`;
+  const again = retries === 0 ? 'is not tried again' : `is tried again ${often}`;
+  return `A connection that cannot be opened ${again}.`;
+}
+
+function requestWords({ retry }: Path, method: string): string {
   const rule = retry.idempotentMethods.includes(method) ? retry.idempotent : retry.other;
-  const what = isTcp ? 'A connection' : method;
-  if (rule.retries === 0) return `${what} is not tried again.`;
+  if (rule.retries === 0) return `${method} is not tried again.`;
   const times = rule.retries === 1 ? 'once' : `up to ${rule.retries} times`;
   const on = rule.on.map((one) => conditionWords[one]);
   const last = on.pop() ?? '';
   const when = on.length === 0 ? last : `${on.join(', ')}${on.length > 1 ? ',' : ''} or ${last}`;
   const hedged = rule.hedged ? ` Another try begins beside one that takes ${rule.perTryMs} ms.` : '';
-  return `${what} is tried again ${times} if ${when}.${hedged}`;
+  return `${method} is tried again ${times} if ${when}.${hedged}`;
 }
 
 /** `a, b or c`. */

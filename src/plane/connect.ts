@@ -21,7 +21,7 @@ import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
 import { createStatusReader, otherIdcs, type StatusReader, sortedDrains, unprotected } from './status.ts';
 import type { StreamObserver } from './stream-events.ts';
-import { answerOf, rosterStream, scopeOf, xdsLevels } from './streams.ts';
+import { answerOf, refusalsOf, rosterStream, scopeOf, xdsLevels } from './streams.ts';
 import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
 /** The result of connecting the parts. */
@@ -198,12 +198,13 @@ function drainReader(parts: Parts, options: ControlPlaneOptions): ControlPlane['
 
 /** Plans and reads when somebody asks, and nothing before. */
 function explainer(parts: Parts, options: ControlPlaneOptions): Explainer {
-  const { pipeline } = parts;
+  const { pipeline, xds } = parts;
   const { hopLimit, loopPrevention = 'on' } = options;
   return createExplainer({
     ...{ ...readingFacts(parts, options), hopLimit, loopPrevention },
     plansOf: (host, supposed) => pipeline.plansOf(host, supposed),
     hungGateways: () => pipeline.hungGateways(),
+    refusals: () => refusalsOf(xds),
     evacuations: () => pipeline.evacuations.list().items,
   });
 }

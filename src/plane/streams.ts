@@ -1,6 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import type { PushAnswer } from '../delivery/ledger.ts';
 import type { RosterStream } from '../delivery/roster.ts';
+import type { ProxyRefusal } from '../explain/refused.ts';
 import { clustersAddressOf, type NodeScope, parseNodeScope } from '../model/node.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { Ack, Node, StreamInfo } from '../xds/events.ts';
@@ -52,6 +53,17 @@ export function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
     ...{ id, node: node.id ?? '', role: scope.role, idc: scope.idc, peer: peer.address, scope },
     ...(clusters && { clusters }),
   };
+}
+
+/** What connected proxies refuse at this moment, by type. */
+export function refusalsOf(xds: Pick<XdsServer, 'status'>): readonly ProxyRefusal[] {
+  return xds.status().flatMap(({ node, types }) =>
+    types.flatMap(({ type, nack }): ProxyRefusal[] => {
+      if (nack === undefined) return [];
+      const { message, names, lacking } = nack;
+      return [{ node: node.id ?? '', type, message, names, lacking }];
+    }),
+  );
 }
 
 /** Levels of the xDS port's limits by name, summed over all listening addresses. */

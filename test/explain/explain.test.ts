@@ -63,7 +63,7 @@ t.test('the whole answer for a request that stays', async (t) => {
         ...{ health: 'proxies', readAt: ['caller'] },
       },
     ],
-    ...{ assumed: [], notes: [], silent: [] },
+    ...{ assumed: [], notes: [], refused: [], silent: [] },
   });
 });
 

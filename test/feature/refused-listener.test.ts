@@ -1,8 +1,11 @@
 import { createServer } from 'node:net';
 import t from 'tap';
+import { serveAdmin } from '../../src/api/admin-server.ts';
+import { showAddress } from '../../src/model/values/listen-address.ts';
 import { tcpInstance, who } from '../support/apps/tcp.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { entryYaml, idcYaml } from '../support/objects-yaml.ts';
+import { runCli } from '../support/planes/run-cli.ts';
 
 // A port that another process has at a caller: what is refused, what that holds up, and how it ends.
 
@@ -65,6 +68,17 @@ for (const mode of ['delta', 'sotw'] as const)
         [`caller refused ${name} and goes without it, having no earlier one: `],
       );
       t.match(mesh.plane.status().problems[0]?.message, /Another process has .* on that machine: stop it/);
+      const admin = await freeAddress();
+      const server = await serveAdmin(mesh.plane, admin, undefined);
+      t.teardown(() => server.close());
+      const explained = (host: string) =>
+        runCli('explain', '--from', 'sh-a/caller', '--host', host, '--admin', showAddress(admin));
+      const refused = await explained('mysql.shop');
+      t.equal(refused.code, 3, 'nobody serves it, though its instance is well');
+      t.match(refused.out, `NOBODY serves it: sh-a/caller goes without LDS ${name}, which it refused.`);
+      t.match(refused.out, /^A connection to mysql\.shop:/);
+      t.match(refused.out, /^! caller \(sidecar\) refused LDS tcp.*: .*Address already in use/m);
+      t.equal((await explained('web.shop')).code, 0, 'others are not concerned');
 
       mesh.save('other.yaml', '# nothing\n');
       const clusters = () => mesh.plane.node('caller')[0]?.differences.filter(({ type }) => type === 'CDS');
@@ -86,5 +100,7 @@ for (const mode of ['delta', 'sotw'] as const)
       taken.close();
       await until('the listener listens', async () => (await who(listen)) === 'mysql', 90_000);
       await until('nothing is refused any more', () => lds()?.state === 'SYNCED');
+      const well = await explained('mysql.shop');
+      t.match([well.code, well.out], [0, /sh-a serves it, where it begins/]);
     },
   );

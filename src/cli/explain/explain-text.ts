@@ -9,7 +9,7 @@ type Width = 'table' | 'wide';
 
 /** The way of a request in words, a paragraph for each hop. */
 export function explainText(answer: FollowedWay, width: Width): string {
-  const { hops, whyNot, notes, silent, notAsked } = answer;
+  const { hops, whyNot, notes, refused, silent, notAsked } = answer;
   const blocks = [
     headLines(answer),
     ...hops.map((hop, i) => hopLines(hop, i, width)),
@@ -21,6 +21,7 @@ export function explainText(answer: FollowedWay, width: Width): string {
       ...notAsked.map(
         ({ idc, why }) => `! What happens in ${idc} is not as its own control plane says: ${why}`,
       ),
+      ...refused.map(refusedText),
       ...silent.map(({ node, role, why }) => `! ${node} (${role}) is not read: ${why}`),
     ],
   ];
@@ -30,12 +31,20 @@ export function explainText(answer: FollowedWay, width: Width): string {
     .join('\n\n')}\n`;
 }
 
-function headLines({ request, host, port, idc, from, assumed, summary }: FollowedWay): string[] {
+function refusedText({ node, role, type, names, without, why }: FollowedWay['refused'][number]): string {
+  const what = names.length === 0 ? `a part of ${type}` : `${type} ${names.join(', ')}`;
+  const kept =
+    without.length === 0 ? 'goes on with what it had, if anything' : `goes without ${without.join(', ')}`;
+  return `! ${node} (${role}) refused ${what} and ${kept}: ${why}`;
+}
+
+function headLines({ request, host, port, protocol, idc, from, assumed, summary }: FollowedWay): string[] {
   const { method, path, trail } = request;
+  const what = protocol === 'tcp' ? 'A connection' : `${method} ${path}`;
   const came = trail.length === 0 ? '' : `, come from ${trail.join(',')}`;
   const node = from.node.startsWith(`${idc}/`) ? from.node : `${idc}/${from.node}`;
   return [
-    `${method} ${path} to ${host}:${port} from ${node}${came}:`,
+    `${what} to ${host}:${port} from ${node}${came}:`,
     ...assumed.map(({ what, state }) => `Assumed ${state}: ${what}.`),
     summary,
   ];

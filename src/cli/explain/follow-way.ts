@@ -140,6 +140,8 @@ function composed(
       return part?.hops.map((one) => ({ toldBy: part.admin, ...one })) ?? [hop];
     }),
     notes: [...new Set([...reply.notes, ...all.flatMap(({ notes }) => notes)])],
+    // Absent: of an earlier version.
+    refused: [reply, ...all].flatMap(({ refused = [] }: Partial<ExplainAnswer>) => refused),
     silent: [...reply.silent, ...all.flatMap(({ silent }) => silent)],
     notAsked: [...[...notAsked].map(([idc, why]) => ({ idc, why })), ...all.flatMap((part) => part.notAsked)],
   };

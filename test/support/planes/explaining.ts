@@ -1,6 +1,7 @@
 import { loadAll } from 'js-yaml';
 import { systemClock } from '../../../src/base/clock.ts';
 import { createExplainer, type Explainer, type ExplainQuestion } from '../../../src/explain/explain.ts';
+import type { ProxyRefusal } from '../../../src/explain/refused.ts';
 import { createIndex } from '../../../src/index/store.ts';
 import type { NodeScope } from '../../../src/model/node.ts';
 import type { Change } from '../../../src/model/object.ts';
@@ -30,6 +31,7 @@ interface ExplainingOptions {
   readonly hungGateways?: readonly HungGateway[];
   /** Names of WorkloadEntries in `shop` that are drained. */
   readonly drained?: readonly string[];
+  readonly refusals?: readonly ProxyRefusal[];
   readonly gone?: readonly GoneProxy[];
   /** Gateways, as `IP:PORT`, that do not answer a probe, and how. */
   readonly dead?: Readonly<Record<string, 'refused' | 'silent'>>;
@@ -51,7 +53,7 @@ const unremarkable = {
 /** Registry objects through index and plan, and an explainer over them: all but proxies is real. */
 export function explaining(options: ExplainingOptions) {
   const { idc = 'sh-a', hopLimit = 2, loopPrevention = 'on', hungGateways = [] } = options;
-  const { drained = [], gone = [], dead = {} } = options;
+  const { drained = [], gone = [], dead = {}, refusals = [] } = options;
   const index = createIndex({ idc });
   index.apply(
     loadAll(options.yaml).map((document): Change => {
@@ -80,6 +82,7 @@ export function explaining(options: ExplainingOptions) {
     hungGateways: () => hungGateways,
     proxies: () => proxies,
     gone: () => gone,
+    refusals: () => refusals,
     probe: async (at) => dead[showAddress(at)] ?? 'answers',
     evacuations: () => evacuationStatuses(view, systemClock.wall()),
     read: async ({ port }) => pageOf(options.proxies[port - 1]?.clusters ?? {}),

@@ -52,7 +52,7 @@ export function explainCommand(): Command {
       'after',
       helpEnd({
         exits:
-          '0 the IDC where it begins serves it; 1 another IDC does; 2 it cannot be told: no control plane answers, a name is unknown, or the proxy where it begins cannot be read; 3 nobody serves it.',
+          '0 the IDC where it begins serves it; 1 another IDC does, or a proxy on the way refuses what it was sent for it; 2 it cannot be told: no control plane answers, a name is unknown, or the proxy where it begins cannot be read; 3 nobody serves it.',
         examples: [
           'isthmus explain --from sh-a/caller --host checkout.shop',
           'isthmus explain --from sh-a/caller --host checkout.shop --why-not sh-b',
@@ -77,10 +77,14 @@ function explain({ admin, host, ...flags }: Flags): Promise<void> {
   });
 }
 
-/** Without a reading of the first proxy it cannot be told who serves. */
-function codeOf({ served, hops: [first] }: FollowedWay): number {
+/**
+ * Without a reading of the first proxy it cannot be told who serves. All is not well where a proxy on the way
+ * refuses what it was sent for it.
+ */
+function codeOf({ served, refused, hops: [first] }: FollowedWay): number {
   const isGuess = served !== 'nobody' && first?.health === 'registry';
-  return isGuess ? exitCode.unusable : codes[served];
+  if (isGuess) return exitCode.unusable;
+  return served === 'here' && refused.length > 0 ? exitCode.failed : codes[served];
 }
 
 const codes: Readonly<Record<ExplainAnswer['served'], number>> = {
