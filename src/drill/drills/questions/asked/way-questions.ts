@@ -97,17 +97,19 @@ function way(idc: IdcPlan, asked: AskedWay): Question {
     said: (output, { envoys }) => explainedText(output, envoys),
     envoys: async ({ requests, envoys }) => {
       const node = from.split('/')[1] ?? '';
-      const exits = usableText(await envoys.hosts(halfDead, ['caller', 'ingress'], 'egress', node));
+      const seen = usableText(await envoys.hosts(halfDead, ['caller', 'ingress'], 'egress', node));
+      const { down } = await envoys.ready(halfDead, ['egress']);
+      const exits = seen.split(', ').filter((name) => !down.some((one) => name === `${halfDead}/${one}`));
       const replies = await requests.send(host, { to: to(idc), headers });
-      const way = byExits(await requests.wayOf(replies), exits.split(', '));
+      const way = byExits(await requests.wayOf(replies), exits);
       return travelledText(replies, way, await requests.trailOf(replies));
     },
   };
 }
 
 /**
- * A way with all egress gateways that its first Envoy may send to: it ejects a dead one for some seconds at a
- * time, and in between tries it, and then another one. Access logs have the last try.
+ * A way with all egress gateways that its first Envoy may send to, and that are alive: it ejects a dead one
+ * for some seconds at a time, and in between tries it, and then another one. Access logs have the last try.
  */
 function byExits(way: string, exits: readonly string[]): string {
   const [first = '', ...rest] = way.split(' → ');
