@@ -174,6 +174,7 @@ function topReader({ roster, pipeline }: Parts, { idc, clock }: ControlPlaneOpti
   return createTopReader({
     ...{ idc, clock, read: readClusters, readStats: readProxyStats },
     view: () => pipeline.view(),
+    plansOf: (host) => pipeline.plansOf(host),
     proxies: () => roster.connected(),
   });
 }

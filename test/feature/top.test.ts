@@ -87,11 +87,11 @@ t.test('a known load is counted, and agrees with what Envoys say', async (t) => 
   t.equal(report.hosts[0]?.host, 'web.test', 'the most first');
   const grown = (name: string, before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>) =>
     (after.get(name) ?? 0) - (before.get(name) ?? 0);
-  t.equal(grown('cluster.instances/web.test_80.upstream_rq_total', caller, callerAfter), web?.requests);
+  t.equal(grown('cluster.failover/web.test_80.upstream_rq_completed', caller, callerAfter), web?.requests);
   t.equal(grown('cluster.failover/web.test_80.upstream_rq_5xx', caller, callerAfter), web?.failed);
   t.equal(grown('cluster.idcs/far.test_80.upstream_rq_total', egress, egressAfter), 30);
   const proxies = new Map(report.proxies.map((one) => [one.node, one]));
-  t.match(proxies.get('caller'), { role: 'sidecar', requests: 95, failed: 15 });
+  t.match(proxies.get('caller'), { role: 'sidecar', requests: 125, failed: 15 });
   t.match(proxies.get('sh-a-egress'), { role: 'egress', requests: 30 });
   t.equal(proxies.size, 3);
 });

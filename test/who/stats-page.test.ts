@@ -1,6 +1,6 @@
 import t from 'tap';
 import { bucketsBetween, countOfBuckets, percentileOfBuckets, sumOfBuckets } from '../../src/base/buckets.ts';
-import { hostOfCluster, parseStatsPage } from '../../src/who/load/stats-page.ts';
+import { hostOfCluster, parseStatsPage, statsFilter } from '../../src/who/load/stats-page.ts';
 
 t.test('statistics of clusters are read by cluster', async (t) => {
   const page = {
@@ -8,6 +8,14 @@ t.test('statistics of clusters are read by cluster', async (t) => {
       { name: 'cluster.instances/a.b-c.test_80.upstream_rq_total', value: 7 },
       { name: 'cluster.instances/a.b-c.test_80.upstream_rq_active', value: 2 },
       { name: 'cluster.failover/a.b-c.test_80.upstream_rq_5xx', value: 3 },
+      { name: 'cluster.failover/a.b-c.test_80.external.upstream_rq_5xx', value: 3 },
+      { name: 'cluster.failover/a.b-c.test_80.retry.upstream_rq_completed', value: 2 },
+      { name: 'cluster.failover/a.b-c.test_80.upstream_rq_completed', value: 5 },
+      { name: 'cluster.failover/a.b-c.test_80.upstream_cx_none_healthy', value: 1 },
+      { name: 'cluster.failover/a.b-c.test_80.upstream_rq_pending_overflow', value: 4 },
+      { name: 'http.edge.downstream_rq_active', value: 1 },
+      { name: 'http.edge.downstream_rq_completed', value: 8 },
+      { name: 'wasmcustom.isthmus_trail.ingress-peer.peer.sh-b.hops', value: 6 },
       { name: 'cluster.egress.upstream_rq_total', value: 9 },
       {
         histograms: [
@@ -22,10 +30,12 @@ t.test('statistics of clusters are read by cluster', async (t) => {
       },
     ],
   };
-  const found = parseStatsPage(JSON.stringify(page));
+  const { clusters: found, edge, arrived } = parseStatsPage(JSON.stringify(page));
+  t.strictSame([edge, [...arrived]], [{ active: 1, answers: 8 }, [['sh-b', 6]]]);
   t.strictSame([...found.keys()], ['instances/a.b-c.test_80', 'failover/a.b-c.test_80']);
-  t.match(found.get('instances/a.b-c.test_80'), { requests: 7, failed: 0, active: 2 });
+  t.match(found.get('instances/a.b-c.test_80'), { tries: 7, failed: 0, active: 2 });
   const failover = found.get('failover/a.b-c.test_80');
+  t.match(failover, { tries: 0, answers: 5, untried: 5, retries: 0 });
   t.strictSame(
     [failover?.failed, [...(failover?.times ?? [])]],
     [
@@ -38,6 +48,16 @@ t.test('statistics of clusters are read by cluster', async (t) => {
   );
   t.strictSame(hostOfCluster('idcs/a.b-c.test_80'), { kind: 'idcs', host: 'a.b-c.test', port: 80 });
   t.equal(hostOfCluster('egress'), undefined);
+  const filter = new RegExp(statsFilter);
+  const names = page.stats.flatMap(
+    ({ name, histograms }) => name ?? histograms?.map((one) => one.name) ?? [],
+  );
+  const asked = names.filter((name) => filter.test(name));
+  t.strictSame(
+    names.filter((name) => !asked.includes(name)),
+    names.filter((name) => /\.(external|retry)\.|cluster\.egress/.test(name)),
+    'what is not needed is not asked for',
+  );
   for (const text of ['', '[]', '{}', '{"stats": 1}'])
     t.throws(() => parseStatsPage(text), { code: 'invalid' }, text);
 });

@@ -28,11 +28,13 @@ const silentMax = 5;
 /** Hosts and proxies of an IDC by load. */
 export function topText(answer: TopAnswer, { width, order, limit }: TopView): string {
   const { idc, hosts, idle, proxies, connected, silent, intervalMs } = answer;
+  // An older control plane does not say.
+  const { arrived = [] }: Partial<TopAnswer> = answer;
   const seconds = intervalMs / 1_000;
   const sorted = sortedHosts(hosts, order);
   const head = `${idc}, in ${durationText(intervalMs)}: ${counted(hosts.length, 'host')} busy, ${idle} idle; by ${proxies.length} of ${connected} connected proxies.`;
   const blocks = [
-    [head],
+    [head, ...arrivedText(arrived, seconds)],
     hosts.length === 0
       ? []
       : [
@@ -60,15 +62,18 @@ export function topText(answer: TopAnswer, { width, order, limit }: TopView): st
   return `${shown.map((lines) => lines.map(printable).join('\n')).join('\n\n')}\n`;
 }
 
-/** Hosts in an order: the largest first, names from A to Z; equal ones stay as they are. */
+/**
+ * Hosts in an order: the largest first, names from A to Z; equal ones stay as they are. By requests they are
+ * answered in order, those that only fail first.
+ */
 export function sortedHosts(hosts: readonly Host[], order: TopOrder): readonly Host[] {
-  const by: Readonly<Record<Exclude<TopOrder, 'host'>, (host: Host) => number>> = {
-    requests: ({ requests }) => requests,
+  const by: Readonly<Record<Exclude<TopOrder, 'host' | 'requests'>, (host: Host) => number>> = {
     failures: ({ failed }) => failed,
     p50: ({ p50Ms = -1 }) => p50Ms,
     p99: ({ p99Ms = -1 }) => p99Ms,
     'in-flight': ({ inFlight }) => inFlight,
   };
+  if (order === 'requests') return hosts;
   if (order === 'host') return hosts.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   return hosts.toSorted((a, b) => by[order](b) - by[order](a));
 }
@@ -104,9 +109,17 @@ function rate(requests: number, seconds: number): string {
     : (Math.round(perSecond * 10) / 10).toString();
 }
 
+/** Never more than all: an older control plane counts tries, and failures that were none. */
 function share(part: number, all: number): string {
-  if (all === 0) return part === 0 ? '-' : String(part);
-  return `${Math.round((part / all) * 1_000) / 10} %`;
+  if (all === 0 && part === 0) return '-';
+  return `${Math.round(Math.min(1, part / all) * 1_000) / 10} %`;
+}
+
+/** Requests of other IDCs, which count there: here they are load without a host. */
+function arrivedText(arrived: TopAnswer['arrived'], seconds: number): string[] {
+  if (arrived.length === 0) return [];
+  const from = arrived.map(({ idc, requests }) => `${rate(requests, seconds)} from ${idc}`);
+  return [`Requests a second from other IDCs, at ingress gateways: ${from.join(', ')}.`];
 }
 
 /** The upper bound of a histogram's bucket. */

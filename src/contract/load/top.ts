@@ -16,13 +16,19 @@ const hostLoad = component(
   z.strictObject({
     host: z.string(),
     port: z.int(),
-    requests: described('Sent in the interval by the proxies that were read, tries included.', z.int()),
-    failed: described('Answered with a 5xx, by Envoy or an instance; of TCP always 0.', z.int()),
+    requests: described(
+      "Requests of the IDC's own clients that were answered in the interval, at the first proxy and after all tries; of TCP connections.",
+      z.int(),
+    ),
+    failed: described(
+      'Of these requests, those with a 5xx, by Envoy or an instance; of TCP those that nobody can serve.',
+      z.int(),
+    ),
     p50Ms: ms('Half of the requests took at most this long'),
     p99Ms: ms('99 % of the requests took at most this long'),
     inFlight: described('At the second reading.', z.int()),
     idcs: described(
-      'Where they were sent, the most first.',
+      'Where they were sent, tries included, the most first.',
       z.array(z.strictObject({ idc: z.string(), requests: z.int() })),
     ),
   }),
@@ -33,8 +39,14 @@ const proxyLoad = component(
   z.strictObject({
     node: z.string(),
     role,
-    requests: described('Sent in the interval, tries included.', z.int()),
-    failed: z.int(),
+    requests: described(
+      'Answered in the interval; at an ingress gateway also those let in from other IDCs, without health checks.',
+      z.int(),
+    ),
+    failed: described(
+      'Of these, those with a 5xx; at an ingress gateway not of those from other IDCs.',
+      z.int(),
+    ),
     inFlight: z.int(),
   }),
 );
@@ -45,9 +57,16 @@ const top = component(
     idc: described('The IDC that this control plane decides for.', z.string()),
     at: described('When the second readings began, RFC 3339.', z.string()),
     intervalMs: described('Between the readings, as it was.', z.number()),
-    hosts: described('With requests in the interval or in flight, the most first.', z.array(hostLoad)),
+    hosts: described(
+      'With requests in the interval or in flight: those that only fail first, then those with the most.',
+      z.array(hostLoad),
+    ),
     idle: described('Further hosts of which a proxy that was read has ever sent a request.', z.int()),
     proxies: described('Those that were read, the most requests first.', z.array(proxyLoad)),
+    arrived: described(
+      'Requests from other IDCs that ingress gateways have let in, by IDC, the most first; health checks are none.',
+      z.array(z.strictObject({ idc: z.string(), requests: z.int() })),
+    ),
     connected: described('Connected Envoys.', z.int()),
     silent: described(
       'Those that were not read: of each role at most 32 are asked.',

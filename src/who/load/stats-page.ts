@@ -3,22 +3,45 @@ import { MeshError } from '../../base/error.ts';
 
 /** What one proxy has sent to the hosts of a cluster since it knows it. */
 export interface ClusterStats {
-  readonly requests: number;
-  /** Answered with a 5xx. */
+  /** Tries at its hosts; of TCP connections. Always 0 of an aggregate. */
+  readonly tries: number;
+  /** Requests that were answered, by a host or by Envoy itself; what is tried again counts once. */
+  readonly answers: number;
+  /** Of the answers, those with a 5xx. */
   readonly failed: number;
+  /** Answered without a try: no host can serve, or a circuit breaker is open. */
+  readonly untried: number;
+  /** Tries after the first one of a request. */
+  readonly retries: number;
   readonly active: number;
   readonly times: Buckets;
 }
 
-/** Statistics by kind of cluster and `HOST_PORT`, as Envoy writes it. */
-export type ProxyStats = ReadonlyMap<string, ClusterStats>;
+/** What the statistics of one proxy say. */
+export interface ProxyStats {
+  /** By kind of cluster and `HOST_PORT`, as Envoy writes it. */
+  readonly clusters: ReadonlyMap<string, ClusterStats>;
+  /** Requests at the ingress for clients: in flight, and answered. */
+  readonly edge: EdgeStats;
+  /** Requests from other IDCs that the trail filter has let in, by IDC; health checks have no trail. */
+  readonly arrived: ReadonlyMap<string, number>;
+}
+
+/** Requests at the ingress for clients. */
+interface EdgeStats {
+  readonly active: number;
+  readonly answers: number;
+}
 
 /** Clusters that lead to instances here, to them or away, and to other IDCs. */
 type ClusterKind = 'instances' | 'failover' | 'idcs';
 
 /** The statistics that are read, as a regular expression of their names. */
-export const statsFilter =
-  '^cluster\\.(instances|failover|idcs)/.*\\.(upstream_rq_total|upstream_rq_5xx|upstream_rq_active|upstream_rq_time)$';
+export const statsFilter = `^(${[
+  'cluster\\.(instances|failover|idcs)/.*_[0-9]+\\.(upstream_rq_(total|completed|5xx|retry|pending_overflow|active|time)|upstream_cx_none_healthy)',
+  'http\\.edge\\.downstream_rq_(active|completed)',
+  'wasmcustom\\.isthmus_trail\\.ingress-peer\\.peer\\..+\\.hops',
+].join('|')})$`;
 
 interface Stat {
   readonly name?: string;
@@ -29,29 +52,50 @@ interface Stat {
   }[];
 }
 
-const none: ClusterStats = { requests: 0, failed: 0, active: 0, times: new Map() };
-const fields: Readonly<Record<string, 'requests' | 'failed' | 'active'>> = {
-  upstream_rq_total: 'requests',
+/** Of a cluster that was sent nothing. */
+export const noClusterStats: ClusterStats = {
+  ...{ tries: 0, answers: 0, failed: 0, untried: 0, retries: 0, active: 0 },
+  times: new Map(),
+};
+
+/** Counters and gauges by the field that they add to. */
+const fields: Readonly<Record<string, Exclude<keyof ClusterStats, 'times'>>> = {
+  upstream_rq_total: 'tries',
+  upstream_rq_completed: 'answers',
   upstream_rq_5xx: 'failed',
+  upstream_cx_none_healthy: 'untried',
+  upstream_rq_pending_overflow: 'untried',
+  upstream_rq_retry: 'retries',
   upstream_rq_active: 'active',
 };
 
 /** Parses Envoy's `/stats?format=json&histogram_buckets=cumulative`. Throws MeshError `invalid`. */
 export function parseStatsPage(text: string): ProxyStats {
-  const found = new Map<string, ClusterStats>();
-  const put = (name: string, add: (stat: string) => Partial<ClusterStats>) => {
+  const clusters = new Map<string, ClusterStats>();
+  const put = (name: string, change: (known: ClusterStats, stat: string) => Partial<ClusterStats>) => {
     const [, cluster = '', stat = ''] =
-      /^cluster\.((?:instances|failover|idcs)\/.+)\.(\w+)$/.exec(name) ?? [];
-    if (cluster !== '') found.set(cluster, { ...(found.get(cluster) ?? none), ...add(stat) });
+      /^cluster\.((?:instances|failover|idcs)\/.+_\d+)\.(\w+)$/.exec(name) ?? [];
+    if (cluster === '') return;
+    const known = clusters.get(cluster) ?? noClusterStats;
+    clusters.set(cluster, { ...known, ...change(known, stat) });
   };
+  let edge: EdgeStats = { active: 0, answers: 0 };
+  const arrived = new Map<string, number>();
   for (const { name = '', value = 0, histograms = [] } of statsIn(text)) {
-    put(name, (stat) => (fields[stat] === undefined ? {} : { [fields[stat]]: value }));
+    put(name, (known, stat) => {
+      const field = fields[stat];
+      return field === undefined ? {} : { [field]: known[field] + value };
+    });
     for (const { name: timed, buckets } of histograms)
       put(timed, () => ({
         times: new Map(buckets.map(({ upper_bound: ms, cumulative }) => [ms, cumulative])),
       }));
+    if (name === 'http.edge.downstream_rq_active') edge = { ...edge, active: value };
+    if (name === 'http.edge.downstream_rq_completed') edge = { ...edge, answers: value };
+    const [, peer] = /^wasmcustom\.isthmus_trail\.ingress-peer\.peer\.(.+)\.hops$/.exec(name) ?? [];
+    if (peer !== undefined) arrived.set(peer, value);
   }
-  return found;
+  return { clusters, edge, arrived };
 }
 
 function statsIn(text: string): readonly Stat[] {

@@ -1,21 +1,16 @@
-import {
-  type Buckets,
-  bucketsBetween,
-  countOfBuckets,
-  percentileOfBuckets,
-  sumOfBuckets,
-} from '../../base/buckets.ts';
 import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { compareText } from '../../base/text/compare-text.ts';
-import type { HostLoad, TopReport } from '../../contract/load/top.ts';
+import type { TopReport } from '../../contract/load/top.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
+import type { GroupPlan } from '../../plan/types.ts';
 import { idcsCluster } from '../../translate/names.ts';
-import { type HostTotals, totalHosts } from '../hosts.ts';
 import { chooseProxies, readAll, readEach, whoLimits } from '../read-proxies.ts';
 import type { AskedProxy, ProxyReading, SeenClusters } from '../types.ts';
 import type { WhoOptions } from '../who-options.ts';
-import { type ClusterStats, hostOfCluster, type ProxyStats } from './stats-page.ts';
+import { hostsOf } from './host-load.ts';
+import { arrivedAt, type EdgeEntries, type EdgeEntry, loadBetween, proxiesOf } from './proxy-load.ts';
+import { hostOfCluster, type ProxyStats } from './stats-page.ts';
 
 /** Answers which hosts and proxies have how much to do. */
 export interface TopReader {
@@ -27,7 +22,7 @@ export interface TopReader {
 }
 
 /** What a reader needs. */
-interface TopOptions extends Pick<WhoOptions, 'idc' | 'clock' | 'view' | 'proxies' | 'read'> {
+interface TopOptions extends Pick<WhoOptions, 'idc' | 'clock' | 'view' | 'plansOf' | 'proxies' | 'read'> {
   /** Reads the statistics of an Envoy. Rejects with an Error that says why it cannot. */
   readStats(at: ListenAddress): Promise<ProxyStats>;
 }
@@ -51,13 +46,6 @@ export function createTopReader(options: TopOptions): TopReader {
   };
 }
 
-/** What a proxy has sent to a cluster between two readings. */
-interface Sent {
-  readonly proxy: AskedProxy;
-  readonly cluster: NonNullable<ReturnType<typeof hostOfCluster>>;
-  readonly stats: ClusterStats;
-}
-
 async function readTop(options: TopOptions, intervalMs: number): Promise<TopReport> {
   const { clock, idc } = options;
   const all = [...options.proxies()].filter(({ role }) => role !== 'grpc');
@@ -76,16 +64,17 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
   const notRead = new Set(awayBefore.slice(awayHostsMax));
   const readAfter = idcsNames([...second.values()]).filter((name) => !notRead.has(name));
   const secondAway = await readAll(gateways, readAfter.slice(0, 2 * awayHostsMax), options.read);
-  const sent = answered.flatMap((proxy) => sentBetween(proxy, first.get(proxy), second.get(proxy)));
+  const loads = answered.flatMap((proxy) => loadBetween(proxy, first.get(proxy), second.get(proxy)));
   const away = gateways.flatMap((proxy) => awayBetween(proxy, firstAway.get(proxy), secondAway.get(proxy)));
   const { idcs } = options.view();
   const others = [...idcs.values()].filter(({ meta }) => meta.name !== idc);
-  const names = others.map(({ meta }) => meta.name);
-  const hosts = hostsOf(sent, away, idc, names);
+  const entries = entriesOf(options);
+  const hosts = hostsOf(loads, entries, { idc, others: others.map(({ meta }) => meta.name), away });
   const busy = hosts.filter(({ requests, inFlight }) => requests + inFlight > 0);
   return {
     ...{ idc, at, intervalMs: Math.round(clock.now() - began) },
-    ...{ hosts: busy, idle: hosts.length - busy.length, proxies: proxiesOf(answered, sent, second) },
+    ...{ hosts: busy, idle: hosts.length - busy.length, proxies: proxiesOf(loads, entries) },
+    arrived: arrivedAt(loads),
     connected: all.length,
     silent: chosen.flatMap((proxy) => {
       const why = [first.get(proxy), second.get(proxy)].find((one) => typeof one === 'string');
@@ -101,34 +90,11 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
 function idcsNames(readings: readonly (ProxyStats | string)[]): readonly string[] {
   const names = new Set<string>();
   for (const reading of readings)
-    for (const [name, { requests }] of typeof reading === 'string' ? [] : reading) {
+    for (const [name, { tries }] of typeof reading === 'string' ? [] : reading.clusters) {
       const cluster = hostOfCluster(name);
-      if (cluster?.kind === 'idcs' && requests > 0) names.add(idcsCluster(cluster));
+      if (cluster?.kind === 'idcs' && tries > 0) names.add(idcsCluster(cluster));
     }
   return [...names].sort(compareText);
-}
-
-function sentBetween(
-  proxy: AskedProxy,
-  before: ProxyStats | string | undefined,
-  after: ProxyStats | string | undefined,
-): readonly Sent[] {
-  if (typeof before !== 'object' || typeof after !== 'object') return [];
-  return [...after].flatMap(([name, now]) => {
-    const cluster = hostOfCluster(name);
-    return cluster === undefined ? [] : [{ proxy, cluster, stats: statsBetween(before.get(name), now) }];
-  });
-}
-
-/** A cluster that was removed and added again, or a proxy that was restarted, counts from 0. */
-function statsBetween(before: ClusterStats | undefined, after: ClusterStats): ClusterStats {
-  if (before === undefined || after.requests < before.requests) return after;
-  return {
-    requests: after.requests - before.requests,
-    failed: Math.max(0, after.failed - before.failed),
-    active: after.active,
-    times: bucketsBetween(before.times, after.times),
-  };
 }
 
 function awayBetween(
@@ -139,66 +105,19 @@ function awayBetween(
   return typeof before === 'object' && typeof after === 'object' ? [{ proxy, before, after }] : [];
 }
 
-function hostsOf(
-  sent: readonly Sent[],
-  away: readonly ProxyReading[],
-  idc: string,
-  others: readonly string[],
-): HostLoad[] {
-  const byHost = Map.groupBy(sent, ({ cluster: { host, port } }) => `${host}:${port}`);
-  const hosts = [...byHost.values()].map((list): HostLoad => {
-    const { host, port } = (list[0] as Sent).cluster;
-    const of = (...kinds: readonly string[]) => list.filter(({ cluster }) => kinds.includes(cluster.kind));
-    // Of an aggregate Envoy counts tries at its members, and answers and times at the aggregate itself.
-    const answers = of('instances', 'failover').filter(({ proxy }) => proxy.role !== 'egress');
-    const here = sum(of('instances'), 'requests');
-    const gone = sum(of('idcs'), 'requests');
-    const times = sumOfBuckets(answers.map(({ stats }) => stats.times));
-    return {
-      ...{ host, port, requests: here + gone, failed: sum(answers, 'failed') },
-      ...percentilesOf(times),
-      inFlight: sum(of('instances', 'idcs'), 'active'),
-      idcs: [
-        ...(here > 0 ? [{ idc, requests: here }] : []),
-        ...goneTo(totalHosts(away, idcsCluster({ host, port })), others, gone),
-      ].sort((a, b) => b.requests - a.requests || compareText(a.idc, b.idc)),
-    };
-  });
-  return hosts.sort((a, b) => b.requests - a.requests || compareText(a.host, b.host) || a.port - b.port);
+/** Where requests of clients enter at ingress gateways, by host and port; each host is planned once. */
+function entriesOf({ plansOf }: TopOptions): EdgeEntries {
+  const known = new Map<string, EdgeEntry>();
+  return (host, port) => {
+    const key = `${host}:${port}`;
+    const entry = known.get(key) ?? edgeEntry(plansOf(host).find(({ group }) => group.port === port));
+    known.set(key, entry);
+    return entry;
+  };
 }
 
-function sum(list: readonly Sent[], field: 'requests' | 'failed' | 'active'): number {
-  return list.reduce((total, { stats }) => total + stats[field], 0);
-}
-
-function percentilesOf(times: Buckets): Pick<HostLoad, 'p50Ms' | 'p99Ms'> {
-  if (countOfBuckets(times) === 0) return {};
-  return { p50Ms: percentileOfBuckets(times, 0.5), p99Ms: percentileOfBuckets(times, 0.99) };
-}
-
-/** Requests by IDC, of gateways that were read; the IDC of the rest is not known. */
-function goneTo(gateways: HostTotals, others: readonly string[], all: number): HostLoad['idcs'] {
-  const known = others.map((idc) => {
-    const requests = gateways.reports(0, undefined, idc).reduce((total, one) => total + one.requests, 0);
-    return { idc, requests };
-  });
-  const rest = all - known.reduce((total, { requests }) => total + requests, 0);
-  return [...known, { idc: 'unknown', requests: rest }].filter(({ requests }) => requests > 0);
-}
-
-function proxiesOf(
-  proxies: readonly AskedProxy[],
-  sent: readonly Sent[],
-  second: ReadonlyMap<AskedProxy, ProxyStats | string>,
-): TopReport['proxies'] {
-  return proxies
-    .filter((proxy) => typeof second.get(proxy) === 'object')
-    .map((proxy) => {
-      const own = sent.filter((one) => one.proxy === proxy);
-      const tries = own.filter(({ cluster }) => cluster.kind !== 'failover');
-      const { node, role } = proxy;
-      const counts = { requests: sum(tries, 'requests'), failed: sum(own, 'failed') };
-      return { node, role, ...counts, inFlight: sum(tries, 'active') };
-    })
-    .sort((a, b) => b.requests - a.requests || compareText(a.node, b.node));
+function edgeEntry(plan: GroupPlan | undefined): EdgeEntry {
+  const kinds = plan?.paths.edge.priorities.map(({ kind }) => kind) ?? [];
+  if (kinds.includes('egress')) return 'failover';
+  return kinds.includes('instances') ? 'instances' : 'none';
 }

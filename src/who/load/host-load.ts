@@ -1,0 +1,86 @@
+import { type Buckets, countOfBuckets, percentileOfBuckets, sumOfBuckets } from '../../base/buckets.ts';
+import { compareText } from '../../base/text/compare-text.ts';
+import type { HostLoad } from '../../contract/load/top.ts';
+import { idcsCluster } from '../../translate/names.ts';
+import { type HostTotals, totalHosts } from '../hosts.ts';
+import type { ProxyReading } from '../types.ts';
+import { type EdgeEntries, ownLoad, type ProxyLoad, sumOf } from './proxy-load.ts';
+import type { ClusterStats } from './stats-page.ts';
+
+/** Where requests are from, and where they go. */
+interface Places {
+  /** The local IDC. */
+  readonly idc: string;
+  readonly others: readonly string[];
+  /** Readings of egress gateways: which IDC had what. */
+  readonly away: readonly ProxyReading[];
+}
+
+/**
+ * All hosts of which a proxy has ever sent a request: those that only fail first, then by requests. Requests
+ * are those of the IDC's own clients, which count once, at the first proxy; health checks do not.
+ */
+export function hostsOf(
+  loads: readonly ProxyLoad[],
+  entries: EdgeEntries,
+  { idc, others, away }: Places,
+): HostLoad[] {
+  const names = new Map(
+    loads.flatMap(({ sent }) => [...sent].map(([key, { host, port }]) => [key, { host, port }] as const)),
+  );
+  const hosts = [...names].map(([key, name]): HostLoad => {
+    const own = loads.map((load) => ownLoad(load, key, entries));
+    const exits = loads.flatMap(({ sent }) => sent.get(key)?.idcs ?? []);
+    const here = sumOf(own.map(({ tries }) => tries));
+    const gone = sumOf(exits.map(({ tries }) => tries));
+    return {
+      ...{ ...name, ...countsOf(own, exits) },
+      ...percentilesOf(sumOfBuckets(own.map(({ times }) => times))),
+      inFlight: sumOf([...own.map(({ inFlight }) => inFlight), ...exits.map(({ active }) => active)]),
+      idcs: [
+        ...(here > 0 ? [{ idc, requests: here }] : []),
+        ...goneTo(totalHosts(away, idcsCluster(name)), others, gone),
+      ].sort((a, b) => b.requests - a.requests || compareText(a.idc, b.idc)),
+    };
+  });
+  return hosts.sort(
+    (a, b) =>
+      Number(onlyFails(b)) - Number(onlyFails(a)) ||
+      b.requests - a.requests ||
+      compareText(a.host, b.host) ||
+      a.port - b.port,
+  );
+}
+
+function countsOf(
+  own: readonly ReturnType<typeof ownLoad>[],
+  exits: readonly ClusterStats[],
+): Pick<HostLoad, 'requests' | 'failed'> {
+  const answers = sumOf(own.map((one) => one.answers));
+  if (answers > 0) return { requests: answers, failed: sumOf(own.map(({ failed }) => failed)) };
+  // TCP: an egress gateway answers CONNECT.
+  const out = exits.map((one) => (one.answers > 0 ? one.answers : one.tries));
+  return {
+    requests: sumOf([...own.map(({ begun }) => begun), ...out]),
+    failed: sumOf([...own.map(({ givenUp }) => givenUp), ...exits.map(({ failed }) => failed)]),
+  };
+}
+
+function onlyFails({ requests, failed }: HostLoad): boolean {
+  return failed > 0 && failed >= requests;
+}
+
+function percentilesOf(times: Buckets): Pick<HostLoad, 'p50Ms' | 'p99Ms'> {
+  if (countOfBuckets(times) === 0) return {};
+  return { p50Ms: percentileOfBuckets(times, 0.5), p99Ms: percentileOfBuckets(times, 0.99) };
+}
+
+/** Requests by IDC, of gateways that were read; the IDC of the rest is not known. */
+function goneTo(gateways: HostTotals, others: readonly string[], all: number): HostLoad['idcs'] {
+  const known = others.map((idc) => {
+    const requests = sumOf(gateways.reports(0, undefined, idc).map((one) => one.requests));
+    return { idc, requests };
+  });
+  const rest = all - sumOf(known.map(({ requests }) => requests));
+  return [...known, { idc: 'unknown', requests: rest }].filter(({ requests }) => requests > 0);
+}
