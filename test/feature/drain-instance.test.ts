@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { parse } from 'yaml';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { type ListenAddress, showAddress } from '../../src/model/values/listen-address.ts';
@@ -224,6 +225,57 @@ t.test('undrained instances serve again', async (t) => {
   const again = await isthmus('undrain', 'web-1');
   t.equal(again.code, 2);
   t.match(again.err, /'web-1' is not drained/);
+});
+
+t.test('an IDC whose Idc names no control plane is a note, unless the instance is its own', async (t) => {
+  const other = ['--admin', showAddress(admins.get('sh-b') as ListenAddress)];
+  for (const args of [
+    ['drain', 'web-1', '--dry-run'],
+    ['drain', 'web-1'],
+    ['undrain', 'web-1'],
+  ]) {
+    const here = await runCli(...args, ...one, ...withToken);
+    t.equal(here.code, 0, here.err);
+    t.match(here.err, /^isthmus: sh-b is not asked, as its Idc names no control plane .* gateways alone$/m);
+  }
+  const away = await runCli('drain', 'web-1', ...other, ...withToken);
+  t.equal(away.code, 1, 'the proxies of sh-a go on: nobody may believe that it is drained');
+  t.match(away.err, /sh-a is not asked, .*: its proxies go on as before, and the instance is theirs\./);
+  t.strictSame(Object.keys(await where(20)).sort(), ['first', 'second']);
+  t.equal((await runCli('undrain', 'web-1', ...other, ...withToken)).code, 1);
+});
+
+t.test('the control plane that refuses is named', async (t) => {
+  const at = await freeAddress();
+  const drains = { plane: plane('sh-b'), drains: sources.get('sh-b') as DrainsSource, clock };
+  const server = await serveAdmin(plane('sh-b'), at, undefined, { drains });
+  const flags = [...one, '--admin', showAddress(at), ...withToken];
+  const { code, out, err } = await runCli('drain', 'web-1', ...flags, '-o', 'json');
+  t.equal(code, 1);
+  const admin = showAddress(at);
+  const words = `the control plane at ${admin} refuses: writes are off: start isthmus serve with --admin-token-file (HTTP 403)`;
+  t.equal(err.split('\n').at(-2), `isthmus: ${words}`);
+  t.strictSame(JSON.parse(out), [{ admin, confirmed: false, error: words }], 'nothing is done at the other');
+  await server.close();
+  t.strictSame(plane('sh-a').drains.list().items, []);
+});
+
+t.test('as JSON and YAML: what each control plane says', async (t) => {
+  const json = async (...args: string[]) => JSON.parse((await isthmus(...args, '-o', 'json')).out);
+  const [here, there] = [...admins.values()].map(showAddress);
+  const hosts = [{ host: 'web.test', port: 80, usable: 1 }];
+  const [preview] = await json('drain', 'web-1', '--dry-run');
+  t.match(preview, { admin: here, idc: 'sh-a', name: 'web-1', hosts, wasDrained: false });
+  t.equal('confirmed' in preview, false);
+  t.match(await json('drain', 'web-1'), [
+    { admin: here, confirmed: true, idc: 'sh-a', hosts, acked: true, inFlight: { requests: 0 } },
+    { admin: there, confirmed: true, idc: 'sh-b', hosts: [] },
+  ]);
+  const undrained = await isthmus('undrain', 'web-1', '-o', 'yaml');
+  t.match(parse(undrained.out), [
+    { admin: here, confirmed: true, idc: 'sh-a', wasDrained: true },
+    { admin: there, confirmed: true },
+  ]);
 });
 
 t.test('a drain for some time ends by itself', async (t) => {

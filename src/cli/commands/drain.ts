@@ -3,18 +3,22 @@ import { Command, Option } from 'commander';
 import { keepProcess, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
+import type { InstanceKey } from '../../client/deregistration.ts';
 import { readDuration } from '../../config/duration.ts';
 import { drainLimits } from '../../model/drain.ts';
+import type { DrainResult } from '../drain/drain-instance.ts';
 import type { DrainPlanes } from '../drain/drain-planes.ts';
 import { helpEnd } from '../help-end.ts';
 import { readArgument } from '../options/argument.ts';
 import { durationOption } from '../options/duration.ts';
 import { addClientOptions, type ClientFlags, clientsOf } from '../options/instance.ts';
+import { dataText, isData, type OutputFormat, outputOption } from '../options/output.ts';
 
 /** Options of both commands. */
 interface WaitFlags extends ClientFlags {
   /** Milliseconds. */
   readonly timeout: number;
+  readonly output: OutputFormat;
 }
 
 interface DrainFlags extends WaitFlags {
@@ -28,6 +32,11 @@ interface DrainFlags extends WaitFlags {
 
 const instanceText =
   'the instance: NAMESPACE/NAME of its WorkloadEntry or registration, its NAME, its address, or address and port';
+
+function formatOption() {
+  const words = 'output format; json and yaml: a list with one entry for each control plane, at the end';
+  return outputOption(words, ['table', 'json', 'yaml']);
+}
 
 /** `isthmus drain INSTANCE`: takes an instance out of use, whatever it comes from. */
 export function drainCommand(): Command {
@@ -48,13 +57,14 @@ export function drainCommand(): Command {
     .option('--force', 'also the last instance of a host that can serve')
     .option('--dry-run', 'show what would be left of its hosts, and do nothing')
     .addOption(durationOption('--timeout <duration>', 'longest time to wait', '30s'))
+    .addOption(formatOption())
     .optionsGroup('The control planes:');
   return addClientOptions(command)
     .addHelpText(
       'after',
       helpEnd({
         exits:
-          '0 drained; 1 refused, not confirmed in time, or some control plane does not answer; 2 none answers, or there is no such instance.',
+          '0 drained; 1 refused, not confirmed in time, or some control plane does not answer or, for the IDC of the instance, is not named; 2 none answers, or there is no such instance.',
         examples: [
           'isthmus drain shop/checkout-1 --reason "new kernel" --until-idle \\',
           '  --admin 10.1.0.9:15014 --token-file token',
@@ -71,40 +81,40 @@ export function undrainCommand(): Command {
     .description('Let a drained instance take requests again, and wait until every proxy has confirmed that.')
     .argument('<instance>', instanceText)
     .addOption(durationOption('--timeout <duration>', 'longest time to wait', '30s'))
+    .addOption(formatOption())
     .optionsGroup('The control planes:');
   return addClientOptions(command)
     .addHelpText(
       'after',
       helpEnd({
         exits:
-          '0 it takes requests again; 1 not confirmed in time, or some control plane does not answer; 2 none answers, or it is not drained.',
+          '0 it takes requests again; 1 not confirmed in time, or some control plane does not answer or, for the IDC of the instance, is not named; 2 none answers, or it is not drained.',
         examples: ['isthmus undrain shop/checkout-1 --admin 10.1.0.9:15014 --token-file token'],
       }),
     )
     .action(undrain);
 }
 
-const say = (words: string) => void process.stdout.write(`${words}\n`);
 const warn = (words: string) => void process.stderr.write(`isthmus: ${words}\n`);
+
+/** Where results go as words: nowhere, if programs read them. */
+function sayTo(output: OutputFormat): (words: string) => void {
+  return isData(output) ? () => {} : (words) => void process.stdout.write(`${words}\n`);
+}
 
 async function drain(text: string, flags: DrainFlags): Promise<void> {
   const { theInstance } = await import('../drain/drain-planes.ts');
   const { drainAt, previewDrain } = await import('../drain/drain-instance.ts');
   await withPlanes(text, flags, async ({ planes: all }) => {
     const key = theInstance(all, text);
-    const isIt = (one: { readonly namespace: string; readonly name: string }) =>
-      one.namespace === key.namespace && one.name === key.name;
-    const planes = all.filter(({ list }) => (list.instances ?? []).some(isIt));
+    const planes = all.filter(({ list }) => (list.instances ?? []).some(isNamed(key)));
+    const say = sayTo(flags.output);
     const task = { planes, key, timeoutMs: flags.timeout, clock: systemClock, say, warn };
-    if (flags.dryRun) {
-      await previewDrain(task);
-      return true;
-    }
-    return drainAt({
-      ...task,
+    const order = {
       ...{ reason: flags.reason, by: operator(), forMs: flags.for },
       ...{ force: flags.force === true, untilIdle: flags.untilIdle === true },
-    });
+    };
+    return { key, results: flags.dryRun ? await previewDrain(task) : await drainAt({ ...task, ...order }) };
   });
 }
 
@@ -113,18 +123,28 @@ async function undrain(text: string, flags: WaitFlags): Promise<void> {
   const { undrainAt } = await import('../drain/drain-instance.ts');
   await withPlanes(text, flags, async ({ planes: all }) => {
     const key = theDrained(all, text);
-    const planes = all.filter(({ list }) =>
-      list.items.some(({ namespace, name }) => namespace === key.namespace && name === key.name),
-    );
-    return undrainAt({ planes, key, timeoutMs: flags.timeout, clock: systemClock, say, warn });
+    const planes = all.filter(({ list }) => list.items.some(isNamed(key)));
+    const say = sayTo(flags.output);
+    const task = { planes, key, timeoutMs: flags.timeout, clock: systemClock, say, warn };
+    return { key, results: await undrainAt(task) };
   });
+}
+
+function isNamed({ namespace, name }: InstanceKey): (one: InstanceKey) => boolean {
+  return (one) => one.namespace === namespace && one.name === name;
+}
+
+/** What was done to an instance. */
+interface Done {
+  readonly key: InstanceKey;
+  readonly results: readonly DrainResult[];
 }
 
 /** Finds the control planes, and acts; the exit code says whether all was done. */
 async function withPlanes(
   text: string,
   flags: WaitFlags,
-  act: (found: DrainPlanes) => Promise<boolean>,
+  act: (found: DrainPlanes) => Promise<Done>,
 ): Promise<void> {
   const { findDrainPlanes } = await import('../drain/drain-planes.ts');
   const { planes, find, close } = clientsOf(flags);
@@ -133,8 +153,14 @@ async function withPlanes(
   try {
     const found = await findDrainPlanes(planes, find, text);
     for (const words of found.missing) warn(words);
-    const isDone = await act(found);
-    if (!isDone || found.missing.length > 0) process.exitCode = exitCode.failed;
+    const { key, results } = await act(found);
+    if (isData(flags.output)) process.stdout.write(dataText(results.map(dataOf), flags.output));
+    const isWhole = await tellUnnamed(found, key);
+    const refusal = results.find((one) => one.refusal !== undefined)?.refusal;
+    if (refusal !== undefined) throw refusal;
+    const isConfirmed = results.every(({ confirmed }) => confirmed !== false);
+    const isDone = isWhole && found.missing.length === 0 && isConfirmed;
+    if (!isDone) process.exitCode = exitCode.failed;
   } catch (reason) {
     const error = MeshError.from(reason);
     if (error.code !== 'conflict') throw error;
@@ -144,6 +170,22 @@ async function withPlanes(
     letEnd();
     await close();
   }
+}
+
+/** Says which IDCs could not be asked. False: the one of the instance is among them. */
+async function tellUnnamed({ planes, unnamed }: DrainPlanes, key: InstanceKey): Promise<boolean> {
+  const { unnamedText } = await import('../drain/drain-planes.ts');
+  const all = planes.flatMap(({ list }) => list.instances ?? []).filter(isNamed(key));
+  const own = new Set(all.map(({ idc }) => idc));
+  for (const idc of unnamed) warn(unnamedText(idc, own.has(idc)));
+  return !unnamed.some((idc) => own.has(idc));
+}
+
+function dataOf({ admin, confirmed, answer, refusal }: DrainResult): object {
+  return {
+    ...{ admin, ...(confirmed === undefined ? {} : { confirmed }), ...answer },
+    ...(refusal === undefined ? {} : { error: refusal.message }),
+  };
 }
 
 /** Who runs the command, for those who ask later. */

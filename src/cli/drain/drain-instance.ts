@@ -7,6 +7,18 @@ import { inFlightText, leftText } from './drain-text.ts';
 
 type Effect = Answer<'drainInstance'>['body'];
 
+/** What has become of it at one control plane. */
+export interface DrainResult {
+  /** Its address. */
+  readonly admin: string;
+  /** Whether its proxies have confirmed and, if that was asked for, nothing is in flight; absent: a preview. */
+  readonly confirmed?: boolean;
+  /** Its last answer; absent: none. */
+  readonly answer?: Effect | Answer<'undrainInstance'>['body'] | undefined;
+  /** Why it does not do it: the rest is not asked. */
+  readonly refusal?: MeshError;
+}
+
 /** An instance to drain, or to let back, and how long to wait. Times in milliseconds. */
 interface DrainTask {
   readonly planes: readonly DrainPlane[];
@@ -32,23 +44,23 @@ const stepMs = 2_000;
 /** Interval of asking what is in flight. */
 const idleMs = 1_000;
 
-/** Prints what a drain would leave. */
-export async function previewDrain({ planes, key, say }: DrainTask): Promise<void> {
-  for (const plane of planes) {
+/** Prints what a drain would leave. Throws MeshError `conflict` or `unavailable`. */
+export async function previewDrain({ planes, key, say }: DrainTask): Promise<readonly DrainResult[]> {
+  const results: DrainResult[] = [];
+  for (const { name, client } of planes) {
     const call = { path: key, query: { check: 'only' as const }, body: {}, timeoutMs: answerMsMax };
-    const effect = acceptedBody(await plane.client.call('drainInstance', call));
+    const effect = acceptedBody(name, await client.call('drainInstance', call));
     const drained = effect.wasDrained ? ', which is drained already,' : '';
     say(`Without ${shown(key)}${drained} as ${effect.idc} sees it:`);
     for (const line of leftText(effect)) say(`  ${line}`);
     if (!effect.wasDrained && effect.hosts.some(({ isLast }) => isLast)) say('  It needs --force.');
+    results.push({ admin: name, answer: effect });
   }
+  return results;
 }
 
-/**
- * Drains an instance at all of these control planes, and waits for their proxies. True: every proxy has
- * confirmed and, with `untilIdle`, nothing is in flight. Throws MeshError `conflict` if one refuses.
- */
-export async function drainAt(order: DrainOrder): Promise<boolean> {
+/** Drains an instance at all of these control planes, and waits for their proxies; after a refusal it does not. */
+export async function drainAt(order: DrainOrder): Promise<readonly DrainResult[]> {
   const { planes, key, clock, force, reason, by, forMs } = order;
   const deadline = clock.now() + order.timeoutMs;
   const body = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) };
@@ -57,20 +69,20 @@ export async function drainAt(order: DrainOrder): Promise<boolean> {
     force: force ? ('true' as const) : undefined,
   };
   // One after the other: what one refuses is not done at the next.
-  const done: string[] = [];
+  const done: DrainResult[] = [];
   for (const { name, client } of force ? planes : await refusingFirst(planes, key)) {
     try {
       const call = { path: key, query, body, timeoutMs: answerMsMax };
-      acceptedBody(await client.call('drainInstance', call));
-      done.push(name);
+      const answer = acceptedBody(name, await client.call('drainInstance', call));
+      done.push({ admin: name, confirmed: false, answer });
     } catch (reason) {
       const { code, message } = MeshError.from(reason);
-      const words = done.length === 0 ? message : `${message}; drained at ${done.join(', ')}`;
-      throw new MeshError(code, words);
+      const where = done.map(({ admin }) => admin).join(', ');
+      const words = where === '' ? message : `${message}; drained at ${where}`;
+      return [...done, { admin: name, confirmed: false, refusal: new MeshError(code, words) }];
     }
   }
-  const ends = await Promise.all(planes.map((plane) => followDrain(plane, order, deadline)));
-  return ends.every((end) => end);
+  return Promise.all(planes.map((plane) => followDrain(plane, order, deadline)));
 }
 
 /** Those first that will refuse, as the instance is the last one there: then nothing is done at others. */
@@ -87,7 +99,8 @@ async function refusingFirst(planes: readonly DrainPlane[], key: InstanceKey): P
   return [...those(true), ...those(false)].map(({ plane }) => plane);
 }
 
-async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: number): Promise<boolean> {
+async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: number): Promise<DrainResult> {
+  const { name: admin } = plane;
   const { key, clock, say, warn, untilIdle } = order;
   let told = '';
   const progress = (words: string) => {
@@ -101,7 +114,7 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
     const query = { wait: 'acked' as const, timeout: `${waitMs}ms` };
     try {
       const call = { path: key, query, timeoutMs: waitMs + answerMsMax };
-      effect = acceptedBody(await plane.client.call('getDrain', call));
+      effect = acceptedBody(admin, await plane.client.call('getDrain', call));
     } catch (reason) {
       progress(MeshError.from(reason).message);
     }
@@ -112,15 +125,15 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
       progress(`${effect.idc}: not confirmed yet by ${(effect.waitingFor ?? []).join(', ')}`);
     else if (effect !== undefined) progress(`${effect.idc}: ${inFlightText(effect)}`);
     if (clock.now() >= deadline) {
-      warn(`${shown(key)} is drained at ${plane.name}, but ${lateText(effect)} in time`);
-      return false;
+      warn(`${shown(key)} is drained at ${admin}, but ${lateText(effect)} in time`);
+      return { admin, confirmed: false, answer: effect };
     }
     // A wait for proxies has lasted; another answer comes at once.
     if (effect?.acked !== false) await sleep(clock, Math.min(idleMs, leftMs));
   }
   say(doneText(shown(key), effect));
   if (effect.hosts.length > 0) for (const line of leftText(effect)) say(`  ${line}`);
-  return true;
+  return { admin, confirmed: true, answer: effect };
 }
 
 function lateText(effect: Effect | undefined): string {
@@ -135,22 +148,25 @@ function doneText(instance: string, effect: Effect): string {
   return `${instance} is drained in ${effect.idc}: every connected proxy has confirmed${forgiven}; ${inFlightText(effect)}.`;
 }
 
-/** Ends the drain of an instance at these control planes. True: every proxy has confirmed. */
-export async function undrainAt({ planes, key, timeoutMs, say, warn }: DrainTask): Promise<boolean> {
-  const ends = await Promise.all(
-    planes.map(async ({ name, client }) => {
+/**
+ * Ends the drain of an instance at these control planes, and waits for their proxies. Throws MeshError
+ * `conflict` or `unavailable`.
+ */
+export function undrainAt({ planes, key, timeoutMs, say, warn }: DrainTask): Promise<readonly DrainResult[]> {
+  return Promise.all(
+    planes.map(async ({ name, client }): Promise<DrainResult> => {
       const query = { wait: 'acked' as const, timeout: `${timeoutMs}ms` };
       const call = { path: key, query, timeoutMs: timeoutMs + answerMsMax };
-      const { idc, acked, waitingFor = [] } = acceptedBody(await client.call('undrainInstance', call));
+      const answer = acceptedBody(name, await client.call('undrainInstance', call));
+      const { idc, acked, waitingFor = [] } = answer;
       if (acked === false)
         warn(
           `${shown(key)} is no longer drained at ${name}, but not confirmed in time by ${waitingFor.join(', ')}`,
         );
       else say(`${shown(key)} takes requests again in ${idc}: every connected proxy has confirmed.`);
-      return acked !== false;
+      return { admin: name, confirmed: acked !== false, answer };
     }),
   );
-  return ends.every((end) => end);
 }
 
 function shown({ namespace, name }: InstanceKey): string {

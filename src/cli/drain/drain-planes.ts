@@ -16,8 +16,10 @@ export interface DrainPlane extends NamedClient {
 /** The control planes that were asked, and what could not be asked. */
 export interface DrainPlanes {
   readonly planes: readonly DrainPlane[];
-  /** Why others were not asked, or did not answer. */
+  /** Why others did not answer. */
   readonly missing: readonly string[];
+  /** IDCs whose Idcs name no control plane. */
+  readonly unnamed: readonly string[];
 }
 
 /** Time limit of an answer beyond the wait it includes, in milliseconds: proxies are read for it. */
@@ -42,32 +44,45 @@ export async function findDrainPlanes(
       .flatMap(({ list }) => list.others.filter(({ idc }) => !known.has(idc)))
       .map((one) => [one.idc, one]),
   );
-  for (const { idc, controlPlanes } of others.values()) {
-    if (controlPlanes.length === 0)
-      missing.push(`${idc} is not asked: its Idc names no control plane (spec.controlPlanes)`);
+  for (const { controlPlanes } of others.values())
     for (const name of controlPlanes) {
       const client = named.some((one) => one.name === name) ? undefined : find(name);
       const answer = client === undefined ? undefined : await askList(client, text);
       if (typeof answer === 'string') missing.push(answer);
       else if (answer !== undefined) planes.push(answer);
     }
-  }
-  return { planes, missing };
+  const unnamed = [...others.values()].filter(({ controlPlanes }) => controlPlanes.length === 0);
+  return { planes, missing, unnamed: unnamed.map(({ idc }) => idc) };
+}
+
+/**
+ * What an IDC that nobody could ask leaves open: nothing, unless it is the one of the instance, whose proxies
+ * send to it. `isOwn`: it is.
+ */
+export function unnamedText(idc: string, isOwn: boolean): string {
+  const why = `${idc} is not asked, as its Idc names no control plane (spec.controlPlanes)`;
+  return isOwn
+    ? `${why}: its proxies go on as before, and the instance is theirs. Give --admin of a control plane of ${idc}`
+    : `${why}: its proxies send to the instance through gateways alone`;
 }
 
 async function askList(plane: NamedClient, instance: string): Promise<DrainPlane | string> {
   try {
     const reply = await plane.client.call('listDrains', { query: { instance }, timeoutMs: answerMsMax });
-    return { ...plane, list: acceptedBody(reply) };
+    return { ...plane, list: acceptedBody(plane.name, reply) };
   } catch (reason) {
     return MeshError.from(reason).message;
   }
 }
 
-/** The body of an answer. Throws MeshError `conflict` or `unavailable` for a refusal, with its words. */
-export function acceptedBody<Id extends OperationId>(reply: Reply<Id>): Answer<Id>['body'] {
+/**
+ * The body of the answer of a control plane. Throws MeshError `conflict` or `unavailable` for a refusal, with
+ * its words and its address.
+ */
+export function acceptedBody<Id extends OperationId>(name: string, reply: Reply<Id>): Answer<Id>['body'] {
   if (!reply.isRefused) return reply.body;
-  throw new MeshError(reply.status >= 500 ? 'unavailable' : 'conflict', refusalOf(reply));
+  const words = `the control plane at ${name} refuses: ${refusalOf(reply)}`;
+  throw new MeshError(reply.status >= 500 ? 'unavailable' : 'conflict', words);
 }
 
 /**
