@@ -25,6 +25,7 @@ const wayHost = component(
       'NAMESPACE/NAME of the WorkloadEntry of an instance; of a gateway IDC/KIND-NUMBER, by its place in the Idc.',
       z.string(),
     ).optional(),
+    node: described('Node id of a gateway that is connected here.', z.string()).optional(),
     health: described(
       'As the proxies that were read have it, or assumed, as why says; down: assumed; unknown: no proxy tells, as good as healthy.',
       z.enum(['healthy', 'degraded', 'unhealthy', 'mixed', 'down', 'unknown']),
@@ -80,7 +81,14 @@ const explanation = component(
     protocol: z.enum(['http1', 'http2', 'tcp']),
     idc: described('The IDC that this control plane decides for.', z.string()),
     at: described('When proxies were read, RFC 3339.', z.string()),
-    from: z.strictObject({ node: z.string(), role }),
+    from: z.strictObject({
+      node: z.string(),
+      role,
+      name: described(
+        'What texts call it: IDC/NODE, a gateway by its place in the Idc, with its node id.',
+        z.string(),
+      ),
+    }),
     request: z.strictObject({
       method: z.string(),
       path: z.string(),

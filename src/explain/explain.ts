@@ -15,7 +15,7 @@ import type { AskedProxy, ProxyReading } from '../who/types.ts';
 import { type Assumed, readAssumed } from './assumed.ts';
 import { describeRefused, type ProxyRefusal, refusalsOn } from './refused.ts';
 import { describeUnseen, endOf, notesOf } from './report.ts';
-import { findStart } from './start.ts';
+import { findStart, gatewaysByPlace, proxyLabel } from './start.ts';
 import { readTold } from './told.ts';
 import type { WayFacts } from './types.ts';
 import { followRequest } from './walk.ts';
@@ -92,6 +92,7 @@ async function answer(
   const { idcs } = options.view();
   const proxies = [...options.proxies()];
   const caller = findStart({ idc, idcs, proxies }, question.from);
+  const label = proxyLabel(caller, { idcs, proxies });
   const { host, plans } = findDeclared(options, text);
   const at = new Date(clock.wall()).toISOString();
   const trail = question.trail ?? [];
@@ -99,13 +100,16 @@ async function answer(
     .filter(({ meta }) => meta.name !== idc)
     .map(({ meta, spec }) => ({ idc: meta.name, controlPlanes: spec.controlPlanes ?? [] }));
   const head = {
-    ...{ host, idc, at, from: { node: caller.node, role: caller.role }, others },
+    ...{ host, idc, at, from: { node: caller.node, role: caller.role, name: label }, others },
     request: { method: question.method.toUpperCase(), path: question.path, trail },
   };
   const own = plans.filter((plan) => seesPlan(caller, plan));
   const [first] = own;
   if (first === undefined)
-    return { ...head, ...describeUnseen(options.view().groups.get(host), plans, caller) };
+    return {
+      ...head,
+      ...describeUnseen(options.view().groups.get(host), plans, caller, label),
+    };
   const target = targetOf(options, host, own.find((plan) => plan.isDefaultPort) ?? first);
   const known = plansByIdc(options, target, undefined);
   const parts = { idc, idcs, proxies, host, view: target.view, plans: known };
@@ -115,6 +119,8 @@ async function answer(
   const { lost } = await findLostExits(options, alive);
   const facts: WayFacts = {
     ...{ idc, caller, method: head.request.method, view: target.view, readings, idcs },
+    callerLabel: label,
+    gateways: gatewaysByPlace({ idcs, proxies }),
     plans: assumed.list.length === 0 ? known : plansByIdc(options, target, assumed),
     ...{ hopLimit: options.hopLimit, loopPrevention: options.loopPrevention },
     ...{ evacuations: options.evacuations(), hungGateways: options.hungGateways() },

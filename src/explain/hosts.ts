@@ -72,8 +72,8 @@ export function egressHosts(
       address: showAddress({ address, port: gateway[port] }),
       name: `${idc}/egress-${i + 1}`,
     };
-    if (isHung(facts, idc, { address, port: sidecarPort })) return hungHost(place);
-    const host = hostOf(facts, place, reports);
+    if (isHung(facts, idc, { address, port: sidecarPort })) return withNode(facts, hungHost(place));
+    const host = withNode(facts, hostOf(facts, place, reports));
     const why = facts.lostExits.get(place.address);
     return why === undefined || host.why === assumedUp.why ? host : { ...host, ...unusable, why };
   });
@@ -92,13 +92,18 @@ export function ingressHosts(
   const isEmpty = plan.crossing?.check !== undefined && isKnownEmpty(facts, idc, reports !== undefined);
   return (target === undefined ? [] : peersOf(target)).map((at, i) => {
     const place = { idc, address: showAddress(at), name: `${idc}/ingress-${i + 1}` };
-    if (isHung(facts, idc, at)) return hungHost(place);
-    const host = hostOf(facts, place, reports);
+    if (isHung(facts, idc, at)) return withNode(facts, hungHost(place));
+    const host = withNode(facts, hostOf(facts, place, reports));
     if (isAlive && host.health === 'unhealthy') return { ...host, ...assumedUp };
     return isEmpty && host.isUsable
       ? { ...host, ...unusable, why: `${hostReasonWords['check-failed']}: no instance of ${idc} can serve` }
       : host;
   });
+}
+
+/** A gateway as the one that is connected there is called. */
+function withNode({ gateways }: WayFacts, host: CountedHost): CountedHost {
+  return { ...host, ...gateways.get(host.name ?? '') };
 }
 
 /**

@@ -50,18 +50,20 @@ export function notesOf(
   ].filter((words) => words !== '');
 }
 
-/** The answer where the caller does not have the host: its proxy answers 404 itself. */
+/** The answer where the caller, called `at`, does not have the host: its proxy answers 404 itself. */
 export function describeUnseen(
   group: GroupView | undefined,
   plans: readonly GroupPlan[],
   caller: AskedProxy,
+  at: string,
 ): Omit<Explanation, 'host' | 'idc' | 'at' | 'from' | 'request' | 'others'> {
   const [{ group: port, protocol }] = plans as [GroupPlan];
   const why = unseenWords(group, caller);
-  const decision = `${caller.node} answers 404, unknown-host: ${why}.`;
+  const who = caller.role === 'ingress' ? at : caller.node;
+  const decision = `${who} answers 404, unknown-host: ${why}.`;
   const hop = {
     idc: caller.scope.idc,
-    at: `${caller.scope.idc}/${caller.node}`,
+    at,
     listener: caller.role === 'ingress' ? 'edge' : 'outbound',
     trail: [],
   } as const;

@@ -1,6 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/text/suggest.ts';
 import type { Idc } from '../model/idc.ts';
+import { gatewayLabel } from '../model/values/gateway-label.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { AskedProxy } from '../who/types.ts';
 import { listWords } from './words.ts';
@@ -65,6 +66,42 @@ function notConnected(idc: string, node: string, proxies: readonly AskedProxy[])
     'not-found',
     `no sidecar or ingress gateway '${node}' of ${idc} is connected: ${words}.${didYouMean(node, names)}`,
   );
+}
+
+/** What a connected gateway is called. */
+interface CalledGateway {
+  readonly name: string;
+  readonly node?: string;
+}
+
+/**
+ * Connected gateways by the names of their places. Each is called by its place, with its node id; by its node
+ * id alone where another proxy has the place as its node id, which precedes.
+ */
+export function gatewaysByPlace({
+  proxies,
+  idcs,
+}: Pick<StartFacts, 'proxies' | 'idcs'>): ReadonlyMap<string, CalledGateway> {
+  const found = new Map<string, CalledGateway>();
+  for (const proxy of proxies) {
+    const place = gatewayName(proxy, idcs);
+    if (place === undefined || found.has(place)) continue;
+    const { node, scope } = proxy;
+    const isTaken = proxies.some(
+      (one) => one.node !== node && one.scope.idc === scope.idc && `${scope.idc}/${one.node}` === place,
+    );
+    found.set(place, isTaken ? { name: `${scope.idc}/${node}` } : { name: place, node });
+  }
+  return found;
+}
+
+/** What a connected proxy is called in texts: `IDC/NODE`, a gateway as `gatewaysByPlace` says. */
+export function proxyLabel(proxy: AskedProxy, facts: Pick<StartFacts, 'proxies' | 'idcs'>): string {
+  const place = gatewayName(proxy, facts.idcs);
+  const called = gatewaysByPlace(facts).get(place ?? '');
+  if (called !== undefined) return gatewayLabel(called);
+  const { node, scope } = proxy;
+  return node.startsWith(`${scope.idc}/`) ? node : `${scope.idc}/${node}`;
 }
 
 /** The name of a connected gateway by its place in its Idc; undefined: it is in none. */

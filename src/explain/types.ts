@@ -5,6 +5,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import type { AskedProxy, ProxyReading } from '../who/types.ts';
+import type { gatewaysByPlace } from './start.ts';
 import type { ToldEnd } from './told.ts';
 
 /** All that decides the way of one request. */
@@ -27,6 +28,10 @@ export interface WayFacts {
   readonly hungGateways: readonly HungGateway[];
   /** Why local egress gateways take no request, whatever proxies say of them, by `IP:PORT`. */
   readonly lostExits: ReadonlyMap<string, string>;
+  /** What the caller is called. */
+  readonly callerLabel: string;
+  /** What connected gateways are called, by their places (`IDC/KIND-NUMBER`). */
+  readonly gateways: ReturnType<typeof gatewaysByPlace>;
   /** Readings of the caller and of the local egress gateways. */
   readonly readings: readonly ProxyReading[];
   /** What is assumed to be down, or to be up: instances and ports of gateways, by `hostKey`. */

@@ -1,6 +1,7 @@
-import type { Hop } from '../contract/explain.ts';
+import type { Hop, WayHost } from '../contract/explain.ts';
 import type { GuardedListener } from '../model/trail.ts';
 import { noIdcOutcome } from '../model/trail.ts';
+import { gatewayLabel } from '../model/values/gateway-label.ts';
 import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
 import { idcsCluster } from '../translate/names.ts';
 import type { ProxyReading } from '../who/types.ts';
@@ -59,12 +60,12 @@ class Walk {
 
   /** At a first proxy, or at an ingress for other IDCs. */
   arrive(idc: string, listener: 'outbound' | 'edge' | 'peer', trail: readonly string[]): WayEnd {
-    const { plans, caller, readings } = this.#facts;
+    const { plans, caller, callerLabel, readings } = this.#facts;
     const plan = plans.get(idc);
     const isFirst = this.hops.length === 0;
     const told = isFirst ? undefined : this.#facts.told.get(idc);
     if (told !== undefined) return this.#asTold(idc, trail, told);
-    const at = isFirst ? `${idc}/${caller.node}` : `an ingress gateway of ${idc}`;
+    const at = isFirst ? callerLabel : `an ingress gateway of ${idc}`;
     const state = this.#pass(idc, listener, trail);
     if (state.isRefused) return this.#refuse({ idc, at, listener, trail }, state);
     if (plan === undefined)
@@ -293,9 +294,12 @@ function instanceWords({ idc, hosts, usable }: DividedChoice, { lookup }: GroupP
     : `one of ${usable} instances in ${idc}`;
 }
 
+/** Gateways have names. */
+type NamedHost = WayHost & { readonly name: string };
+
 function gatewayWords({ idc, hosts, usable }: DividedChoice, kind: 'egress' | 'ingress'): string {
   const only = hosts.filter((one) => one.isUsable);
-  return usable === 1 ? `${only[0]?.name}` : `one of ${usable} ${kind} gateways of ${idc}`;
+  return usable === 1 ? gatewayLabel(only[0] as NamedHost) : `one of ${usable} ${kind} gateways of ${idc}`;
 }
 
 function sentence(words: string): string {

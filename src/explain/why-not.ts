@@ -1,6 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/text/suggest.ts';
 import type { Explanation, Hop, WayChoice } from '../contract/explain.ts';
+import { gatewayLabel } from '../model/values/gateway-label.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { drGroupOf } from './objects.ts';
 import type { WayFacts } from './types.ts';
@@ -123,7 +124,8 @@ function hostsWords({ hosts }: WayChoice): string {
   const dead = hosts.filter((one) => !one.isUsable);
   if (dead.length === 0) return '';
   const words = dead.map(
-    ({ name, address, why, health }) => `${name ?? address} (${health === 'down' ? 'assumed down' : why})`,
+    ({ name, node, address, why, health }) =>
+      `${name === undefined ? address : gatewayLabel({ name, node })} (${health === 'down' ? 'assumed down' : why})`,
   );
   return `: ${words.join(', ')}.`;
 }

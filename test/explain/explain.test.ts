@@ -19,7 +19,7 @@ t.test('the whole answer for a request that stays', async (t) => {
       { idc: 'sh-b', controlPlanes: [] },
       { idc: 'sh-c', controlPlanes: [] },
     ],
-    from: { node: 'caller', role: 'sidecar' },
+    from: { node: 'caller', role: 'sidecar', name: 'sh-a/caller' },
     request: { method: 'GET', path: '/', trail: [] },
     ...{ served: 'here', by: 'sh-a', summary: 'sh-a serves it, where it begins.' },
     hops: [
@@ -54,7 +54,10 @@ t.test('the whole answer for a request that stays', async (t) => {
             ...{ priority: 1, to: 'egress', idc: 'sh-a', percent: 0, isChosen: false },
             why: 'next, once fewer than half of the instances can serve',
             hosts: [
-              { address: '10.1.0.3:90', name: 'sh-a/egress-1', health: 'healthy', isUsable: true, why: '' },
+              {
+                ...{ address: '10.1.0.3:90', name: 'sh-a/egress-1', node: 'out-1' },
+                ...{ health: 'healthy', isUsable: true, why: '' },
+              },
             ],
           },
         ],
@@ -146,13 +149,13 @@ t.test('what the trail forbids', async (t) => {
   t.strictSame(way(stayed), ['sh-a peer → nobody', 'nobody']);
   t.equal(
     stayed.hops[0]?.decision,
-    'sh-a/in-1 has nobody to send it to, and may not hand it on after 1 crossing: 503, no-idc.',
+    'sh-a/ingress-1 (in-1) has nobody to send it to, and may not hand it on after 1 crossing: 503, no-idc.',
   );
   const loop = await explain('cart.shop', { from, trail: ['sh-a', 'sh-b'] });
   t.match(loop, {
     served: 'nobody',
     status: 508,
-    hops: [{ decision: 'sh-a/in-1 refuses it, loop prevention: 508, loop (trail sh-a,sh-b).' }],
+    hops: [{ decision: 'sh-a/ingress-1 (in-1) refuses it, loop prevention: 508, loop (trail sh-a,sh-b).' }],
   });
   const far = await explain('cart.shop', { from, trail: ['sh-d', 'sh-b', 'sh-c'] });
   t.match(far, { served: 'nobody', status: 400, hops: [{ decision: /400, hop-limit/ }] });

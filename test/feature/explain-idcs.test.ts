@@ -108,7 +108,10 @@ t.test('health in another IDC is as its own control plane says', async (t) => {
   t.notMatch(way.notes, [/by the registry of sh-a/]);
   const { out, code } = await explain('one.test', ...assumed);
   t.equal(code, 1);
-  t.match(out, `3. sh-b/sh-b-ingress sends it to ${well.address} in sh-b.`);
+  t.match(out, '1. sh-a/caller sends it to sh-a/egress-1 (sh-a-egress).');
+  t.match(out, / {2}sh-a\/egress-1 \(sh-a-egress\) {2}healthy/, 'as in the sentence');
+  t.match(out, '2. An egress gateway of sh-a sends it to sh-b/ingress-1.');
+  t.match(out, `3. sh-b/ingress-1 (sh-b-ingress) sends it to ${well.address} in sh-b.`);
   t.match(out, `   As the control plane of sh-b at ${at('sh-b')} says.\n`);
   here.down();
   const really = await requested('one.test');
@@ -123,6 +126,33 @@ t.test('an assumption goes with the request: what only the other IDC knows may b
     up.hops.at(-1)?.choices[0]?.hosts.find(({ address }) => address === sick.address),
     { health: 'healthy', isUsable: true, why: 'assumed' },
   );
+});
+
+t.test('a gateway of another IDC may be named by its place or its node id, whoever is asked', async (t) => {
+  const admin = ['--admin', at('sh-b')];
+  for (const name of ['sh-b/ingress-1', 'sh-b/sh-b-ingress', 'sh-b-ingress'])
+    for (const more of [[], admin]) {
+      const { out, err } = await explain('one.test', '--if', `${here.address}=down`, `${name}=down`, ...more);
+      t.match(out, /^Assumed down: the ingress gateway of sh-b at /m, `${name} ${more}: ${err}`);
+      t.match(out, /^sh-c serves it|^NOBODY serves it/m, name);
+    }
+  const way = await explained('one.test', '--if', 'sh-b/sh-b-ingress=down');
+  t.match(way.assumed, [{ name: 'sh-b/sh-b-ingress', state: 'down' }], 'as it was given');
+  const wrong = await explain('one.test', '--if', 'sh-b/sh-b-ingres=down', ...admin);
+  t.equal(wrong.code, 2);
+  t.match(wrong.err, /^isthmus: no IDC, gateway or instance of one\.test is named 'sh-b\/sh-b-ingres': /);
+  t.notMatch(wrong.err, 'this control plane is of sh-b', 'what hides the cause');
+  const edge = await runCli(
+    'explain',
+    '--admin',
+    at('sh-b'),
+    '--from',
+    'sh-b/ingress-1',
+    '--host',
+    'one.test',
+  );
+  t.match(edge.out, /^GET \/ to one\.test:80 from sh-b\/ingress-1 \(sh-b-ingress\):/);
+  t.match(edge.out, /^1\. sh-b\/ingress-1 \(sh-b-ingress\) sends it to /m);
 });
 
 t.test('nobody there: the first control plane decides anew, as the egress gateway really does', async (t) => {

@@ -172,7 +172,7 @@ t.test('the command: words and exit codes', async (t) => {
   t.match(away.out, /^GET \/ to one\.test:80 from sh-a\/caller:\nsh-c serves it, after 1 crossing\.\n/);
   t.match(
     away.out,
-    /\n1\. sh-a\/caller sends it to sh-a\/egress-1\.\n {3}ServiceEntry test\/one: declares one\.test:80/,
+    /\n1\. sh-a\/caller sends it to sh-a\/egress-1 \(sh-a-egress\)\.\n {3}ServiceEntry test\/one: declares one\.test:80/,
   );
   t.match(
     away.out,

@@ -1,5 +1,6 @@
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { textTable } from '../../base/text/text-table.ts';
+import { gatewayLabel } from '../../model/values/gateway-label.ts';
 import type { FollowedHop, FollowedWay } from './follow-way.ts';
 
 type Choice = FollowedHop['choices'][number];
@@ -42,9 +43,10 @@ function headLines({ request, host, port, protocol, idc, from, assumed, summary 
   const { method, path, trail } = request;
   const what = protocol === 'tcp' ? 'A connection' : `${method} ${path}`;
   const came = trail.length === 0 ? '' : `, come from ${trail.join(',')}`;
-  const node = from.node.startsWith(`${idc}/`) ? from.node : `${idc}/${from.node}`;
+  // An older control plane does not say.
+  const { name = `${idc}/${from.node}` }: Partial<typeof from> = from;
   return [
-    `${what} to ${host}:${port} from ${node}${came}:`,
+    `${what} to ${host}:${port} from ${name}${came}:`,
     ...assumed.map(({ what, state }) => `Assumed ${state}: ${what}.`),
     summary,
   ];
@@ -95,11 +97,11 @@ function choiceRows(choice: Choice, isWide: boolean): string[][] {
   ];
   return [
     first,
-    ...hosts.map(({ address, name = '-', health, isUsable, why: reason }) => [
+    ...hosts.map(({ address, name, node, health, isUsable, why: reason }) => [
       '',
       '',
       `  ${address}`,
-      name,
+      name === undefined ? '-' : gatewayLabel({ name, node }),
       health,
       '',
       ...(isWide ? [idc, isUsable ? 'yes' : 'no'] : []),

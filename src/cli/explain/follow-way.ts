@@ -1,10 +1,11 @@
 import { MeshError } from '../../base/error.ts';
 import { askEvents } from '../../client/events-client.ts';
 import { askExplain, type ExplainAnswer, type ExplainQuery } from '../../client/explain-client.ts';
+import { askStatus } from '../../client/status-client.ts';
 import { readAddress } from '../../config/address.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import { type AdminReply, askEach, askOne } from '../ask-each.ts';
-import { notAskedText } from '../ask-idcs.ts';
+import { askIdcs, notAskedText } from '../ask-idcs.ts';
 
 type Hop = ExplainAnswer['hops'][number];
 
@@ -34,7 +35,7 @@ export async function followWay(
   host: string,
   query: ExplainQuery,
 ): Promise<FollowedWay> {
-  return new WayFollower(host, query, admin).follow(admin, query, 0);
+  return new WayFollower(host, query, admin).begin(query);
 }
 
 class WayFollower {
@@ -48,6 +49,44 @@ class WayFollower {
     this.#host = host;
     this.#method = { method, path };
     this.#named = named;
+  }
+
+  /** From where the request begins, with the names that other IDCs alone know in words that all know. */
+  async begin(query: ExplainQuery): Promise<FollowedWay> {
+    const from = String(query.from);
+    const planes = await this.#planesAt(from);
+    try {
+      return await this.follow(planes, query, 0);
+    } catch (reason) {
+      const texts = query.if === undefined ? [] : String(query.if).split(',');
+      if (MeshError.from(reason).code !== 'not-found' || texts.length === 0) throw reason;
+      const names = await gatewayAddresses(this.#named, from.split('/')[0]);
+      const addressed = texts.map((text) => withAddress(text, names));
+      if (String(addressed) === String(texts)) throw reason;
+      const way = await this.follow(planes, { ...query, if: addressed.join(',') }, 0);
+      const given = new Map(addressed.map((text, i) => [nameIn(text), nameIn(texts[i] as string)]));
+      return {
+        ...way,
+        assumed: way.assumed.map((one) => ({ ...one, name: given.get(one.name) ?? one.name })),
+      };
+    }
+  }
+
+  /** Of several control planes that were named those of the IDC where it begins: others do not know it. */
+  async #planesAt(from: string): Promise<readonly ListenAddress[]> {
+    const [idc, node] = from.split('/');
+    if (this.#named.length === 1 || node === undefined) return this.#named;
+    const own = (await this.#ofNamed()).flatMap((one) =>
+      'reply' in one && one.reply.idc === idc ? [readAddress(one.admin)] : [],
+    );
+    return own.length === 0 ? this.#named : own;
+  }
+
+  #ofNamed() {
+    this.#idcsOfNamed ??= Promise.all(
+      this.#named.map((where) => askOne(where, (at) => askEvents(at, { sinceMs: 0 }))),
+    );
+    return this.#idcsOfNamed;
   }
 
   /** `depth`: how many IDCs the request has entered. */
@@ -107,10 +146,7 @@ class WayFollower {
 
   /** Control planes of an IDC: those that its Idc names, and those that the user has named. */
   async #planesOf({ others }: ExplainAnswer, idc: string): Promise<readonly ListenAddress[]> {
-    this.#idcsOfNamed ??= Promise.all(
-      this.#named.map((where) => askOne(where, (at) => askEvents(at, { sinceMs: 0 }))),
-    );
-    const own = (await this.#idcsOfNamed).flatMap((one) =>
+    const own = (await this.#ofNamed()).flatMap((one) =>
       'reply' in one && one.reply.idc === idc ? [one.admin] : [],
     );
     const declared = others.find((one) => one.idc === idc)?.controlPlanes ?? [];
@@ -118,6 +154,38 @@ class WayFollower {
       readAddress(one),
     );
   }
+}
+
+/**
+ * Addresses of gateways of other IDCs than `own` by their node ids, with and without the IDC, as their control
+ * planes have them; those that do not answer are left out.
+ */
+async function gatewayAddresses(
+  admin: readonly ListenAddress[],
+  own: string | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const { told } = await askIdcs(admin, true, askStatus);
+  const found = told.flatMap((one) =>
+    'reply' in one && one.reply.idc !== own
+      ? one.reply.gateways.flatMap(({ nodes, addresses: [address = ''] }) =>
+          nodes.map((node) => ({ node, full: `${one.reply.idc}/${node}`, address })),
+        )
+      : [],
+  );
+  const addresses = new Map(found.map(({ full, address }) => [full, address]));
+  for (const [node, list] of Map.groupBy(found, (one) => one.node))
+    if (new Set(list.map(({ full }) => full)).size === 1) addresses.set(node, list[0]?.address ?? '');
+  return addresses;
+}
+
+/** The name of `NAME=STATE`. */
+function nameIn(text: string): string {
+  return text.slice(0, text.lastIndexOf('='));
+}
+
+function withAddress(text: string, addresses: ReadonlyMap<string, string>): string {
+  const name = nameIn(text);
+  return `${addresses.get(name) ?? name}${text.slice(name.length)}`;
 }
 
 /** How a way ends, as it is told to the control plane before it. */
