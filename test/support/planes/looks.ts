@@ -49,6 +49,18 @@ export const looks: readonly LookRow[] = [
     watched: true,
   },
   {
+    command: 'top',
+    ask: 'top --admin ADMIN --for 100ms',
+    data: [{ idc: 'sh-a', arrived: [], proxies: [{ failed: 0 }, { failed: 0 }, { failed: 0 }] }],
+    exits: {
+      0: 'top --admin ADMIN --for 100ms --all-idcs',
+      1: 'top --admin ADMIN --admin GONE --for 100ms',
+      2: 'top --admin GONE --for 100ms',
+    },
+    everywhere: /"idc": "sh-b",\n {4}"at"/,
+    watched: true,
+  },
+  {
     command: 'explain',
     ask: explain,
     wide: /^ +PRIORITY.* USABLE/m,

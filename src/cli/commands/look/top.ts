@@ -1,6 +1,4 @@
 import { Command, Option } from 'commander';
-import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
-import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askOnce } from '../../../client/api-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
@@ -10,7 +8,8 @@ import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
 import { parseCount } from '../../options/argument.ts';
 import { durationOption } from '../../options/duration.ts';
-import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { isData, type OutputFormat, outputOption } from '../../options/output.ts';
+import { type Look, showLook, watchOption } from '../../show/show.ts';
 import { sortedHosts, type TopAnswer, type TopOrder, topOrders, topText } from '../../top/top-text.ts';
 
 interface Flags {
@@ -24,7 +23,7 @@ interface Flags {
   readonly output: OutputFormat;
 }
 
-type Look = IdcReplies<TopAnswer>;
+type Replies = IdcReplies<TopAnswer>;
 
 /** Time that readings may take besides their interval, in milliseconds. */
 const readMsMax = 10_000;
@@ -55,7 +54,7 @@ export function topCommand(): Command {
         .default('requests'),
     )
     .option('--limit <number>', 'most hosts, and most proxies, in a table', parseCount, 20)
-    .option('-w, --watch', 'show it again and again, until Ctrl-C')
+    .addOption(watchOption())
     .addOption(
       outputOption(
         'output format; wide: with counts; json and yaml: a list with one entry for each control plane, with all hosts',
@@ -75,50 +74,37 @@ export function topCommand(): Command {
     .action(show);
 }
 
-async function show(flags: Flags): Promise<void> {
-  const isWatched = flags.watch === true;
-  const clearScreen = isWatched && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
-  if (isWatched) keepProcess();
-  for (;;) {
-    const [text, code] = await lookOnce(flags).catch((reason): [string, number] => {
-      // The control plane may be restarting, which is what the user watches.
-      if (!isWatched) throw reason;
-      return [`${MeshError.from(reason).message}\n`, exitCode.unusable];
-    });
-    process.stdout.write(`${clearScreen}${text}`);
-    if (!isWatched) {
-      process.exitCode = code;
-      return;
-    }
-    // Answers come after the interval: only what fails at once is asked again too soon.
-    if (code === exitCode.unusable || flags.for < 500) await sleep(systemClock, 1_000);
-    if (clearScreen === '') process.stdout.write('\n');
-  }
-}
-
-async function lookOnce(flags: Flags): Promise<[string, number]> {
+function show(flags: Flags): Promise<void> {
   const query = { for: `${flags.for}ms` };
   const ask = (where: ListenAddress) => askOnce(where, 'getTop', { query, timeoutMs: flags.for + readMsMax });
-  const look = await askIdcs(flags.admin, flags.allIdcs === true, ask);
-  return [textOf(look, flags), codeOf(look)];
+  return showLook(flags, async (): Promise<Look> => {
+    const replies = await askIdcs(flags.admin, flags.allIdcs === true, ask);
+    const missing = replies.unknown.map((idc) => `! ${notAskedText(idc)}`);
+    return {
+      data: listReplies(replies.told.map((one) => sortedReply(one, flags.sort))),
+      text: (width) => textOf(replies, width, flags),
+      notes: isData(flags.output) ? missing : [],
+      code: codeOf(replies),
+    };
+  });
 }
 
-function textOf({ told, unknown }: Look, { output, sort, limit }: Flags): string {
-  if (isData(output)) {
-    const sorted = told.map((one) =>
-      'reply' in one ? { ...one, reply: { ...one.reply, hosts: sortedHosts(one.reply.hosts, sort) } } : one,
-    );
-    return dataText(listReplies(sorted), output);
-  }
+function sortedReply(one: Replies['told'][number], order: TopOrder): Replies['told'][number] {
+  return 'reply' in one
+    ? { ...one, reply: { ...one.reply, hosts: sortedHosts(one.reply.hosts, order) } }
+    : one;
+}
+
+function textOf({ told, unknown }: Replies, width: 'table' | 'wide', { sort, limit }: Flags): string {
   const texts = told.map((one) =>
     'reply' in one
-      ? topText(one.reply, { width: output, order: sort, limit })
+      ? topText(one.reply, { width, order: sort, limit })
       : `! ${one.admin}: ${one.error.message}\n`,
   );
   return [...texts, ...unknown.map((idc) => `! ${notAskedText(idc)}\n`)].join('\n');
 }
 
-function codeOf({ told, unknown }: Look): number {
+function codeOf({ told, unknown }: Replies): number {
   const read = told.flatMap((one) => ('reply' in one ? one.reply.proxies : []));
   if (read.length === 0) return exitCode.unusable;
   return unknown.length === 0 && told.every((one) => 'reply' in one) ? exitCode.ok : exitCode.failed;
