@@ -57,7 +57,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/xds/transport/grpc-server.ts': `import { createServer } from 'node:http2';`,
       'src/xds/codec/codec.ts': `import protobuf from 'protobufjs/minimal.js';`,
       'src/xds/codec/encode.ts': `import type { Writer } from 'protobufjs/minimal.js';`,
-      'src/client/http-call.ts': `import { request } from 'undici';`,
+      'src/client/answers/http-call.ts': `import { request } from 'undici';`,
       'src/plane/controlplane.ts': `import { createIndex } from '../index/store.ts';`,
     },
   ],

@@ -1,5 +1,9 @@
 import { MeshError } from '../base/error.ts';
+import { isNobodyThere } from '../client/answers/no-answer.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { defaultAdmin } from './options/admin.ts';
+
+const adminHint = 'Give its address with --admin';
 
 /** What one control plane says; `error`: why it says nothing. */
 export type AdminReply<T> = { readonly admin: string } & (
@@ -12,15 +16,21 @@ export async function askEach<T>(
   admin: readonly ListenAddress[],
   question: (where: ListenAddress) => Promise<T>,
 ): Promise<readonly AdminReply<T>[]> {
-  const replies = await Promise.all(admin.map((where) => askOne(where, question)));
+  return withAnyReply(await Promise.all(admin.map((where) => askOne(where, question))));
+}
+
+/** These replies. Throws MeshError where none is an answer, with what each says. */
+export function withAnyReply<T>(replies: readonly AdminReply<T>[]): readonly AdminReply<T>[] {
   const errors = replies.flatMap((one) => ('error' in one ? [one] : []));
   const [first] = errors;
   if (first === undefined || errors.length < replies.length) return replies;
   if (errors.length === 1) throw first.error;
-  const words = errors.map(({ admin: name, error }) =>
-    error.message.includes(name) ? error.message : `${name}: ${error.message}`,
-  );
-  throw new MeshError(first.error.code, words.join('\n'));
+  throw new MeshError(first.error.code, errors.map(errorText).join('\n'));
+}
+
+/** Why a control plane says nothing, with its address. */
+export function errorText({ admin, error }: { readonly admin: string; readonly error: MeshError }): string {
+  return error.message.includes(admin) ? error.message : `${admin}: ${error.message}`;
 }
 
 /** Asks one control plane of several: that it does not answer is a part of the result. */
@@ -32,7 +42,15 @@ export async function askOne<T>(
   try {
     return { admin, reply: await question(where) };
   } catch (reason) {
-    return { admin, error: MeshError.from(reason) };
+    const error = MeshError.from(reason);
+    // Nobody has named this address: it may be another.
+    const isGuess = where === defaultAdmin[0] && isNobodyThere(error);
+    return {
+      admin,
+      error: isGuess
+        ? new MeshError(error.code, `${error.message} ${adminHint}`, { cause: error.cause })
+        : error,
+    };
   }
 }
 

@@ -62,7 +62,7 @@ function peersOf(
 } {
   // A configuration with peers has a token (`config/cross-check.ts`).
   if (peers.admin === undefined || token === undefined) return { links: [], evacuations: [], drains: [] };
-  const client = (admin: ListenAddress) => createRegistrationClient({ admin, token });
+  const client = (admin: ListenAddress) => createRegistrationClient({ admin, token, isPatient: true });
   return {
     links: peers.admin.map((admin) => ({ name: showAddress(admin), pull: client(admin).pull })),
     evacuations: peers.admin.map((admin) => {

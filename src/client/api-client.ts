@@ -3,7 +3,8 @@ import type { Answer, Body, QueryInput } from '../contract/contract.ts';
 import { mayAnswer, type OperationId, operations, type PathParameters } from '../contract/operations.ts';
 import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
-import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './http-call.ts';
+import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './answers/http-call.ts';
+import { noAnswerOf } from './answers/no-answer.ts';
 
 /** A control plane's refusal. */
 interface Refused {
@@ -28,6 +29,8 @@ type Part<Name extends string, Value> = [Value] extends [never]
 /** The input of an operation. Times in milliseconds. */
 type ApiCall<Id extends OperationId> = {
   readonly timeoutMs: number;
+  /** For how long of that the control plane may hold its answer on purpose; absent: not at all. */
+  readonly heldMs?: number;
   readonly signal?: AbortSignal;
 } & Part<'path', PathParameters<Id>> &
   Part<'query', QueryInput<Id>> &
@@ -37,9 +40,9 @@ type ApiCall<Id extends OperationId> = {
 export interface ApiClient {
   /**
    * Any status resolves; throws MeshError `unavailable` without a complete answer within `timeoutMs`. A GET
-   * may return much: it may take three times that, without a pause longer than `timeoutMs`. The answer has
-   * the fields that tell it from a foreign server's (`answerSigns`); beyond them it is assumed to match its
-   * contract.
+   * may return much: it may take three times that, without a pause longer than `timeoutMs`. One that gives no
+   * sign of life is given up earlier (`lifeLimits`). The answer has the fields that tell it from a foreign
+   * server's (`answerSigns`); beyond them it is assumed to match its contract.
    */
   call<Id extends OperationId>(id: Id, call: ApiCall<Id>): Promise<Reply<Id>>;
   close(): Promise<void>;
@@ -49,11 +52,14 @@ export interface ApiClient {
 export interface ClientOptions {
   readonly admin: ListenAddress;
   readonly token: string | undefined;
+  /** Whether a control plane that gives no sign of life is waited for as long as any other. Default false. */
+  readonly isPatient?: boolean;
 }
 
 /** The untyped form of a call. */
 interface AnyCall {
   readonly timeoutMs: number;
+  readonly heldMs?: number;
   readonly signal?: AbortSignal;
   readonly path?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
@@ -61,11 +67,12 @@ interface AnyCall {
 }
 
 /** Creates a client; connects on first use. */
-export function createApiClient({ admin, token }: ClientOptions): ApiClient {
+export function createApiClient({ admin, token, isPatient = false }: ClientOptions): ApiClient {
   // Two connections: a call that waits for ACKs must not delay a renewal.
   let opened: ReturnType<typeof openConnections> | undefined;
 
-  async function ask(id: OperationId, { body, timeoutMs, signal, ...call }: AnyCall): Promise<HttpAnswer> {
+  async function ask(id: OperationId, asked: AnyCall): Promise<HttpAnswer> {
+    const { body, timeoutMs, heldMs = 0, signal, ...call } = asked;
     const { method } = operations[id];
     const text = body === undefined ? undefined : JSON.stringify(body);
     opened ??= openConnections(admin, 2);
@@ -77,6 +84,7 @@ export function createApiClient({ admin, token }: ClientOptions): ApiClient {
         silenceMsMax: timeoutMs,
         wholeMsMax: method === 'GET' ? wholeTimes * timeoutMs : timeoutMs,
         connections: await opened,
+        ...(isPatient ? {} : { heldMs }),
         ...(signal === undefined ? {} : { signal }),
         headers: {
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -85,8 +93,7 @@ export function createApiClient({ admin, token }: ClientOptions): ApiClient {
         ...(text === undefined ? {} : { body: text }),
       });
     } catch (cause) {
-      const message = `the control plane at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
-      throw new MeshError('unavailable', message, { cause });
+      throw noAnswerOf(admin, cause);
     }
   }
 

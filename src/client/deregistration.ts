@@ -107,7 +107,8 @@ async function removeAt(
     try {
       const signal = isLeaving ? undefined : othersDone;
       const timeoutMs = waitMs + answerMsMax;
-      answer = await client.call('deregister', { path: key, query, timeoutMs, ...(signal && { signal }) });
+      const call = { path: key, query, timeoutMs, heldMs: waitMs, ...(signal && { signal }) };
+      answer = await client.call('deregister', call);
     } catch (reason) {
       words = MeshError.from(reason).message;
     }

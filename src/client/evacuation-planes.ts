@@ -142,9 +142,9 @@ export async function confirmAt(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<PlaneAnswer> {
-  const { query, timeoutMs } = waiting(waitMs);
+  const { query, ...limits } = waiting(waitMs);
   const renewed = { ...query, for: `${forMs}ms` };
-  const call = { path: { name }, query: renewed, timeoutMs, signal };
+  const call = { path: { name }, query: renewed, ...limits, signal };
   return answerOf(plane, body(await plane.client.call('renewEvacuation', call)));
 }
 
@@ -159,7 +159,7 @@ export async function endAt(plane: EvacuationPlane, name: string, waitMs: number
 /** Query parameters of a wait for proxies. */
 function waiting(waitMs: number) {
   const query = { wait: 'acked', timeout: `${waitMs}ms` } as const;
-  return { query, timeoutMs: waitMs + answerMsMax };
+  return { query, timeoutMs: waitMs + answerMsMax, heldMs: waitMs };
 }
 
 function answerOf(plane: EvacuationPlane, told: Partial<Omit<PlaneAnswer, 'plane'>>): PlaneAnswer {

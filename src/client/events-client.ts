@@ -61,6 +61,7 @@ export async function askEvents(admin: ListenAddress, asked: EventsAsked): Promi
  */
 export async function awaitEvents(admin: ListenAddress, after: number, waitMs: number): Promise<number> {
   const query = { after: String(after), wait: `${waitMs}ms` };
-  const { last } = await askOnce(admin, 'awaitEvents', { query, timeoutMs: waitMs + answerMsMax });
+  const call = { query, timeoutMs: waitMs + answerMsMax, heldMs: waitMs };
+  const { last } = await askOnce(admin, 'awaitEvents', call);
   return last;
 }

@@ -125,6 +125,7 @@ class LeaseAtPlane {
         body: { ...this.#instance.body, generation: this.#lease.generation },
         query: { wait: 'acked', timeout: `${confirmMsMax}ms` },
         timeoutMs: confirmMsMax + answerMsMax,
+        heldMs: confirmMsMax,
         signal: this.#signal,
       });
       const { acked = false, waitingFor } = answer.isRefused ? {} : answer.body;

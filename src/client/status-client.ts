@@ -3,8 +3,9 @@ import type { Answer } from '../contract/contract.ts';
 import { operations } from '../contract/operations.ts';
 import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { callHttp, type HttpAnswer, wholeTimes } from './answers/http-call.ts';
+import { noAnswerOf } from './answers/no-answer.ts';
 import { foreignText } from './api-client.ts';
-import { callHttp, type HttpAnswer } from './http-call.ts';
 
 /** Longest silence of a control plane asked for its status, in milliseconds. */
 const answerMsMax = 10_000;
@@ -15,10 +16,10 @@ type OfPlane = Exclude<StatusBody, readonly unknown[]>;
 /** The status of a node: each of its streams. */
 type OfNode = Extract<StatusBody, readonly unknown[]>;
 
-/** Requests a control plane's status. Throws MeshError `unavailable` without an answer. */
-export async function askStatus(admin: ListenAddress): Promise<OfPlane> {
+/** Requests a control plane's status. Throws MeshError `unavailable` without an answer within `withinMs`. */
+export async function askStatus(admin: ListenAddress, withinMs?: number): Promise<OfPlane> {
   const isStatus = (body: unknown) => isRecord(body) && Array.isArray(body.proxies);
-  return (await readJsonPage(admin, operations.getStatus.path, isStatus)) as OfPlane;
+  return (await readJsonPage(admin, operations.getStatus.path, isStatus, withinMs)) as OfPlane;
 }
 
 /**
@@ -40,8 +41,9 @@ async function readJsonPage(
   admin: ListenAddress,
   path: string,
   mayBe: (body: unknown) => boolean,
+  withinMs?: number,
 ): Promise<unknown> {
-  const { text } = await readPage(admin, path);
+  const { text } = await readPage(admin, path, withinMs);
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -58,16 +60,22 @@ function isRecord(body: unknown): body is Readonly<Record<string, unknown>> {
 
 /**
  * Reads a page of JSON, or of lines of it. Users may give an Envoy's address, or an xDS port: the error says
- * what answered. Throws MeshError `not-found` or `unavailable`.
+ * what answered. `withinMs`: for the whole answer; absent: as for any other. Throws MeshError `not-found` or
+ * `unavailable`.
  */
-export async function readPage(admin: ListenAddress, path: string): Promise<HttpAnswer> {
+export async function readPage(
+  admin: ListenAddress,
+  path: string,
+  withinMs = Number.POSITIVE_INFINITY,
+): Promise<HttpAnswer> {
+  const silenceMsMax = Math.min(answerMsMax, withinMs);
+  const limits = { silenceMsMax, wholeMsMax: Math.min(wholeTimes * answerMsMax, withinMs) };
   const where = showAddress(admin);
   let answer: HttpAnswer;
   try {
-    answer = await callHttp({ at: admin, path, silenceMsMax: answerMsMax });
+    answer = await callHttp({ at: admin, path, heldMs: 0, ...limits });
   } catch (cause) {
-    const message = `no control plane answers at ${where}: ${(cause as Error).message}. Is it running? Give its address with --admin`;
-    throw new MeshError('unavailable', message, { cause });
+    throw noAnswerOf(admin, cause);
   }
   const refusal = answer.status === 200 ? undefined : refusalIn(answer);
   if (refusal !== undefined)

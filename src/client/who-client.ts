@@ -18,7 +18,7 @@ const readMsMax = 10_000;
  */
 export function askWho(admin: ListenAddress, host: string, intervalMs: number): Promise<WhoAnswer> {
   const query = { for: `${intervalMs}ms` };
-  const call = { path: { host }, query, timeoutMs: intervalMs + readMsMax };
+  const call = { path: { host }, query, timeoutMs: intervalMs + readMsMax, heldMs: intervalMs };
   return askOnce(admin, 'getWho', call, { 404: 'not-found' });
 }
 

@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { identifyProxy, readProxy } from '../../src/cli/envoys/proxy-reader.ts';
+import { callHttp } from '../../src/client/answers/http-call.ts';
 import { createApiClient } from '../../src/client/api-client.ts';
-import { callHttp } from '../../src/client/http-call.ts';
 
 t.test('an endless response is given up, and not buffered', async (t) => {
   let sent = 0;

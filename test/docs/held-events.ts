@@ -1,6 +1,6 @@
 import type { Held } from './held-proxies.ts';
 
-/** Of events. */
+/** Of events, and of commands that ask for them and for other things. */
 export const heldByEvents: readonly Held[] = [
   ['`isthmus events`', '1h, at most 168h', 'src/contract/events.ts', 'sinceMsMax: 7 * 86_400_000'],
   ['`isthmus events`', '1h', 'src/cli/commands/look/events.ts', "'how far back', '1h'"],
@@ -24,6 +24,13 @@ export const heldByEvents: readonly Held[] = [
   ['changes that were read together', '20; 10', 'src/events/field-changes.ts', 'fields: 10,'],
   ['a foreign text in an event', '300 bytes; 120', 'src/events/cut.ts', '{ text: 300, value: 120 }'],
   ['the same refusal of several', '10 s', 'src/events/repeats.ts', 'windowMs: 10_000,'],
+  [
+    'a control plane that a command asks, and that hangs',
+    '3 s without a byte',
+    'src/client/answers/silence.ts',
+    '{ askAfterMs: 1_000, hangsAfterMs: 3_000 }',
+  ],
+  ['`--all-idcs` while a named', '0.5 s', 'src/cli/ask-idcs.ts', 'patienceMs = 500;'],
   ['a Group without an instance', 'after 1 s', 'src/plan/failback.ts', 'goneMs: 1_000,'],
   [
     'egress gateways that are read',

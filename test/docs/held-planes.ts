@@ -61,7 +61,7 @@ const objects: readonly Held[] = [
   [
     'the longest response of a control plane',
     '64 MiB',
-    'src/client/http-call.ts',
+    'src/client/answers/http-call.ts',
     'answerBytesMax = 64 * 2 ** 20;',
   ],
   ['values that aliases', '1 million', 'src/registry/files/yaml-limits.ts', 'valuesMax: 1_000_000,'],

@@ -228,7 +228,7 @@ const requests: readonly Held[] = [
   ['the longest drain', '720 h', 'src/model/drain.ts', 'lastsMsMax: 30 * 24 * 3_600_000,'],
   ['conditions on its Envoys', '20 requests', 'src/cli/envoys/proxy-counts.ts', 'ratioRequestsMin = 20;'],
   ['longest `--abort-on`', '1,000 characters', 'src/cli/options/abort-on.ts', 'textMax = 1_000;'],
-  ['longest answer that a command reads', '3 times', 'src/client/http-call.ts', 'wholeTimes = 3;'],
+  ['longest answer that a command reads', '3 times', 'src/client/answers/http-call.ts', 'wholeTimes = 3;'],
   [
     'its lease',
     'each third; given up after two thirds',

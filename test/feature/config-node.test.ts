@@ -142,7 +142,11 @@ t.test('a node, a type or a name that nobody has is answered with the nearest', 
   }
   const nobody = showAddress(await freeAddress());
   const two = await runCli('config', 'caller', '--type', 'rds', '--admin', `${admin},${nobody}`);
-  t.match(two, { code: 1, out: /outbound/, err: new RegExp(`${nobody}: no control plane answers`) });
+  t.match(two, {
+    code: 1,
+    out: /outbound/,
+    err: new RegExp(`the control plane at ${nobody} does not answer`),
+  });
 });
 
 t.test('what is on its way, refused or not there is told, and the exit code says so', async (t) => {

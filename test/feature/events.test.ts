@@ -321,7 +321,7 @@ t.test('isthmus events: table, wide, JSON, YAML and exit codes', async (t) => {
   t.match(all, { code: 1, out: /^! sh-b is not asked/m });
   const nobody = await freeAddress();
   const two = await runCli('events', '--kind', 'nack', ...admin, '--admin', `127.0.0.1:${nobody.port}`);
-  t.match(two, { code: 1, out: /REFUSED[\s\S]*! 127\.0\.0\.1:\d+/ });
+  t.match(two, { code: 1, out: /REFUSED[\s\S]*! the control plane at 127\.0\.0\.1:\d+ does not answer/ });
   t.equal((await runCli('events', '--admin', `127.0.0.1:${nobody.port}`)).code, 2);
   t.equal((await runCli('events', '--kind', 'nonsense', ...admin)).code, 2);
   t.match(JSON.parse(await plane.page('/v1/events?kinds=nonsense')), { status: 400 });

@@ -107,11 +107,11 @@ t.test('one of two does not answer: the other is shown, and the exit code says i
   t.equal(some.code, 1);
   t.match(
     some.out,
-    new RegExp(`^! no control plane answers at 127.0.0.1:${gone}.*\\n\\nControl plane of sh-a`),
+    new RegExp(`^! the control plane at 127.0.0.1:${gone} does not answer.*\\n\\nControl plane of sh-a`),
   );
   const list = await isthmus([gone, first.admin.port], 'status', '-o', 'json');
   t.equal(list.code, 1);
-  t.match(JSON.parse(list.out), [{ error: /no control plane answers/ }, { status: { idc: 'sh-a' } }]);
+  t.match(JSON.parse(list.out), [{ error: /does not answer/ }, { status: { idc: 'sh-a' } }]);
   const instances = await isthmus([gone, first.admin.port], 'instances');
   t.match(instances, { code: 1, out: /no instance has registered/, err: /does not answer/ });
   const also = (await freeAddress()).port;

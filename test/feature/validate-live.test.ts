@@ -109,5 +109,5 @@ t.test('a control plane that does not answer is no valid mesh', async (t) => {
   const nobody = showAddress(await freeAddress());
   const { code, out, err } = await runCli('validate', '--live', nobody, join(dir, 'new.yaml'));
   t.strictSame({ code, out }, { code: 2, out: '' });
-  t.match(err, new RegExp(`^isthmus validate: no control plane answers at ${nobody}: .*\\n$`));
+  t.match(err, new RegExp(`^isthmus validate: the control plane at ${nobody} does not answer: .*\\n$`));
 });

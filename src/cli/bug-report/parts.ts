@@ -1,8 +1,9 @@
 import { MeshError } from '../../base/error.ts';
+import { callHttp, type HttpAnswer } from '../../client/answers/http-call.ts';
+import { noAnswerOf } from '../../client/answers/no-answer.ts';
 import { askEvents } from '../../client/events-client.ts';
-import { callHttp, type HttpAnswer } from '../../client/http-call.ts';
 import { operations } from '../../contract/operations.ts';
-import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 
 /** What a control plane says: lines of text, or a value, of which a list is shown an item a line. */
 type PartAnswer = { readonly text: string } | { readonly value: unknown };
@@ -62,10 +63,9 @@ async function readOkPage(where: ListenAddress, path: string): Promise<HttpAnswe
 
 async function readPage(at: ListenAddress, path: string): Promise<HttpAnswer> {
   try {
-    return await callHttp({ at, path, silenceMsMax });
+    return await callHttp({ at, path, silenceMsMax, heldMs: 0 });
   } catch (cause) {
-    const message = `${showAddress(at)} does not answer ${path}: ${(cause as Error).message}`;
-    throw new MeshError('unavailable', message, { cause });
+    throw noAnswerOf(at, cause);
   }
 }
 

@@ -4,6 +4,7 @@ import { MeshError } from '../../base/error.ts';
 import { packageVersion } from '../../base/package/version.ts';
 import { printable } from '../../base/text/safe-excerpt.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
+import { errorText } from '../ask-each.ts';
 import { notAskedText } from '../ask-idcs.ts';
 import type { AskedPlane } from '../check/asked-plane.ts';
 import { checkText } from '../check/check-text.ts';
@@ -76,8 +77,8 @@ export async function collectReport(asked: Collected): Promise<BugReport> {
       asked.say(`asking ${one.admin}`);
       missing.push(...(await addPlane(one.admin, one.reply, redactor, addRedacted)));
     } else {
-      missing.push(`${one.admin}: ${one.error.message}`);
-      add(one.admin, `It does not answer: ${one.error.message}\n`);
+      missing.push(errorText(one));
+      add(one.admin, `${one.error.message}\n`);
     }
   }
   return assemble(

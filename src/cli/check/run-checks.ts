@@ -1,7 +1,5 @@
-import { MeshError } from '../../base/error.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
-import { askOne } from '../ask-each.ts';
-import { askIdcs, type IdcReplies } from '../ask-idcs.ts';
+import { hearIdcs, type IdcReplies } from '../ask-idcs.ts';
 import { type AskedPlane, askPlane } from './asked-plane.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkClocks } from './check-clocks.ts';
@@ -32,7 +30,7 @@ interface CheckReport {
 /** Checks all. Throws MeshError `unavailable` if `file` cannot be read. */
 export async function runChecks({ admin, allIdcs, file, tokenFile }: Checked): Promise<CheckReport> {
   const fromFile = file === undefined ? [] : await checkFile(file);
-  const replies = await askAll(admin, allIdcs);
+  const replies = await hearIdcs(admin, allIdcs, askPlane);
   const planes = replies.told.flatMap((one) => ('reply' in one ? [one.reply] : []));
   // One that does not answer is told once, by its address.
   const token = planes.length === 0 ? [] : await checkTokens(placesOf(planes), tokenFile);
@@ -53,17 +51,6 @@ async function checkFile(file: string): Promise<readonly CheckLine[]> {
     ...linesOf('configuration', found),
     ...linesOf('ports', config === undefined ? [] : await checkPorts(config)),
   ];
-}
-
-/** As `askIdcs`; that nobody answers is a result here. */
-async function askAll(asked: readonly ListenAddress[], all: boolean): Promise<IdcReplies<AskedPlane>> {
-  if (asked.length === 0) return { told: [], unknown: [] };
-  try {
-    return await askIdcs(asked, all, askPlane);
-  } catch (reason) {
-    if (MeshError.from(reason).code !== 'unavailable') throw reason;
-    return { told: await Promise.all(asked.map((where) => askOne(where, askPlane))), unknown: [] };
-  }
 }
 
 function placesOf(planes: readonly AskedPlane[]): readonly ListenAddress[] {

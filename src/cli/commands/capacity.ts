@@ -105,7 +105,7 @@ async function lookAt(admin: ListenAddress, envoy: AskedEnvoy): Promise<EnvoyRea
 
 async function ask(at: ListenAddress): Promise<LoadReading[]> {
   const { loadStats, readLoad } = await import('../capacity/group-load.ts');
-  const { callHttp } = await import('../../client/http-call.ts');
+  const { callHttp } = await import('../../client/answers/http-call.ts');
   const path = `/stats?filter=${encodeURIComponent(loadStats)}`;
   const { status, text } = await callHttp({ at, path, silenceMsMax: answerMsMax });
   if (status === 200) return readLoad(text);

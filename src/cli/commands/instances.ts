@@ -9,6 +9,7 @@ import type { NamedClient } from '../../client/deregistration.ts';
 import type { Answer } from '../../contract/contract.ts';
 import { drainKey } from '../../model/drain.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
+import { errorText } from '../ask-each.ts';
 import { askEveryIdc, notAskedText } from '../ask-idcs.ts';
 import { drainedText } from '../drain/drain-text.ts';
 import { helpEnd } from '../help-end.ts';
@@ -74,7 +75,7 @@ async function look({ admin, allIdcs, namespace }: Flags): Promise<Look> {
     heard.flatMap((one) => one.drains.filter(isAsked)).map((one) => [drainKey(one), one]),
   );
   const notes = [
-    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${one.error.message}`] : [])),
+    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${errorText(one)}`] : [])),
     ...unknown.map((idc) => `! ${notAskedText(idc)}`),
   ];
   return {

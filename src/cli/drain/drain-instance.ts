@@ -113,7 +113,7 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
     const waitMs = Math.min(stepMs, leftMs);
     const query = { wait: 'acked' as const, timeout: `${waitMs}ms` };
     try {
-      const call = { path: key, query, timeoutMs: waitMs + answerMsMax };
+      const call = { path: key, query, timeoutMs: waitMs + answerMsMax, heldMs: waitMs };
       effect = acceptedBody(admin, await plane.client.call('getDrain', call));
     } catch (reason) {
       progress(MeshError.from(reason).message);
@@ -156,7 +156,7 @@ export function undrainAt({ planes, key, timeoutMs, say, warn }: DrainTask): Pro
   return Promise.all(
     planes.map(async ({ name, client }): Promise<DrainResult> => {
       const query = { wait: 'acked' as const, timeout: `${timeoutMs}ms` };
-      const call = { path: key, query, timeoutMs: timeoutMs + answerMsMax };
+      const call = { path: key, query, timeoutMs: timeoutMs + answerMsMax, heldMs: timeoutMs };
       const answer = acceptedBody(name, await client.call('undrainInstance', call));
       const { idc, acked, waitingFor = [] } = answer;
       if (acked === false)

@@ -1,6 +1,6 @@
 import { MeshError } from '../../base/error.ts';
 import { compareText } from '../../base/text/compare-text.ts';
-import { callHttp } from '../../client/http-call.ts';
+import { callHttp } from '../../client/answers/http-call.ts';
 import { type NodeRole, nodeMetadataKey, parseNodeScope } from '../../model/node.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import type { ProxyCounts } from './proxy-counts.ts';

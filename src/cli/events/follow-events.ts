@@ -3,7 +3,7 @@ import { MeshError } from '../../base/error.ts';
 import { askEvents, awaitEvents, type EventsAnswer, type EventsAsked } from '../../client/events-client.ts';
 import { readAddress } from '../../config/address.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
-import type { AdminReply } from '../ask-each.ts';
+import { type AdminReply, errorText } from '../ask-each.ts';
 import { dataText } from '../options/output.ts';
 import { type EventsWidth, eventLine, merged, notesOn, type SourcedEvent } from './events-text.ts';
 
@@ -37,7 +37,7 @@ async function followOne(first: AdminReply<EventsAnswer>, asked: EventsAsked, ou
   const { kinds } = asked;
   let after = 'reply' in first ? first.reply.last : undefined;
   let isAway = 'error' in first;
-  if ('error' in first) tellUser(`! ${first.admin}: ${first.error.message}`);
+  if ('error' in first) tellUser(`! ${errorText(first)}`);
   for (;;) {
     try {
       if (after !== undefined) {
@@ -53,7 +53,7 @@ async function followOne(first: AdminReply<EventsAnswer>, asked: EventsAsked, ou
       after = reply.last;
     } catch (reason) {
       // It may be restarting, which is an event too.
-      if (!isAway) tellUser(`! ${first.admin}: ${MeshError.from(reason).message}`);
+      if (!isAway) tellUser(`! ${errorText({ admin: first.admin, error: MeshError.from(reason) })}`);
       isAway = true;
       await sleep(systemClock, times.again);
     }

@@ -1,10 +1,11 @@
 import { MeshError } from '../../base/error.ts';
+import { isNoAnswer } from '../../client/answers/no-answer.ts';
 import { askEvents } from '../../client/events-client.ts';
 import { askExplain, type ExplainAnswer, type ExplainQuery } from '../../client/explain-client.ts';
 import { askStatus } from '../../client/status-client.ts';
 import { readAddress } from '../../config/address.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
-import { type AdminReply, askEach, askOne } from '../ask-each.ts';
+import { type AdminReply, askOne, withAnyReply } from '../ask-each.ts';
 import { askIdcs, notAskedText } from '../ask-idcs.ts';
 
 type Hop = ExplainAnswer['hops'][number];
@@ -42,6 +43,8 @@ class WayFollower {
   readonly #host: string;
   readonly #method: Pick<ExplainQuery, 'method' | 'path'>;
   readonly #named: readonly ListenAddress[];
+  /** Control planes that do not answer, and why. */
+  readonly #silent = new Map<string, MeshError>();
   /** The IDCs of the control planes that were named, once they are needed. */
   #idcsOfNamed: Promise<readonly AdminReply<{ readonly idc: string }>[]> | undefined;
 
@@ -84,7 +87,7 @@ class WayFollower {
 
   #ofNamed() {
     this.#idcsOfNamed ??= Promise.all(
-      this.#named.map((where) => askOne(where, (at) => askEvents(at, { sinceMs: 0 }))),
+      this.#named.map((where) => this.#askOnce(where, (at) => askEvents(at, { sinceMs: 0 }))),
     );
     return this.#idcsOfNamed;
   }
@@ -115,7 +118,8 @@ class WayFollower {
 
   /** The first answer of these: a proxy is connected to one of the control planes of its IDC. */
   async #ask(admin: readonly ListenAddress[], query: ExplainQuery) {
-    const replies = await askEach(admin, (where) => askExplain(where, this.#host, query));
+    const ask = (where: ListenAddress) => askExplain(where, this.#host, query);
+    const replies = withAnyReply(await Promise.all(admin.map((where) => this.#askOnce(where, ask))));
     const [first] = replies.flatMap((one) => ('reply' in one ? [one] : []));
     if (first === undefined) throw new MeshError('unavailable', 'no control plane has answered');
     return first;
@@ -135,13 +139,26 @@ class WayFollower {
         ...(ifKnown === '' ? {} : { ifKnown }),
       };
       for (const plane of planes) {
-        const one = await askOne(plane, (where) => this.follow([where], query, depth));
+        const one = await this.#askOnce(plane, (where) => this.follow([where], query, depth));
         if ('reply' in one) return { admin: one.admin, ...one.reply };
         const { message } = one.error;
         why.push(message.includes(one.admin) ? message : `${one.admin}: ${message}`);
       }
     }
     return why.join('; ') || 'no ingress gateway of it is known';
+  }
+
+  /** As `askOne`; one that was silent before is not asked again. */
+  async #askOnce<T>(
+    where: ListenAddress,
+    question: (where: ListenAddress) => Promise<T>,
+  ): Promise<AdminReply<T>> {
+    const admin = showAddress(where);
+    const known = this.#silent.get(admin);
+    if (known !== undefined) return { admin, error: known };
+    const one = await askOne(where, question);
+    if ('error' in one && isNoAnswer(one.error)) this.#silent.set(admin, one.error);
+    return one;
   }
 
   /** Control planes of an IDC: those that its Idc names, and those that the user has named. */

@@ -86,7 +86,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   client: {
     folders: ['base', 'model', 'contract'],
     types: ['registry'],
-    packages: { undici: ['http-call.ts'] },
+    packages: { undici: ['answers/http-call.ts'] },
     node: true,
   },
   // How a control plane runs: files are read as the registry's are.

@@ -5,7 +5,7 @@ import { didYouMean } from '../../../base/text/suggest.ts';
 import { askConfig, type ConfigAnswer } from '../../../client/config-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { pushOrder } from '../../../xds/resource-types.ts';
-import { type AdminReply, textsByAdmin } from '../../ask-each.ts';
+import { type AdminReply, errorText, textsByAdmin } from '../../ask-each.ts';
 import { askEveryIdc, notAskedText } from '../../ask-idcs.ts';
 import { configText } from '../../config-text.ts';
 import { helpEnd } from '../../help-end.ts';
@@ -86,7 +86,7 @@ async function look(node: string, flags: Flags): Promise<Look> {
     data: found,
     text: (width) => textsByAdmin(found, (one) => configText(one, width)),
     notes: [
-      ...silent.map((one) => `isthmus: ${one.admin}: ${one.error.message}`),
+      ...silent.map((one) => `isthmus: ${errorText(one)}`),
       ...unknown.map((idc) => `! ${notAskedText(idc)}`),
     ],
     code: isWhole && silent.length + unknown.length === 0 ? exitCode.ok : exitCode.failed,

@@ -3,7 +3,7 @@ import { systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { textsByAdmin } from '../../ask-each.ts';
+import { errorText, textsByAdmin } from '../../ask-each.ts';
 import { askEveryIdc, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
@@ -67,7 +67,7 @@ async function diff(paths: readonly string[], { admin, allIdcs, output }: Flags)
   );
   const { diffText } = await import('../../diff/diff-text.ts');
   const notes = [
-    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${one.error.message}`] : [])),
+    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${errorText(one)}`] : [])),
     ...unknown.map((idc) => `! ${notAskedText(idc)}`),
   ];
   const code = diffs.every(({ same }) => same) ? exitCode.ok : exitCode.failed;

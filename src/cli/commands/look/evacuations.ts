@@ -3,6 +3,7 @@ import { exitCode } from '../../../base/exit.ts';
 import { createApiClient } from '../../../client/api-client.ts';
 import { listAt } from '../../../client/evacuation-planes.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { errorText } from '../../ask-each.ts';
 import { askEveryIdc, notAskedText } from '../../ask-idcs.ts';
 import { evacuationsText, heldBy, missingAt } from '../../evacuate/evacuations-text.ts';
 import { helpEnd } from '../../help-end.ts';
@@ -49,7 +50,7 @@ async function look({ admin, allIdcs }: Flags): Promise<Look> {
   const heard = told.flatMap((one) => ('reply' in one ? [{ admin: one.admin, ...one.reply }] : []));
   const held = heldBy(heard);
   const notes = [
-    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${one.error.message}`] : [])),
+    ...told.flatMap((one) => ('error' in one ? [`isthmus: ${errorText(one)}`] : [])),
     ...unknown.map((idc) => `! ${notAskedText(idc)}`),
     ...missingAt(held, heard),
   ];

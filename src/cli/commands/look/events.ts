@@ -3,7 +3,7 @@ import { exitCode } from '../../../base/exit.ts';
 import { askEvents, type EventsAnswer } from '../../../client/events-client.ts';
 import { eventKinds, eventQuery } from '../../../contract/events.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { type AdminReply, listReplies } from '../../ask-each.ts';
+import { type AdminReply, errorText, listReplies } from '../../ask-each.ts';
 import { askIdcs, notAskedText } from '../../ask-idcs.ts';
 import { eventTable, merged, notesOn } from '../../events/events-text.ts';
 import { followEvents } from '../../events/follow-events.ts';
@@ -83,7 +83,7 @@ function textOf(
   const events = merged(heard);
   const notes = [
     ...heard.flatMap(({ admin, reply }) => notesOn(admin, reply)),
-    ...told.flatMap((one) => ('error' in one ? [`! ${one.admin}: ${one.error.message}`] : [])),
+    ...told.flatMap((one) => ('error' in one ? [`! ${errorText(one)}`] : [])),
     ...missing,
   ];
   const table = events.length === 0 ? ['Nothing happened in this time.'] : eventTable(events, output);

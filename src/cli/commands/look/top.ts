@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { exitCode } from '../../../base/exit.ts';
 import { askOnce } from '../../../client/api-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { listReplies } from '../../ask-each.ts';
+import { errorText, listReplies } from '../../ask-each.ts';
 import { askIdcs, type IdcReplies, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
@@ -76,7 +76,8 @@ export function topCommand(): Command {
 
 function show(flags: Flags): Promise<void> {
   const query = { for: `${flags.for}ms` };
-  const ask = (where: ListenAddress) => askOnce(where, 'getTop', { query, timeoutMs: flags.for + readMsMax });
+  const call = { query, timeoutMs: flags.for + readMsMax, heldMs: flags.for };
+  const ask = (where: ListenAddress) => askOnce(where, 'getTop', call);
   return showLook(flags, async (): Promise<Look> => {
     const replies = await askIdcs(flags.admin, flags.allIdcs === true, ask);
     const missing = replies.unknown.map((idc) => `! ${notAskedText(idc)}`);
@@ -97,9 +98,7 @@ function sortedReply(one: Replies['told'][number], order: TopOrder): Replies['to
 
 function textOf({ told, unknown }: Replies, width: 'table' | 'wide', { sort, limit }: Flags): string {
   const texts = told.map((one) =>
-    'reply' in one
-      ? topText(one.reply, { width, order: sort, limit })
-      : `! ${one.admin}: ${one.error.message}\n`,
+    'reply' in one ? topText(one.reply, { width, order: sort, limit }) : `! ${errorText(one)}\n`,
   );
   return [...texts, ...unknown.map((idc) => `! ${notAskedText(idc)}\n`)].join('\n');
 }

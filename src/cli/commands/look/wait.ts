@@ -29,6 +29,12 @@ interface Flags {
 /** Interval between questions. */
 const everyMs = 1_000;
 
+/**
+ * Time for the only question where --timeout is 0; shortest time for the first question of others, and for
+ * the last, as --timeout is nearly over. Milliseconds.
+ */
+const lookMs = { only: 3_000, first: 1_000, last: 250 } as const;
+
 /** Most reasons named on one line of progress. */
 const namedMax = 3;
 
@@ -50,7 +56,7 @@ export function waitCommand(): Command {
     .addOption(adminOption())
     .addOption(allIdcsOption('the other IDCs, too'))
     .addOption(
-      durationOption('--timeout <duration>', 'give up after this time', '60s', {
+      durationOption('--timeout <duration>', 'give up after this time; 0: ask once', '60s', {
         minMs: 0,
         maxMs: 86_400_000,
       }),
@@ -116,10 +122,16 @@ async function waitFor(flags: Flags): Promise<WaitEnd> {
   const begun = systemClock.now();
   let metSince: number | undefined;
   let told = '';
+  let last: Seen | undefined;
+  const deadline = begun + Math.max(flags.timeout, flags.timeout === 0 ? lookMs.only : lookMs.first);
   for (;;) {
     const asked = systemClock.now();
-    const { reasons, isAnswered } = await look(flags);
+    const seen = await look(flags, Math.max(lookMs.last, deadline - asked));
     const now = systemClock.now();
+    // The last look may be too short for an answer: what was missing before says more.
+    const isCutShort = !seen.isAnswered && now >= deadline;
+    last = isCutShort && last !== undefined && last.reasons.length > 0 ? last : seen;
+    const { reasons, isAnswered } = last;
     metSince = reasons.length > 0 ? undefined : (metSince ?? asked);
     const end = { goal, isMet: false, isAnswered, tookMs: now - begun, reasons };
     if (metSince !== undefined && now - metSince >= flags.settle) {
@@ -138,11 +150,17 @@ async function waitFor(flags: Flags): Promise<WaitEnd> {
 }
 
 /** Why it is not yet so, and whether any control plane answered. */
-async function look(
-  flags: Flags,
-): Promise<{ readonly reasons: readonly string[]; readonly isAnswered: boolean }> {
+interface Seen {
+  readonly reasons: readonly string[];
+  readonly isAnswered: boolean;
+}
+
+/** Asks all control planes, for `withinMs` at most. */
+async function look(flags: Flags, withinMs: number): Promise<Seen> {
+  const deadline = systemClock.now() + withinMs;
+  const ask = (where: ListenAddress) => askStatus(where, Math.max(1, deadline - systemClock.now()));
   try {
-    const { told, unknown } = await askIdcs(flags.admin, flags.allIdcs === true, askStatus);
+    const { told, unknown } = await askIdcs(flags.admin, flags.allIdcs === true, ask);
     const [first] = unknown;
     if (first !== undefined) throw new MeshError('invalid', notAskedText(first));
     const reasons = told.flatMap((one) =>

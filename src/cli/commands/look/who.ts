@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { exitCode } from '../../../base/exit.ts';
 import { askWho, type WhoAnswer } from '../../../client/who-client.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { listReplies } from '../../ask-each.ts';
+import { errorText, listReplies } from '../../ask-each.ts';
 import { askIdcs, type IdcReplies, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
@@ -73,9 +73,7 @@ function who(host: string, flags: Flags): Promise<void> {
 }
 
 function textOf({ told, unknown }: Replies, width: 'table' | 'wide'): string {
-  const texts = told.map((one) =>
-    'reply' in one ? whoText(one.reply, width) : `! ${one.admin}: ${one.error.message}\n`,
-  );
+  const texts = told.map((one) => ('reply' in one ? whoText(one.reply, width) : `! ${errorText(one)}\n`));
   const missing = unknown.map((idc) => `! ${notAskedText(idc)}\n`);
   return [...texts, ...missing].join('\n');
 }
