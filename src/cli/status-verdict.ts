@@ -47,12 +47,13 @@ export function missingTogether(replies: readonly OverviewReply[]): readonly Fin
   });
 }
 
-/** Problems that a script has to know of, beside what is not ready or refused. */
+/** Warnings that a script has to know of, beside each error and what is not ready or refused. */
 const alarming: readonly string[] = ['GatewayMissing', 'DuplicateNodeId', 'SharedListener'];
 
 /**
- * Whether all is well: each control plane has answered and is ready, no proxy refuses anything, each declared
- * gateway is connected once, no node id is used twice, and somebody serves each host.
+ * Whether all is well: each control plane has answered, is ready and reports no error, no proxy refuses
+ * anything, each declared gateway is connected once, no node id is used twice, and somebody serves each host.
+ * That another IDC serves a host is what failover is for, and `who` has an exit code for it.
  */
 export function isWell(replies: readonly OverviewReply[]): boolean {
   return replies.every(isWellAt) && missingTogether(replies).length === 0;
@@ -60,13 +61,17 @@ export function isWell(replies: readonly OverviewReply[]): boolean {
 
 function isWellAt(one: OverviewReply): boolean {
   if (!('reply' in one)) return false;
-  const { status, served } = one.reply;
+  const { status, problems, served } = one.reply;
   return (
     status.ready &&
     !status.proxies.some(isRefusing) &&
-    !status.problems.some(({ code }) => alarming.includes(code)) &&
+    ![...status.problems, ...problems].some(isAlarming) &&
     !served?.notHere.some((group) => group.served === 'nobody')
   );
+}
+
+function isAlarming({ severity, code }: Pick<ShownFinding, 'severity' | 'code'>): boolean {
+  return severity === 'error' || alarming.includes(code);
 }
 
 /** Whether a proxy refuses something that it was sent. */

@@ -33,6 +33,12 @@ const echo = (port: number) => ({
     endpoints: [{ address: '127.0.0.1', ports: { http: port } }],
   },
 });
+const ruleFor = (host: string) => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'DestinationRule',
+  metadata: { name: 'rule', namespace: 'shop' },
+  spec: { host },
+});
 const scope: SidecarScope = {
   role: 'sidecar',
   idc: 'sh-a',
@@ -258,6 +264,22 @@ t.test(
     t.match(await runCli('status', '--admin', `127.0.0.1:${admin.port}`), { code: 1, out: /NOT READY/ });
   },
 );
+
+t.test('the exit code: 1 with a problem of severity error, 0 with warnings', async (t) => {
+  const { mesh, status } = await world(t);
+  const problems = (severity: string) => mesh.plane.problems().filter((one) => one.severity === severity);
+  mesh.save('rule.yaml', toYaml(ruleFor('nobody.shop')));
+  await until('there is a warning', () => problems('warning').length > 0);
+  const warned = await status();
+  t.match(warned, { code: 0, out: /^ +warning .*nobody\.shop/m });
+  mesh.save('broken.yaml', 'kind: [');
+  await until('there is an error', () => problems('error').length > 0);
+  const broken = await status();
+  t.match(broken, { code: 1, out: /error .*broken\.yaml/ });
+  mesh.remove('broken.yaml');
+  await until('it is gone', () => problems('error').length === 0);
+  t.equal((await status()).code, 0);
+});
 
 t.test('nothing at the admin address: reported, with the remedy', async (t) => {
   const { port } = await freeAddress();

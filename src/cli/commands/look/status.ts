@@ -47,7 +47,7 @@ States, by type of resource:
   NOT SENT  requested, and not answered yet
 ${helpEnd({
   exits:
-    '0 all is well; 1 a control plane is not ready or does not answer, a proxy refuses something, a gateway of the Idc is not connected, proxies share a node id or the address of a gateway, or nobody serves a host; 2 no control plane answers, or NODE is connected to none.',
+    '0 none of the following, though another IDC may serve hosts and there may be warnings; 1 a control plane is not ready or does not answer, there is a problem of severity error, a proxy refuses something, a gateway of the Idc is not connected, proxies share a node id or the address of a gateway, or nobody serves a host; 2 no control plane answers, or NODE is connected to none.',
   examples: ['isthmus status --admin 10.1.0.9:15014', 'isthmus status -o json || page-somebody'],
 })}`,
     )
