@@ -183,6 +183,11 @@ const gateway = z.strictObject({
   role: z.string(),
   peer: z.string(),
   goneForMs: z.number().optional(),
+  times: described(
+    'How often it came back, where that was too fast to be told one by one; the phase is its last state.',
+    count,
+  ).optional(),
+  inMs: described('From the first of these losses to the last change.', z.number()).optional(),
 });
 
 const kinds = [

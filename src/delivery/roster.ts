@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { cut } from '../events/cut.ts';
 import type { EventSink } from '../events/event.ts';
+import { type Flapping, Flaps } from '../events/flaps.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
@@ -39,6 +40,12 @@ interface Refused {
   readonly error: { readonly code: string; readonly message: string };
 }
 
+/** A gateway that was lost, or is back. */
+interface GatewayChange {
+  readonly stream: RosterStream;
+  readonly goneForMs?: number;
+}
+
 interface RosterOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -58,6 +65,7 @@ export class Roster {
   // Each ACK writes here: numbers, as a new object for each would be moved by the garbage collector.
   readonly #streams = new Map<number, RosterStream & { ackTookMs: number; ackedAt: number | undefined }>();
   readonly #refused: RefusalLog;
+  readonly #gateways: Flaps<GatewayChange>;
   readonly #byNode = new Map<string, number>();
   // Oldest first.
   readonly #disconnected = new Map<string, { readonly stream: RosterStream; readonly at: number }>();
@@ -68,6 +76,10 @@ export class Roster {
     this.#events = options.events;
     this.#metrics = options.metrics;
     this.#refused = new RefusalLog(options.clock);
+    this.#gateways = new Flaps(options.clock, (phase, { stream, goneForMs }, flapping) => {
+      const gone = flapping === undefined && goneForMs !== undefined ? { goneForMs } : {};
+      this.#tell(phase, stream, { ...gone, ...flapping });
+    });
   }
 
   /** A stream's node is known. */
@@ -81,7 +93,10 @@ export class Roster {
     this.#metrics.proxies.inc({ role: stream.role }, 1);
     if (before > 0 || !isGateway(stream)) this.#log('proxy connected', stream);
     else if (gone === undefined) this.#tell('connected', stream, {});
-    else this.#tell('back', stream, { goneForMs: Math.round(this.#clock.now() - gone.at) });
+    else {
+      const goneForMs = Math.round(this.#clock.now() - gone.at);
+      this.#gateways.back(stream.node, { stream, goneForMs });
+    }
   }
 
   /** A stream has ended; its node is disconnected with its last. */
@@ -98,7 +113,7 @@ export class Roster {
     }
     this.#metrics.proxies.inc({ role: known.role }, -1);
     if (left > 0 || !isGateway(known)) this.#log('proxy gone', known);
-    else this.#tell('lost', known, {});
+    else this.#gateways.lost(known.node, { stream: known });
   }
 
   /** A stream was refused; `peer.address` is `address:port`. */
@@ -134,7 +149,7 @@ export class Roster {
   #tell(
     phase: 'lost' | 'back' | 'connected',
     { node, role, peer }: RosterStream,
-    more: { readonly goneForMs?: number },
+    more: Partial<Flapping> & { readonly goneForMs?: number },
   ): void {
     this.#events.note({ kind: 'gateway', phase, node: cut(node), role, peer, ...more });
   }

@@ -31,6 +31,12 @@ export const heldByEvents: readonly Held[] = [
     '{ askAfterMs: 1_000, hangsAfterMs: 3_000 }',
   ],
   ['`--all-idcs` while a named', '0.5 s', 'src/cli/ask-idcs.ts', 'patienceMs = 500;'],
+  [
+    'a gateway that is lost again',
+    'quiet for 1 s, at the latest after 10 s',
+    'src/events/flaps.ts',
+    'againMs: 10_000, quietMs: 1_000, mostMs: 10_000',
+  ],
   ['a Group without an instance', 'after 1 s', 'src/plan/failback.ts', 'goneMs: 1_000,'],
   [
     'egress gateways that are read',

@@ -173,8 +173,12 @@ function shedText({ phase, usedMiB, limitMiB, limit, peer, count }: Of<'shed'>):
   return `${counted(count ?? 1, 'xDS client')} turned away by the limit ${limit}, such as ${peer}`;
 }
 
-function gatewayText({ phase, node, role, peer, goneForMs }: Of<'gateway'>): string {
+function gatewayText({ phase, node, role, peer, goneForMs, times, inMs = 0 }: Of<'gateway'>): string {
   const who = `${role} gateway ${node} (${peer})`;
+  if (times !== undefined) {
+    const often = `reconnected ${counted(times, 'time')} in ${durationText(inMs)}`;
+    return phase === 'lost' ? `${who} ${often}, and LOST its stream` : `${who} ${often}`;
+  }
   if (phase === 'lost') return `${who} LOST its stream`;
   if (phase === 'connected') return `${who} connected`;
   return `${who} is back${goneForMs === undefined ? '' : ` after ${durationText(goneForMs)}`}`;
