@@ -190,9 +190,30 @@ const gateway = z.strictObject({
   inMs: described('From the first of these losses to the last change.', z.number()).optional(),
 });
 
+const problem = z.strictObject({
+  ...common,
+  kind: z.literal('problem'),
+  phase: described(
+    'A finding of severity error (docs/findings.md) began, or is over.',
+    z.enum(['begin', 'end']),
+  ),
+  source: described('The source of the registry, or the control plane itself.', z.string()),
+  code: described('The kind of finding.', z.string()).optional(),
+  where: described('File, line and column, or what else it is about.', z.string()).optional(),
+  path: described('The field inside the object.', z.string()).optional(),
+  object: change.shape.object,
+  problem: described('What is wrong and what to do, cut.', z.string()).optional(),
+  times: described(
+    'How often it ended, where it came and went too fast to be told each time.',
+    count,
+  ).optional(),
+  inMs: described('From the first of these beginnings to the last change.', z.number()).optional(),
+  more: described('Further ones that were found together with those before.', count).optional(),
+});
+
 const kinds = [
   ...([controlPlane, change, push, nack, failover] as const),
-  ...([ejection, reach, evacuation, drain, shed, gateway] as const),
+  ...([ejection, reach, evacuation, drain, shed, gateway, problem] as const),
 ] as const;
 
 /** The kinds of events. */
@@ -250,7 +271,7 @@ export const eventContract = {
     tag: 'status',
     summary: 'What happened',
     description:
-      'Changes of objects, pushes, refusals, failovers, evacuations, shed load, gateways lost, restarts; as far as this control plane can see. docs/events.md says from where each comes.',
+      'Changes of objects, pushes, refusals, failovers, evacuations, shed load, gateways lost, problems, restarts; as far as this control plane can see. docs/events.md says from where each comes.',
     help: 'what happened: changes, pushes, NACKs, failovers, evacuations, restarts (JSON)',
     isDear: true,
     query: z.strictObject({

@@ -78,7 +78,7 @@ export class Roster {
     this.#refused = new RefusalLog(options.clock);
     this.#gateways = new Flaps(options.clock, (phase, { stream, goneForMs }, flapping) => {
       const gone = flapping === undefined && goneForMs !== undefined ? { goneForMs } : {};
-      this.#tell(phase, stream, { ...gone, ...flapping });
+      this.#tell(phase === 'begin' ? 'lost' : 'back', stream, { ...gone, ...flapping });
     });
   }
 
@@ -95,7 +95,7 @@ export class Roster {
     else if (gone === undefined) this.#tell('connected', stream, {});
     else {
       const goneForMs = Math.round(this.#clock.now() - gone.at);
-      this.#gateways.back(stream.node, { stream, goneForMs });
+      this.#gateways.end(stream.node, { stream, goneForMs });
     }
   }
 
@@ -113,7 +113,7 @@ export class Roster {
     }
     this.#metrics.proxies.inc({ role: known.role }, -1);
     if (left > 0 || !isGateway(known)) this.#log('proxy gone', known);
-    else this.#gateways.lost(known.node, { stream: known });
+    else this.#gateways.begin(known.node, { stream: known });
   }
 
   /** A stream was refused; `peer.address` is `address:port`. */

@@ -1,7 +1,7 @@
 import { safeExcerpt } from '../base/text/safe-excerpt.ts';
 
-/** The longest text of an event that somebody else chooses, and of a value of a field. Bytes. */
-export const eventTextMax = { text: 300, value: 120 } as const;
+/** The longest text of an event that somebody else chooses, of a field's value, and of a problem. Bytes. */
+export const eventTextMax = { text: 300, value: 120, problem: 1_000 } as const;
 
 /** Most items of a list in an event. */
 const itemsMax = 10;

@@ -1,18 +1,18 @@
 import type { Clock, Timer } from '../base/clock.ts';
 
 /**
- * When losses come too fast to be told one by one, in milliseconds: one so soon after the last that was told
- * is told once it has been quiet, or has gone on for long.
+ * When the same begins again too fast to be told each time, in milliseconds: what begins so soon after the
+ * last that was told is told once it has been quiet, or has gone on for long.
  */
 export const flapLimits = { againMs: 10_000, quietMs: 1_000, mostMs: 10_000 } as const;
 
-/** What came together: returns, and the time from the first loss to the last change. */
+/** What came together: how often it ended, and the time from the first beginning to the last change. */
 export interface Flapping {
   readonly times: number;
   readonly inMs: number;
 }
 
-type Phase = 'lost' | 'back';
+type Phase = 'begin' | 'end';
 
 /** What is told once it is quiet; `since`, `until`: the first and the last change. */
 interface Held<One> {
@@ -24,19 +24,19 @@ interface Held<One> {
   readonly timer: Timer;
 }
 
-/** A loss that was told; `held`: what has come since, and is not told yet. */
+/** A beginning that was told; `held`: what has come since, and is not told yet. */
 interface Seen<One> {
   held: Held<One> | undefined;
 }
 
 /**
- * Tells losses and returns: the first of each at once, and what flaps after that in one: its last state, and
- * how often it came back.
+ * Tells what begins and ends, such as a loss and a return: the first of each at once, and what flaps after
+ * that in one: its last state, and how often it ended.
  */
 export class Flaps<One> {
   readonly #clock: Clock;
   readonly #tell: (phase: Phase, one: One, flapping?: Flapping) => void;
-  // By key, while a further loss would be soon after the last one that was told.
+  // By key, while a further beginning would be soon after the last one that was told.
   readonly #seen = new Map<string, Seen<One>>();
 
   constructor(clock: Clock, tell: (phase: Phase, one: One, flapping?: Flapping) => void) {
@@ -44,20 +44,20 @@ export class Flaps<One> {
     this.#tell = tell;
   }
 
-  lost(key: string, one: One): void {
+  begin(key: string, one: One): void {
     const seen = this.#seen.get(key);
     if (seen !== undefined) {
-      this.#hold(key, seen, 'lost', one);
+      this.#hold(key, seen, 'begin', one);
       return;
     }
-    this.#tell('lost', one);
+    this.#tell('begin', one);
     this.#remember(key);
   }
 
-  back(key: string, one: One): void {
+  end(key: string, one: One): void {
     const seen = this.#seen.get(key);
-    if (seen?.held === undefined) this.#tell('back', one);
-    else this.#hold(key, seen, 'back', one);
+    if (seen?.held === undefined) this.#tell('end', one);
+    else this.#hold(key, seen, 'end', one);
   }
 
   #remember(key: string): void {
@@ -74,7 +74,7 @@ export class Flaps<One> {
     timer?.cancel();
     const dueAt = Math.min(now + flapLimits.quietMs, since + flapLimits.mostMs);
     seen.held = {
-      ...{ phase, one, since, until: now, times: times + (phase === 'back' ? 1 : 0) },
+      ...{ phase, one, since, until: now, times: times + (phase === 'end' ? 1 : 0) },
       timer: this.#clock.after(Math.max(0, dueAt - now), () => this.#release(key, seen)),
     };
   }

@@ -39,10 +39,17 @@ const messages: Readonly<Record<string, readonly [Level, string]>> = {
   'drain expired': ['info', 'drain expired'],
   'shed begin': ['warn', 'memory is nearly full: new xDS streams are refused'],
   'shed end': ['info', 'memory is available again: new xDS streams are accepted'],
+  'problem begin': ['error', 'registry problem'],
+  'problem end': ['info', 'registry problem is over'],
   'gateway lost': ['info', 'proxy gone'],
   'gateway back': ['info', 'proxy connected'],
   'gateway connected': ['info', 'proxy connected'],
 };
+
+const moreProblems = {
+  begin: 'more registry problems: see /problems',
+  end: 'more registry problems are over',
+} as const;
 
 /**
  * An event as a line of the log; undefined: the xDS server, which is a library, has logged it. The fields
@@ -56,6 +63,8 @@ export function lineOf(event: NewEvent): Line | undefined {
   if (event.kind === 'failover' && event.phase === 'begin' && isUnserved(event))
     return { level, message: 'failover: nobody is known to serve', fields };
   if (kind === 'change' && 'more' in fields) return { level, message: 'more registry changes', fields };
+  if (kind === 'problem' && 'more' in fields)
+    return { level, message: moreProblems[phase === 'end' ? 'end' : 'begin'], fields };
   return { level, message, fields };
 }
 

@@ -1,3 +1,4 @@
+import { createProblemLog } from '../delivery/problems/problem-log.ts';
 import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { probeTarget } from '../delivery/reach/probe-target.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
@@ -307,7 +308,13 @@ function connectSources(
   ownProblems: () => readonly Finding[],
 ): { readonly feed: SourceFeed; readonly agreement: AgreementWatch } {
   const { metrics, events, gate, pipeline, deletions, evacuationWatch, drainWatch } = parts;
+  const tellOwn = createProblemLog({ clock, logger, events });
   const count = () => {
+    // What is no error is told by the part that finds it.
+    tellOwn(
+      'control plane',
+      ownProblems().filter(({ severity }) => severity === 'error'),
+    );
     const all = [...ownProblems(), ...feed.conflicts(), ...feed.problems(), ...agreement.lastFindings()];
     for (const severity of ['error', 'warning'])
       metrics.problems.set({ severity }, all.filter((one) => one.severity === severity).length);

@@ -64,7 +64,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const { sources, pipeline, deletions, metrics, clock, logger, events } = options;
   const problemsBySource = new Map<string, readonly Finding[]>();
   const readGaps = new Map<string, ReadGaps | undefined>();
-  const logProblems = createProblemLog(logger);
+  const logProblems = createProblemLog({ clock, logger, events });
   const precedence = createPrecedence(sources.map((source) => source.name));
   const statuses = createSourceStatuses(sources, precedence.rankOf);
   const { index } = pipeline;

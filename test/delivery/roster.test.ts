@@ -11,9 +11,9 @@ function startRoster() {
   const events = { note: (event: NewEvent) => void told.push(event) };
   const roster = new Roster({ clock, logger: silentLogger, events, metrics: createMetrics('sh-a') });
   const scope = {
-    ...{ role: 'ingress', idc: 'sh-a' },
+    ...({ role: 'ingress', idc: 'sh-a' } as const),
     ...{ edge: { address: '10.0.0.1', port: 1 }, peer: { address: '10.0.0.1', port: 2 } },
-  } as const;
+  };
   const open = (id: number, node: string) =>
     roster.opened({ id, node, role: 'ingress', idc: 'sh-a', peer: `10.0.0.1:${id}`, scope });
   return { clock, open, close: (id: number) => roster.closed({ id }), taken: () => told.splice(0) };

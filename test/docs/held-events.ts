@@ -22,7 +22,12 @@ export const heldByEvents: readonly Held[] = [
   ['clients that wait for the next event', '64', 'src/events/journal.ts', 'waiting: 64,'],
   ['changes that were read together', '20; 10', 'src/delivery/change-log.ts', 'toldMax = 20;'],
   ['changes that were read together', '20; 10', 'src/events/field-changes.ts', 'fields: 10,'],
-  ['a foreign text in an event', '300 bytes; 120', 'src/events/cut.ts', '{ text: 300, value: 120 }'],
+  [
+    'a foreign text in an event',
+    '300 bytes; 120; 1,000',
+    'src/events/cut.ts',
+    '{ text: 300, value: 120, problem: 1_000 }',
+  ],
   ['the same refusal of several', '10 s', 'src/events/repeats.ts', 'windowMs: 10_000,'],
   [
     'a control plane that a command asks, and that hangs',
@@ -32,11 +37,12 @@ export const heldByEvents: readonly Held[] = [
   ],
   ['`--all-idcs` while a named', '0.5 s', 'src/cli/ask-idcs.ts', 'patienceMs = 500;'],
   [
-    'a gateway that is lost again',
+    'a gateway that is lost, or a problem that begins, again',
     'quiet for 1 s, at the latest after 10 s',
     'src/events/flaps.ts',
     'againMs: 10_000, quietMs: 1_000, mostMs: 10_000',
   ],
+  ['problems that begin or end together', '20', 'src/delivery/problems/problem-log.ts', 'toldMax = 20;'],
   ['a Group without an instance', 'after 1 s', 'src/plan/failback.ts', 'goneMs: 1_000,'],
   [
     'egress gateways that are read',

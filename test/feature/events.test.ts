@@ -97,6 +97,7 @@ function nameOf(event: PlaneEvent): string {
     drain: (one: PlaneEvent) => (one.kind === 'drain' ? one.instance : ''),
     shed: () => '',
     gateway: (one: PlaneEvent) => (one.kind === 'gateway' ? one.node : ''),
+    problem: (one: PlaneEvent) => (one.kind === 'problem' ? (one.code ?? '') : ''),
   }[event.kind](event);
   return [event.kind, 'phase' in event ? event.phase : '', of].filter((word) => word !== '').join(' ');
 }
@@ -219,6 +220,18 @@ spec:
   t.match(events[1], { type: 'LDS', refused: [/^tcp\/tcp\.shop/], message: /Address already in use/ });
 });
 
+t.test('a file is no YAML any more, and is again', async (t) => {
+  save('broken.yaml', 'kind: [');
+  const [begin] = await happened('problem begin NotYaml');
+  t.match(begin, { source: 'files', where: /broken\.yaml/, problem: /./ });
+  t.match(
+    await plane.page('/metrics'),
+    /^isthmus_events_total\{kind="problem",phase="begin",idc="sh-a"\} 1$/m,
+  );
+  save('broken.yaml', '# nothing\n');
+  t.strictSame(names(await happened('problem end NotYaml')), ['problem end NotYaml']);
+});
+
 t.test('an evacuation begins and ends, by whom', async (t) => {
   const expires = new Date(Date.now() + 3_600_000).toISOString();
   const put = await get(plane.admin, '/livez');
@@ -277,6 +290,7 @@ t.test('the log has each event as one line, and who follows has them all, once',
   t.equal(count(/^NACK$/), of(/^nack/));
   t.equal(count(/^(?:started|ready|stopping)/), of(/^controlplane/));
   t.equal(count(/^push (?:ACKed|not)/), of(/^push/));
+  t.equal(count(/^registry problem/), of(/^problem/));
   const heard = () =>
     follower.out
       .split('\n')
@@ -307,6 +321,8 @@ t.test('isthmus events: table, wide, JSON, YAML and exit codes', async (t) => {
     /evacuation works of sh-a begun: 30 % leave, until .* \(works\)$/m,
     /push of WorkloadEntry shop\/other-1: \d+ subscriptions? answered within/,
     /egress gateway egress-1 \(127\.0\.0\.1:\d+\) connected$/m,
+    /PROBLEM: \S*broken\.yaml:\d+:\d+: .* \[NotYaml\]$/m,
+    /problem is over: \S*broken\.yaml/,
   ])
     t.match(table.out, words);
   const wide = await runCli('events', '-o', 'wide', ...admin);

@@ -33,6 +33,8 @@ function wordsOf(event: ToldEvent): string {
       return shedText(event);
     case 'gateway':
       return gatewayText(event);
+    case 'problem':
+      return problemText(event);
     default:
       // Of a control plane that is newer than this command.
       return JSON.stringify(event);
@@ -182,6 +184,26 @@ function gatewayText({ phase, node, role, peer, goneForMs, times, inMs = 0 }: Of
   if (phase === 'lost') return `${who} LOST its stream`;
   if (phase === 'connected') return `${who} connected`;
   return `${who} is back${goneForMs === undefined ? '' : ` after ${durationText(goneForMs)}`}`;
+}
+
+function problemText({
+  phase,
+  source,
+  where,
+  path,
+  code,
+  problem,
+  times,
+  inMs = 0,
+  more,
+}: Of<'problem'>): string {
+  const isOver = phase === 'end';
+  if (more !== undefined)
+    return `${counted(more, 'more problem')} of ${source}${isOver ? ' over' : ''}: isthmus status`;
+  const often =
+    times === undefined ? '' : ` (it came and went ${counted(times, 'time')} in ${durationText(inMs)})`;
+  const place = path === undefined ? where : `${where}: ${path}`;
+  return `${isOver ? 'problem is over' : 'PROBLEM'}${often}: ${place}: ${problem} [${code}]`;
 }
 
 function counted(count: number, of: string): string {

@@ -29,7 +29,7 @@ export function eventsCommand(): Command {
   return new Command('events')
     .summary('show what happened: changes, pushes, refusals, failovers, restarts')
     .description(
-      'Show what happened, the oldest first: changes of objects, pushes, refusals by Envoy, failovers and returns of Groups, instances and gateways that do not answer, evacuations, shed load, gateways lost and back, restarts of the control plane. It is what the control plane can see; docs/events.md says from where.',
+      'Show what happened, the oldest first: changes of objects, pushes, refusals by Envoy, failovers and returns of Groups, instances and gateways that do not answer, evacuations, shed load, gateways lost and back, problems of severity error that begin and end, restarts of the control plane. It is what the control plane can see; docs/events.md says from where.',
     )
     .addOption(adminOption())
     .addOption(allIdcsOption('of the other IDCs, too'))
