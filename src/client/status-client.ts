@@ -32,9 +32,12 @@ export async function askNode(admin: ListenAddress, node: string): Promise<OfNod
 }
 
 /** Requests the problems of registry objects. Throws MeshError as `askStatus`. */
-export async function askProblems(admin: ListenAddress): Promise<Answer<'getProblems'>['body']> {
+export async function askProblems(
+  admin: ListenAddress,
+  withinMs?: number,
+): Promise<Answer<'getProblems'>['body']> {
   const { path } = operations.getProblems;
-  return (await readJsonPage(admin, path, Array.isArray)) as Answer<'getProblems'>['body'];
+  return (await readJsonPage(admin, path, Array.isArray, withinMs)) as Answer<'getProblems'>['body'];
 }
 
 async function readJsonPage(

@@ -2,7 +2,6 @@ import { Command, Option } from 'commander';
 import { keepProcess, sleep, systemClock } from '../../../base/clock.ts';
 import { MeshError } from '../../../base/error.ts';
 import { exitCode } from '../../../base/exit.ts';
-import { askStatus } from '../../../client/status-client.ts';
 import { durationText } from '../../../model/values/duration.ts';
 import { type ListenAddress, showAddress } from '../../../model/values/listen-address.ts';
 import { askIdcs, notAskedText } from '../../ask-idcs.ts';
@@ -13,7 +12,8 @@ import { readArgument } from '../../options/argument.ts';
 import { durationOption } from '../../options/duration.ts';
 import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 import { endWhenInterrupted } from '../../show/show.ts';
-import { describeGoal, type Goal, parseGoal, reasonsAgainst } from '../../wait/reasons-against.ts';
+import { type Disconnected, disconnectedOf, disconnectedText } from '../../wait/disconnected.ts';
+import { askState, describeGoal, type Goal, parseGoal, reasonsAgainst } from '../../wait/reasons-against.ts';
 
 interface Flags {
   readonly for: Goal;
@@ -43,7 +43,7 @@ export function waitCommand(): Command {
   return new Command('wait')
     .summary('wait until control planes are ready, or all proxies in sync')
     .description(
-      'Wait until each control plane is ready (--for ready), or until, besides, each connected proxy has confirmed its newest configuration (--for synced), or what a revision includes (--for 42), without a break for the time of --settle. Asks each second. What is missing is written to standard error when it changes.',
+      'Wait until each control plane is ready (--for ready), or until, besides, what files and other sources say is in force and each connected proxy has confirmed its newest configuration (--for synced), or what a revision includes (--for 42), without a break for the time of --settle. An object that was refused, a file that cannot be read and a deletion that is held or delayed are not in sync. Asks each second. What is missing is written to standard error when it changes.',
     )
     .addOption(
       new Option(
@@ -115,6 +115,8 @@ interface WaitEnd {
   readonly tookMs: number;
   /** Why not. */
   readonly reasons: readonly string[];
+  /** Proxies that are not waited for: what they have is not known. */
+  readonly disconnected: readonly Disconnected[];
 }
 
 async function waitFor(flags: Flags): Promise<WaitEnd> {
@@ -131,12 +133,14 @@ async function waitFor(flags: Flags): Promise<WaitEnd> {
     // The last look may be too short for an answer: what was missing before says more.
     const isCutShort = !seen.isAnswered && now >= deadline;
     last = isCutShort && last !== undefined && last.reasons.length > 0 ? last : seen;
-    const { reasons, isAnswered } = last;
+    const { reasons, isAnswered, disconnected } = last;
     metSince = reasons.length > 0 ? undefined : (metSince ?? asked);
-    const end = { goal, isMet: false, isAnswered, tookMs: now - begun, reasons };
+    const end = { goal, isMet: false, isAnswered, tookMs: now - begun, reasons, disconnected };
     if (metSince !== undefined && now - metSince >= flags.settle) {
       if (flags.quiet !== true)
-        process.stderr.write(`${describeGoal(goal)} after ${durationText(end.tookMs)}\n`);
+        process.stderr.write(
+          `${describeGoal(goal)} after ${durationText(end.tookMs)}\n${aside(disconnected)}`,
+        );
       return { ...end, isMet: true };
     }
     const line = progressOf(reasons, flags);
@@ -153,12 +157,14 @@ async function waitFor(flags: Flags): Promise<WaitEnd> {
 interface Seen {
   readonly reasons: readonly string[];
   readonly isAnswered: boolean;
+  readonly disconnected: readonly Disconnected[];
 }
 
 /** Asks all control planes, for `withinMs` at most. */
 async function look(flags: Flags, withinMs: number): Promise<Seen> {
   const deadline = systemClock.now() + withinMs;
-  const ask = (where: ListenAddress) => askStatus(where, Math.max(1, deadline - systemClock.now()));
+  const ask = (where: ListenAddress) =>
+    askState(flags.for, where, Math.max(1, deadline - systemClock.now()));
   try {
     const { told, unknown } = await askIdcs(flags.admin, flags.allIdcs === true, ask);
     const [first] = unknown;
@@ -166,13 +172,21 @@ async function look(flags: Flags, withinMs: number): Promise<Seen> {
     const reasons = told.flatMap((one) =>
       'reply' in one ? reasonsAgainst(flags.for, one.admin, one.reply) : [one.error.message],
     );
-    return { reasons, isAnswered: true };
+    const states = told.flatMap((one) => ('reply' in one ? [one.reply] : []));
+    const disconnected = flags.for === 'ready' ? [] : disconnectedOf(states);
+    return { reasons, isAnswered: true, disconnected };
   } catch (reason) {
     const error = MeshError.from(reason);
     if (error.code !== 'unavailable') throw error;
     // It may be starting.
-    return { reasons: error.message.split('\n'), isAnswered: false };
+    return { reasons: error.message.split('\n'), isAnswered: false, disconnected: [] };
   }
+}
+
+/** The line on proxies that are not waited for. */
+function aside(disconnected: readonly Disconnected[]): string {
+  const text = disconnectedText(disconnected);
+  return text === '' ? '' : `${text}\n`;
 }
 
 function progressOf(reasons: readonly string[], flags: Flags): string {
@@ -188,7 +202,7 @@ function giveUp(end: WaitEnd, { for: goal, timeout, admin }: Flags): WaitEnd {
   const settling = ['it has not been so for long enough (--settle)'];
   const reasons = end.reasons.length > 0 ? end.reasons : settling;
   process.stderr.write(
-    `not ${describeGoal(goal)} within ${durationText(timeout)} (asked ${at}):\n  ${reasons.join('\n  ')}\n`,
+    `not ${describeGoal(goal)} within ${durationText(timeout)} (asked ${at}):\n  ${reasons.join('\n  ')}\n${aside(end.disconnected)}`,
   );
   return { ...end, reasons };
 }
