@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,6 +17,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { equalities } from '../../src/cli/quickstart/readme.ts';
+import { commandLines, quickDrain, quickQuestions } from '../../src/cli/quickstart/world.ts';
 import { findEnvoy } from '../support/envoy.ts';
 import { isAsShown, type PageStep, runPage, stepsOf } from '../support/page.ts';
 import { freePort } from '../support/port.ts';
@@ -71,6 +73,9 @@ t.test('every command of the page works, and prints what the page says', { timeo
     for (const file of [...files, 'app.mjs'])
       t.equal(readFileSync(join(cwd, file), 'utf8'), readFileSync(join(cwd, 'demo', file), 'utf8'), file);
     t.ok(page.includes(equalities), 'and the two tables are one');
+    for (const { command } of [...quickQuestions, ...quickDrain])
+      t.ok(page.includes(commandLines(command)), `${command[0]} is on the page`);
+    t.equal(statSync(join(cwd, 'demo/token')).mode & 0o777, 0o600, 'nobody else reads the token');
   });
 });
 
@@ -152,7 +157,10 @@ t.test('the script says what is missing, and what has ended', { timeout: 120_000
   const { status, stderr } = start({});
   t.match(
     { status, stderr },
-    { status: 1, stderr: /^run\.sh: checkout-a has ended; the end of log\/checkout-a\.log:\n/ },
+    {
+      status: 1,
+      stderr: /^run\.sh: checkout-a has ended with exit code 1; the end of log\/checkout-a\.log:\n/,
+    },
   );
   t.ok(existsSync(join(dir, 'broken/log/checkout-a.log')));
 });

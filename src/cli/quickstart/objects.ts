@@ -11,11 +11,12 @@ export function quickObjects(): Readonly<Record<string, string>> {
   };
 }
 
-function idcText({ name, ingress, egress }: QuickIdc): string {
+function idcText({ name, control, ingress, egress }: QuickIdc): string {
   return `${header('Idc')}metadata: {name: ${name}}
 spec:
   ingress: [{address: ${ingress}, edgePort: 8080, peerPort: 15443}]
   egress: [{address: ${egress}, sidecarPort: 15444, ingressPort: 15445}]
+  controlPlanes: ['${control}:15014']
 `;
 }
 

@@ -5,6 +5,7 @@ import {
   quickApps,
   quickCaller,
   quickControls,
+  quickDrain,
   quickEnvoys,
   quickGateways,
   quickInstanceRequests,
@@ -36,9 +37,16 @@ ${indented(quickRequests.map((request) => `# ${request.what}: ${request.answered
 
 ## Ask the control planes
 
-${quickQuestions.map(({ what, command }) => indented([`# ${what}`, commandLines(command)])).join('\n\n')}
+${questionsOf(quickQuestions)}
 
 A control plane reads health and shares at the \`--admin\` of the Envoys' bootstraps, when it is asked. Shares are those of two seconds: send requests meanwhile.
+With \`--all-idcs\` the control planes of the other IDCs are asked, too: the Idcs name them (\`spec.controlPlanes\`).
+
+## Take an instance out of use
+
+${questionsOf(quickDrain)}
+
+Changes at a control plane need the token in the file \`token\`, and are stored below \`state\`.
 
 ## What equals what
 
@@ -68,6 +76,10 @@ Change an object in \`config\`, and every Envoy that it concerns has the change 
 
     isthmus validate config
 `;
+}
+
+function questionsOf(all: typeof quickQuestions): string {
+  return all.map(({ what, command }) => indented([`# ${what}`, commandLines(command)])).join('\n\n');
 }
 
 function commandsOf(parts: readonly QuickPart[]): string {

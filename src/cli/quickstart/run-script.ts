@@ -42,9 +42,15 @@ ${quickRequests.map((request) => `  # ${request.what}\n  ${curlOf(request)}`).jo
   # who serves the host, as the Envoys have it
   ${commandLines(quickQuestions[0]?.command ?? [])}
 
-Ctrl-C ends all.
+Ctrl-C ends all. If a process ends before, it is said here.
 END
-wait
+while ((\${#names[@]} > 0)); do
+  sleep 1 &
+  wait $!
+  ended
+done
+echo 'run.sh: all have ended.' >&2
+exit 1
 `;
 }
 
@@ -68,25 +74,32 @@ const functions = `trap 'trap - EXIT; kill $(jobs -p) 2> /dev/null; wait' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Names of those that run, by process id.
+declare -A names=()
+
 # Starts a command in the background, by a name.
 start() {
   local name=$1
   shift
   "$@" > "log/$name.log" 2>&1 &
+  names[$!]=$name
   echo $! > "run/$name.pid"
 }
 
-# Says which process has ended, if one has.
+# Says which processes have ended since the last time, if any has.
 ended() {
-  local file name
-  for file in run/*.pid; do
-    name=$(basename "$file" .pid)
-    kill -0 "$(cat "$file")" 2> /dev/null && continue
-    echo "run.sh: $name has ended; the end of log/$name.log:" >&2
+  local pid name code any=1
+  for pid in "\${!names[@]}"; do
+    kill -0 "$pid" 2> /dev/null && continue
+    wait "$pid" 2> /dev/null
+    code=$?
+    name=\${names[$pid]}
+    unset "names[$pid]"
+    echo "run.sh: $name has ended with exit code $code; the end of log/$name.log:" >&2
     tail -n 3 "log/$name.log" >&2
-    return 0
+    any=0
   done
-  return 1
+  return $any
 }
 
 # Waits until a URL answers.

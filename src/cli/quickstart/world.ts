@@ -22,8 +22,11 @@ const envoyAdminPort = 15000;
 /** The host of the Group. */
 export const quickHost = 'checkout.shop';
 
-/** The admin addresses of the control planes, by comma. */
-const quickAdmins = quickIdcs.map(({ control }) => `${control}:15014`).join(',');
+/** The file with the token that changes at the control planes need, from the folder of the quickstart. */
+export const quickTokenFile = 'token';
+
+/** The control plane that is asked; with `--all-idcs` it names the others. */
+const asked = `--admin ${quickIdcs[0].control}:15014`;
 
 /** A process of the quickstart. */
 export interface QuickPart {
@@ -53,7 +56,10 @@ export interface QuickRequest {
 export const quickControls: readonly QuickPart[] = quickIdcs.map(({ name, letter, control }) => ({
   name: `control-${letter}`,
   what: `control plane of ${name}`,
-  command: [`isthmus serve --idc ${name} --config config`, `--xds ${control}:15010 --admin ${control}:15014`],
+  command: [
+    `isthmus serve --idc ${name} --config config --state state/control-${letter}`,
+    `--xds ${control}:15010 --admin ${control}:15014 --admin-token-file ${quickTokenFile}`,
+  ],
 }));
 
 /** The workloads. */
@@ -128,18 +134,43 @@ export const quickRequests: readonly QuickRequest[] = [
 export const quickQuestions: readonly { readonly what: string; readonly command: readonly string[] }[] = [
   {
     what: 'who serves the host, with health and shares as the Envoys of each IDC have them',
-    command: [`isthmus who ${quickHost} --admin ${quickAdmins}`],
+    command: [`isthmus who ${quickHost} ${asked} --all-idcs`],
   },
   {
     what: 'the way of a request of the caller',
-    command: [
-      `isthmus explain --from ${quickIdcs[0].name}/${quickCaller.name} --host ${quickHost}`,
-      `--admin ${quickIdcs[0].control}:15014`,
-    ],
+    command: [`isthmus explain --from ${quickIdcs[0].name}/${quickCaller.name} --host ${quickHost}`, asked],
   },
   {
     what: 'which proxy has which configuration',
-    command: [`isthmus status --admin ${quickAdmins}`],
+    command: [`isthmus status ${asked} --all-idcs`],
+  },
+  {
+    what: 'hosts and proxies by load',
+    command: [`isthmus top ${asked} --all-idcs`],
+  },
+  {
+    what: 'what happened: changes, pushes, failovers',
+    command: [`isthmus events --since 10m ${asked} --all-idcs`],
+  },
+  {
+    what: 'whether addresses, ports, clocks, gateways and versions are as they should be',
+    command: [`isthmus check ${asked} --all-idcs --token-file ${quickTokenFile}`],
+  },
+  {
+    what: 'until a change of config/ is in force everywhere, for scripts',
+    command: [`isthmus wait ${asked} --all-idcs`],
+  },
+];
+
+/** The commands that take an instance out of use and put it back. */
+export const quickDrain: readonly { readonly what: string; readonly command: readonly string[] }[] = [
+  {
+    what: 'no new requests to checkout-a; --force, since it is the last instance in sh-a',
+    command: ['isthmus drain checkout-a --force --until-idle', `${asked} --token-file ${quickTokenFile}`],
+  },
+  {
+    what: 'it takes requests again',
+    command: ['isthmus undrain checkout-a', `${asked} --token-file ${quickTokenFile}`],
   },
 ];
 

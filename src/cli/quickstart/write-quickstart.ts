@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../../base/error.ts';
@@ -8,7 +9,7 @@ import { appText } from './app.ts';
 import { quickObjects } from './objects.ts';
 import { quickReadme } from './readme.ts';
 import { runScript } from './run-script.ts';
-import { type QuickEnvoy, quickEnvoys } from './world.ts';
+import { type QuickEnvoy, quickEnvoys, quickTokenFile } from './world.ts';
 
 /**
  * Writes the quickstart into a folder, which is made unless it exists and is empty. Rejects with MeshError
@@ -27,8 +28,10 @@ export async function writeQuickstart(dir: string): Promise<void> {
   try {
     makeFolder(dir);
     checkEmpty(dir);
-    for (const below of ['config', 'envoy', 'log', 'run']) mkdirSync(join(dir, below));
+    for (const below of ['config', 'envoy', 'log', 'run', 'state']) mkdirSync(join(dir, below));
     for (const [path, text] of files) writeFileSync(join(dir, path), text);
+    // Whoever has it may change what the control planes do.
+    writeFileSync(join(dir, quickTokenFile), `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
     chmodSync(join(dir, 'run.sh'), 0o755);
   } catch (cause) {
     if (cause instanceof MeshError) throw cause;
