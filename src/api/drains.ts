@@ -49,8 +49,15 @@ function list({ drains }: Plane, instance: string | undefined) {
   return {
     ...{ idc, others },
     items: items.map((one) => shownDrain(one, drains.isDeclared(one.meta))),
-    ...(instance === undefined ? {} : { instances: drains.findInstances(instance) }),
+    ...(instance === undefined ? {} : named(drains, instance)),
   };
+}
+
+/** The instances that a text means; if it means none, the nearest name. */
+function named(drains: Plane['drains'], text: string) {
+  const instances = drains.findInstances(text);
+  const nearest = instances.length > 0 ? undefined : drains.nearestTo(text);
+  return { instances, ...(nearest === undefined ? {} : { nearest }) };
 }
 
 async function drain(

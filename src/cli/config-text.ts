@@ -1,3 +1,4 @@
+import { counted } from '../base/text/counted.ts';
 import { textTable } from '../base/text/text-table.ts';
 import type { ConfigAnswer } from '../client/config-client.ts';
 import type { ShownResource } from '../contract/lines/config-lines.ts';
@@ -16,7 +17,7 @@ export function configText(config: ConfigAnswer, width: 'table' | 'wide'): strin
   const [first] = streams;
   const since =
     first === undefined ? '' : `, connected for ${durationText(first.connectedForMs)} from ${first.peer}`;
-  const count = `${resources.length} resource${resources.length === 1 ? '' : 's'}`;
+  const count = counted(resources.length, 'resource');
   const sum =
     resources.length === 0
       ? 'It has asked for nothing of this.'

@@ -1,3 +1,4 @@
+import { counted } from '../base/text/counted.ts';
 import { printable } from '../base/text/safe-excerpt.ts';
 import { textTable } from '../base/text/text-table.ts';
 import type { Answer } from '../contract/contract.ts';
@@ -68,7 +69,7 @@ function overviewText(
     legend(behind),
     goneText(status, nowWallMs),
     slowText(status.slowPushes),
-    problemsText(oneEach([...status.problems, ...problems])),
+    problemsText(oneEach([...status.problems, ...problems]).filter((one) => !isToldAbove(one, behind))),
   ]);
 }
 
@@ -99,7 +100,10 @@ function head(
     }),
     ...peers.map((peer) => {
       const words = describePeer(peer);
-      const alone = peer.keptThereAlone === 0 ? '' : `; ${peer.keptThereAlone} instances register there only`;
+      const alone =
+        peer.keptThereAlone === 0
+          ? ''
+          : `; ${counted(peer.keptThereAlone, 'instance registers', 'instances register')} there only`;
       if (words !== undefined) return `! control plane ${peer.name}: ${words}`;
       return peer.state === 'self'
         ? ''
@@ -112,7 +116,7 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
   const sync = behind === 0 ? 'all in sync' : `${proxies.length - behind} in sync, ${behind} NOT`;
   const away = gone.length === 0 ? '' : `; ${gone.length} gone`;
   const { count, p50Ms, p99Ms, maxMs } = eventToAck;
-  const acks = `${count} event${count === 1 ? '' : 's'} ACKed`;
+  const acks = `${counted(count, 'event')} ACKed`;
   return [
     proxies.length === 0 ? `No proxy is connected${away}.` : `${proxies.length} connected: ${sync}${away}.`,
     count === 0
@@ -228,7 +232,7 @@ function nackText({ id, types }: ProxyStatus): string[] {
 /** When a refused resource is offered again. */
 function againText(inMs: number | undefined): string {
   if (inMs === undefined) return '';
-  return ` It is offered again automatically ${inMs === 0 ? 'now' : `in ${durationText(inMs)}`}.`;
+  return inMs === 0 ? ' It is being offered again.' : ` It is offered again in ${durationText(inMs)}.`;
 }
 
 function legend(behind: readonly ProxyStatus[]): string[] {
@@ -280,6 +284,11 @@ function slowPushText(push: SlowPush): string[] {
 function oneEach(problems: readonly ShownFinding[]): readonly ShownFinding[] {
   const keyOf = ({ code, where, path, message }: ShownFinding) => [code, where, path, message].join('\n');
   return [...new Map(problems.map((one) => [keyOf(one), one])).values()];
+}
+
+/** Whether the lines of proxies that refuse something say it already. */
+function isToldAbove({ code }: ShownFinding, behind: readonly ProxyStatus[]): boolean {
+  return code === 'ResourceRefused' && behind.some((proxy) => nackText(proxy).length > 0);
 }
 
 function problemsText(problems: readonly ShownFinding[]): string[] {

@@ -1,6 +1,7 @@
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
+import { counted } from '../base/text/counted.ts';
 import { printable } from '../base/text/safe-excerpt.ts';
 import { textTable } from '../base/text/text-table.ts';
 import { askRegistry } from '../client/registry-client.ts';
@@ -40,13 +41,13 @@ function renderText({ problems, objects, replaced }: Check, { live, output }: Va
   const kinds = new Map<string, number>();
   for (const { kind } of objects) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   const found = [...kinds].sort().map(([kind, count]) => `${count} ${kind}`);
-  const good = `${count(objects.length, 'object')} good${found.length > 0 ? ` (${found.join(', ')})` : ''}`;
-  const sum = `${good}, ${count(errors, 'error')}, ${count(warnings, 'warning')}${notes > 0 ? `, ${count(notes, 'note')}` : ''}`;
+  const good = `${counted(objects.length, 'object')} good${found.length > 0 ? ` (${found.join(', ')})` : ''}`;
+  const sum = `${good}, ${counted(errors, 'error')}, ${counted(warnings, 'warning')}${notes > 0 ? `, ${counted(notes, 'note')}` : ''}`;
   const lines = [...problems.map(renderProblem), ...(output === 'wide' ? objectTable(objects) : []), sum];
   if (replaced !== undefined && live !== undefined) {
     const { held, added, changed, unchanged } = replaced;
     lines.push(
-      `beside ${count(held, 'object')} in force at ${showAddress(live)}: ${added} new, ${changed} changed, ${unchanged} as in force`,
+      `beside ${counted(held, 'object')} in force at ${showAddress(live)}: ${added} new, ${changed} changed, ${unchanged} as in force`,
     );
   }
   return lines.map((line) => `${line}\n`).join('');
@@ -116,8 +117,4 @@ const processStreams: ValidateStreams = {
 function tally(problems: readonly Finding[]): { errors: number; warnings: number; notes: number } {
   const of = (wanted: Finding['severity']) => problems.filter(({ severity }) => severity === wanted).length;
   return { errors: of('error'), warnings: of('warning'), notes: of('note') };
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

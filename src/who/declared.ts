@@ -1,4 +1,5 @@
 import { MeshError } from '../base/error.ts';
+import { counted } from '../base/text/counted.ts';
 import { didYouMean } from '../base/text/suggest.ts';
 import type { GroupView, MeshView } from '../index/view.ts';
 import { canonicalHost, patternsOf } from '../model/values/hostname.ts';
@@ -27,7 +28,7 @@ export function findDeclared(
   const [, bare = asked, port] = /^(.*?)(?::(\d+))?$/.exec(asked) ?? [];
   const host = [...patternsOf(bare)].find((one) => groups.has(one));
   if (host === undefined) {
-    const words = groups.size === 0 ? 'it has no Groups' : `it has ${groups.size} hosts`;
+    const words = groups.size === 0 ? 'it has no Groups' : `it has ${counted(groups.size, 'host')}`;
     throw new MeshError(
       'not-found',
       `the registry of ${idc} declares no host '${bare}': ${words}.${didYouMean(bare, groups.keys())}`,

@@ -1,4 +1,5 @@
 import { compareText } from '../base/text/compare-text.ts';
+import { closest } from '../base/text/suggest.ts';
 import type { DrainEffect, NamedInstance } from '../contract/orders/drains.ts';
 import type { Declaration, GroupView, Instance, MeshView } from '../index/view.ts';
 import type { Ref } from '../model/object.ts';
@@ -13,6 +14,9 @@ import { chooseProxies, readAll } from './read-proxies.ts';
 import type { AskedProxy, ProxyReading } from './types.ts';
 import type { WhoOptions } from './who-options.ts';
 
+/** A text is compared with no more names than so many. */
+const comparedMax = 2_000;
+
 type InFlight = NonNullable<DrainEffect['inFlight']>;
 
 /** What would be left of an instance's hosts without it, and what is still at it. */
@@ -26,6 +30,8 @@ interface WithoutInstance {
 export interface DrainReader {
   /** The instances that a text may mean: `NAMESPACE/NAME`, `NAME`, an address, or one with a port. */
   findInstances(text: string): readonly NamedInstance[];
+  /** The name nearest to a text that means no instance, in the text's form; undefined: none is near. */
+  nearestTo(text: string): string | undefined;
   /** Whether a WorkloadEntry of this name is declared. */
   isDeclared(key: Pick<Ref, 'namespace' | 'name'>): boolean;
   /** Reads the proxies that have the instance once. */
@@ -46,6 +52,7 @@ export function createDrainReader(options: DrainReaderOptions): DrainReader {
   };
   return {
     findInstances: (text) => findInstances(view(), instanceOf, text),
+    nearestTo: (text) => closest(text, instanceNames(view(), text.includes('/'))),
     isDeclared: (key) => instanceOf(refOf(key)) !== undefined,
     without: (key) => readWithout(options, refOf(key)),
   };
@@ -54,6 +61,18 @@ export function createDrainReader(options: DrainReaderOptions): DrainReader {
 /** All instances of a Group's ServiceEntries, for all of its callers. */
 function declarationsOf(view: GroupView): readonly Declaration[] {
   return [view, ...(view.others ?? [])].flatMap((one) => [one, ...(one.siblings ?? [])]);
+}
+
+/** Names of instances, `NAMESPACE/NAME` if `isWhole`. */
+function instanceNames({ groups }: MeshView, isWhole: boolean): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const view of groups.values())
+    for (const { instances } of declarationsOf(view))
+      for (const { ref } of instances) {
+        if (ref !== undefined) names.add(isWhole ? `${ref.namespace}/${ref.name}` : ref.name);
+        if (names.size >= comparedMax) return names;
+      }
+  return names;
 }
 
 function findInstances(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { packageVersion } from '../../src/base/package/version.ts';
 import { askPlane } from '../../src/cli/check/asked-plane.ts';
 import { checkAddresses } from '../../src/cli/check/check-addresses.ts';
 import { checkClocks } from '../../src/cli/check/check-clocks.ts';
@@ -184,6 +185,19 @@ t.test('versions that do not fit', async (t) => {
       { result: 'warn', found: /^1 proxy runs Envoy 1\.39 \(before-1\)/ },
     ],
   );
+});
+
+t.test('that control planes differ is told once', async (t) => {
+  const { where } = await startPlane(idcYaml);
+  const one = await askPlane(where);
+  const lines = (...versions: string[]) =>
+    checkVersions(versions.map((version) => ({ ...one, version })))
+      .filter(({ what }) => what === 'control planes' || what === 'versions')
+      .map(({ result, found }) => `${result} ${found}`);
+  t.strictSame(lines(packageVersion, packageVersion), [`ok isthmus ${packageVersion}`]);
+  t.match(lines(packageVersion, '0.3.0'), [
+    /^warn the control planes run different versions: .* runs 0\.3\.0$/,
+  ]);
 });
 
 t.test('registries that disagree, and addresses of other machines', async (t) => {

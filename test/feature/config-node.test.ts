@@ -133,7 +133,7 @@ t.test('a node, a type or a name that nobody has is answered with the nearest', 
       ['caller', '--name', 'instances/onee.test:80'],
       /caller has no resource '.*'\. Did you mean 'instances\/one\.test:80'\?/,
     ],
-    [['caller', '--type', 'rds', '--name', 'x'], /caller has no RDS resource 'x'\.\n$/],
+    [['caller', '--type', 'rds', '--name', 'x'], /caller has no RDS resource 'x'\. It has .*outbound.*\.\n$/],
   ];
   for (const [args, words] of wrong) {
     const { code, out, err } = await config(...args);

@@ -118,13 +118,19 @@ t.test(
     t.equal(code, 0, err);
     t.match(out, /test\/web-1 is drained in sh-a: every connected proxy has confirmed; /);
     t.match(out, new RegExp(`${before} requests? (is|are) in flight there, by 2 proxies`));
-    t.match(out, /web\.test:80: 1 of 1 other instances in sh-a can serve; then sh-b\./);
+    t.match(out, /web\.test:80: 1 of 1 other instance in sh-a can serve; then sh-b\./);
     const host = await hostAt('caller', first.address);
     t.match(host.health_flags, /eds_status_draining/, 'Envoy has it as draining');
     t.equal(Number(host.rq_active), before, 'and says what it still has there');
     const taken = first.taken.length;
     t.strictSame(await where(), { second: 40 }, 'nothing leaves the IDC: one that is drained does not count');
     t.equal(first.taken.length, taken, 'and the drained one gets nothing');
+    const busy = await isthmus('drain', first.address, '--until-idle', '--timeout', '1s');
+    t.equal(busy.code, 1);
+    t.match(
+      busy.err,
+      /web-1 is drained at .*, but not idle in time: \d requests? (?:is|are) in flight there, by 2 proxies\n/,
+    );
     for (const end of held) end();
     t.strictSame(
       (await Promise.all(long)).map(({ status }) => status),
@@ -289,7 +295,7 @@ t.test('a drain for some time ends by itself', async (t) => {
 t.test('what is wrong is said', async (t) => {
   const none = await isthmus('drain', 'web-9');
   t.equal(none.code, 2);
-  t.match(none.err, /no instance is 'web-9'/);
+  t.match(none.err, /no instance is 'web-9', .* Did you mean 'web-1'\? isthmus who/);
   const noToken = await runCli('drain', 'web-1', ...adminFlags);
   t.equal(noToken.code, 1);
   t.match(noToken.err, /token/);

@@ -129,6 +129,8 @@ t.test('which proxies are in sync, behind, refusing and why, or gone', async (t)
     out,
     /refusing refused EDS [0-9a-f]+ .* ago and kept the last good one; the last that it accepted is [0-9a-f]+\. Envoy says:\n {4}no such zone\n/,
   );
+  t.equal(out.split('no such zone').length, 2, 'its refusal is told once');
+  t.match(out, /\. It is (?:being offered again|offered again in \d.*)\.\n/);
   t.match(out, /leaving \(sidecar\): unknown since 20.*Z \(/);
   t.match(out, /Event → ACK: p50 /);
 

@@ -232,7 +232,7 @@ t.test('all instances of the IDC are dead: the other serves', async (t) => {
   t.strictSame(report.readAt, ['caller', 'sh-a-egress', 'sh-a-ingress']);
   const wide = await who('one.test', '-o', 'wide', '--for', '0');
   t.equal(wide.code, 1, wide.err);
-  t.match(wide.out, /served by sh-b, 0 of 2 instances here can serve\.\nNext: nobody that is known/);
+  t.match(wide.out, /served by sh-b, 0 of 2 instances here can serve\.\nNext: nobody else can serve it\./);
   t.match(wide.out, new RegExp(`${first.address} +sh-a +0 +unhealthy .* 0 of 2 `));
   t.match((await who('here.test', '--for', '0')).out, /as sh-a sees it: served by sh-a|NOBODY serves it/);
 });

@@ -1,4 +1,6 @@
+import { counted } from '../../base/text/counted.ts';
 import type { NetworkAnswer } from '../../client/who-client.ts';
+import { hostReasonWords } from '../../contract/host-reasons.ts';
 import type { EgressView, PeerGateway } from '../../contract/network.ts';
 import type { AskedPlane } from './asked-plane.ts';
 import type { Found } from './check-line.ts';
@@ -68,8 +70,9 @@ function judgePeer(what: string, same: readonly PeerGateway[], unseen: string): 
   return { ...common, result: 'not seen', found, ...(todo === undefined ? {} : { todo }) };
 }
 
+// A newer control plane may have a reason that has no words here.
 function failingWords({ node, why, groups }: EgressView): string {
-  return `not reached by ${node}: ${why.join(', ')} (${groups} ${groups === 1 ? 'Group' : 'Groups'} read)`;
+  return `not reached by ${node}: ${why.map((one) => hostReasonWords[one] ?? one).join(', ')} (${counted(groups, 'Group')} read)`;
 }
 
 function whyNotSeen(networks: readonly NetworkAnswer[]): string {

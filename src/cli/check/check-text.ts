@@ -1,3 +1,4 @@
+import { counted } from '../../base/text/counted.ts';
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { type CheckLine, checkTopics, countResults } from './check-line.ts';
 
@@ -8,7 +9,7 @@ export function checkText(lines: readonly CheckLine[]): string {
     return own.length === 0 ? [] : [[topic, ...own.flatMap(lineText)].join('\n')];
   });
   const { ok, warn, fail, 'not seen': unseen } = countResults(lines);
-  const sum = `${fail} failed, ${warn} ${warn === 1 ? 'warning' : 'warnings'}, ${unseen} not seen, ${ok} ok`;
+  const sum = `${fail} failed, ${counted(warn, 'warning')}, ${unseen} not seen, ${ok} ok`;
   return `${[...blocks, sum].join('\n\n')}\n`;
 }
 

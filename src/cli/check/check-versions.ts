@@ -21,7 +21,12 @@ export function checkVersions(planes: readonly AskedPlane[]): readonly Found[] {
   );
   return [
     own,
-    { tried, result: 'ok', what: 'control planes', found: `isthmus ${versions.join(', ')}` },
+    // That they differ is told below.
+    ...versions
+      .filter(() => versions.length === 1)
+      .map(
+        (version): Found => ({ tried, result: 'ok', what: 'control planes', found: `isthmus ${version}` }),
+      ),
     programs.length === 0
       ? { tried, result: 'not seen', what: 'proxies', found: 'none is connected' }
       : { tried, result: 'ok', what: 'proxies', found: programs.join(', ') },

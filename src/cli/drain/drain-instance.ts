@@ -125,7 +125,7 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
       progress(`${effect.idc}: not confirmed yet by ${(effect.waitingFor ?? []).join(', ')}`);
     else if (effect !== undefined) progress(`${effect.idc}: ${inFlightText(effect)}`);
     if (clock.now() >= deadline) {
-      warn(`${shown(key)} is drained at ${admin}, but ${lateText(effect)} in time`);
+      warn(`${shown(key)} is drained at ${admin}, but ${lateText(effect)}`);
       return { admin, confirmed: false, answer: effect };
     }
     // A wait for proxies has lasted; another answer comes at once.
@@ -137,8 +137,9 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
 }
 
 function lateText(effect: Effect | undefined): string {
-  if (effect?.acked !== true) return `not confirmed by ${(effect?.waitingFor ?? ['its proxies']).join(', ')}`;
-  return `not idle: ${inFlightText(effect)},`;
+  if (effect?.acked !== true)
+    return `not confirmed in time by ${(effect?.waitingFor ?? ['its proxies']).join(', ')}`;
+  return `not idle in time: ${inFlightText(effect)}`;
 }
 
 function doneText(instance: string, effect: Effect): string {

@@ -99,7 +99,11 @@ export function theInstance(planes: readonly DrainPlane[], text: string): Instan
   ];
   return theOnly(keys, text, () => {
     const idcs = [...new Set(planes.map(({ list }) => list.idc))].join(', ');
-    return `no instance is '${text}', as ${idcs} knows them: isthmus who HOST -o wide shows those of a host. An endpoint that is written in a ServiceEntry has no name: make it a WorkloadEntry`;
+    const near = didYouMean(
+      text,
+      planes.flatMap(({ list }) => list.nearest ?? []),
+    );
+    return `no instance is '${text}', as the control planes of ${idcs} know them.${near} isthmus who HOST -o wide shows those of a host. An endpoint that is written in a ServiceEntry has no name: make it a WorkloadEntry`;
   });
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../../base/text/counted.ts';
 import type { Answer } from '../../contract/contract.ts';
 import { durationText } from '../../model/values/duration.ts';
 
@@ -12,9 +13,15 @@ export function leftText({ hosts, idc }: Effect): string[] {
 }
 
 function hostText({ host, port, idc, usable, instances, elsewhere, isLast, isKnownBy }: Host): string {
-  const of = isKnownBy === 'registry' ? ' are registered; no proxy could be read' : ' can serve';
+  const of =
+    isKnownBy === 'registry'
+      ? `${instances === 1 ? ' is' : ' are'} registered; no proxy could be read`
+      : ' can serve';
   const count = isKnownBy === 'registry' ? String(instances) : `${usable} of ${instances}`;
-  const rest = instances === 0 ? `no other instance in ${idc}` : `${count} other instances in ${idc}${of}`;
+  const rest =
+    instances === 0
+      ? `no other instance in ${idc}`
+      : `${count} other ${instances === 1 ? 'instance' : 'instances'} in ${idc}${of}`;
   const next = elsewhere.length === 0 ? '' : `; then ${elsewhere.join(', ')}`;
   const last = isLast
     ? `${elsewhere.length === 0 ? 'NOBODY would serve it' : 'it would leave the IDC'}: `
@@ -28,8 +35,8 @@ export function inFlightText({ inFlight }: Effect): string {
   const { requests, read, connected } = inFlight;
   const by =
     read === connected
-      ? `by ${read} proxies`
-      : `by ${read} of ${connected} proxies, the others cannot be read`;
+      ? `by ${counted(read, 'proxy', 'proxies')}`
+      : `by ${read} of ${counted(connected, 'proxy', 'proxies')}, the others cannot be read`;
   const are = requests === 1 ? '1 request is' : `${requests === 0 ? 'no' : requests} requests are`;
   return `${are} in flight there, ${by}`;
 }

@@ -1,4 +1,5 @@
 import { countOfBuckets, percentileOfBuckets } from '../../base/buckets.ts';
+import { counted } from '../../base/text/counted.ts';
 import type { AbortCondition, Judgement, Measure } from '../options/abort-on.ts';
 
 /**
@@ -123,7 +124,7 @@ export function countsText(counts: ProxyCounts): string {
   if (requests === 0) return '0 requests';
   const times = timedOf(counts) === 0 ? [] : [0.5, 0.99].map((share) => percentileOf(counts, share));
   return [
-    `${requests} requests`,
+    counted(requests, 'request'),
     `${percentText(errors / requests)} errors`,
     ...(times.length === 0 ? [] : [`p50 ≤ ${times[0]} ms`, `p99 ≤ ${times[1]} ms`]),
     `${triesOf(counts).toFixed(2)} tries`,

@@ -1,3 +1,4 @@
+import { counted } from '../../base/text/counted.ts';
 import type { ToldEvent } from '../../client/events-client.ts';
 import { durationText } from '../../model/values/duration.ts';
 
@@ -204,10 +205,6 @@ function problemText({
     times === undefined ? '' : ` (it came and went ${counted(times, 'time')} in ${durationText(inMs)})`;
   const place = path === undefined ? where : `${where}: ${path}`;
   return `${isOver ? 'problem is over' : 'PROBLEM'}${often}: ${place}: ${problem} [${code}]`;
-}
-
-function counted(count: number, of: string): string {
-  return `${count} ${of}${count === 1 ? '' : 's'}`;
 }
 
 function listed(names: readonly string[], more: number | undefined): string {

@@ -1,3 +1,4 @@
+import { counted } from '../../base/text/counted.ts';
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { textTable } from '../../base/text/text-table.ts';
 import type { EventsAnswer, ToldEvent } from '../../client/events-client.ts';
@@ -64,7 +65,7 @@ export function notesOn(admin: string, { kept, keptWhy, dropped }: EventsAnswer)
       ? [`! ${admin} has its events in memory only, a restart loses them: ${keptWhy}`]
       : []),
     ...(dropped > 0
-      ? [`! ${admin} has not kept ${dropped} events since its start: there were too many`]
+      ? [`! ${admin} has not kept ${counted(dropped, 'event')} since its start: there were too many`]
       : []),
   ].map(printable);
 }

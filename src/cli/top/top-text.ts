@@ -1,3 +1,4 @@
+import { counted } from '../../base/text/counted.ts';
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { textTable } from '../../base/text/text-table.ts';
 import type { Answer } from '../../contract/contract.ts';
@@ -125,10 +126,6 @@ function arrivedText(arrived: TopAnswer['arrived'], seconds: number): string[] {
 /** The upper bound of a histogram's bucket. */
 function time(ms: number | undefined): string {
   return ms === undefined ? '-' : `≤ ${durationText(ms)}`;
-}
-
-function counted(count: number, of: string): string {
-  return `${count} ${of}${count === 1 ? '' : 's'}`;
 }
 
 function moreText(more: number): string[] {

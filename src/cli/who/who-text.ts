@@ -1,3 +1,4 @@
+import { counted } from '../../base/text/counted.ts';
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { textTable } from '../../base/text/text-table.ts';
 import type { WhoAnswer } from '../../client/who-client.ts';
@@ -32,7 +33,9 @@ function sentences(who: WhoAnswer, group: Group): string[] {
   const several = new Set(who.groups.map(({ namespace }) => namespace)).size > 1;
   const name = `${who.host}:${group.port}${several ? ` of namespace ${group.namespace}` : ''}`;
   const sent =
-    requests === 0 ? 'no requests' : `${requests} requests, ${percent(awayShare)} of them to other IDCs`;
+    requests === 0
+      ? 'no requests'
+      : `${counted(requests, 'request')}, ${percent(awayShare)} of them to other IDCs`;
   return [
     `${name}, as ${who.idc} sees it: ${servedText(who, group)}.`,
     takeoverText(group),
@@ -65,9 +68,7 @@ function servedText({ idc, exits }: WhoAnswer, { served, by, instances, next }: 
 function takeoverText({ takesOver, next, served }: Group): string {
   if (served === 'nobody') return '';
   if (takesOver !== undefined) return `Next: ${takesOver} takes over.`;
-  return next.length === 0
-    ? 'Next: nobody, it does not leave the IDC.'
-    : 'Next: nobody that is known to be able to.';
+  return next.length === 0 ? 'Next: nobody, it does not leave the IDC.' : 'Next: nobody else can serve it.';
 }
 
 /** Egress gateways that take no request, where requests may leave. */
@@ -85,7 +86,7 @@ function heldText(idc: string, group: Group): string[] {
     returningPercent === undefined ? '' : `Returning gradually, held at ${returningPercent} %.`,
     spillLimit === undefined
       ? ''
-      : `Each ingress gateway takes up to ${spillLimit} concurrent requests from other IDCs.`,
+      : `Each ingress gateway takes up to ${counted(spillLimit, 'concurrent request')} from other IDCs.`,
   ].filter((line) => line !== '');
 }
 

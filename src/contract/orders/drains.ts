@@ -46,6 +46,7 @@ const drainList = component(
     idc: described('The IDC that this control plane decides for.', z.string()),
     items: described('By namespace and name.', z.array(drained)),
     instances: described('With `instance`: the instances that it may mean.', z.array(instance)).optional(),
+    nearest: described('With `instance`, if it means none: the name nearest to it.', z.string()).optional(),
     others,
   }),
 );

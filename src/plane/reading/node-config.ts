@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { compareText } from '../../base/text/compare-text.ts';
 import { didYouMean } from '../../base/text/suggest.ts';
 import type { ConfigHead, ShownResource } from '../../contract/lines/config-lines.ts';
 import { pushOrder } from '../../xds/resource-types.ts';
@@ -107,6 +108,9 @@ function typeNamed(text: string): string {
 /** Names are compared with no more than so many. */
 const comparedMax = 2_000;
 
+/** Most names of a message. */
+const namedMax = 5;
+
 function noSuchResource(
   node: string,
   name: string,
@@ -115,5 +119,13 @@ function noSuchResource(
 ): MeshError {
   const names = new Set(all.slice(0, comparedMax).map((one) => one.name));
   const what = type === undefined ? 'resource' : `${type} resource`;
-  return new MeshError('not-found', `${node} has no ${what} '${name}'.${didYouMean(name, names)}`);
+  const near = didYouMean(name, names) || knownText(names);
+  return new MeshError('not-found', `${node} has no ${what} '${name}'.${near}`);
+}
+
+/** The first of these names, for one that resembles none of them. */
+function knownText(names: ReadonlySet<string>): string {
+  const all = [...names].sort(compareText);
+  const more = all.length > namedMax ? ` and ${all.length - namedMax} more` : '';
+  return all.length === 0 ? '' : ` It has ${all.slice(0, namedMax).join(', ')}${more}.`;
 }

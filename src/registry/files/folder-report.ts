@@ -6,6 +6,7 @@ import type { Finding, Severity } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind, MeshObject } from '../../model/object.ts';
 import { renderPath } from '../../model/values/field-path.ts';
+import { confirmWords } from '../lastgood/confirm-words.ts';
 import { type DelayedDeletions, describeDelay } from '../lastgood/describe-delay.ts';
 import { findingOf } from '../parse/fault.ts';
 import type { Draft } from '../parse/object.ts';
@@ -156,7 +157,7 @@ function keptMessage(held: readonly ObjectEntry[]): string {
 function heldMessage(held: number, inForce: number): string {
   return (
     `${held} of ${inForce} objects were deleted at once: their deletion is held, their last good versions stay in force. ` +
-    'Bring the files back; or, if they are meant to be deleted, confirm: POST /confirm-deletes on the admin address, with the token.'
+    `Bring the files back; or, if they are meant to be deleted, ${confirmWords}.`
   );
 }
 

@@ -1,6 +1,7 @@
 import { compareText } from '../../base/text/compare-text.ts';
 import { type Kind, showRef } from '../../model/object.ts';
 import { durationText } from '../../model/values/duration.ts';
+import { confirmWords } from './confirm-words.ts';
 import type { SoleObjects } from './sole-objects.ts';
 
 /** Missing objects whose deletion is delayed, by so many milliseconds. */
@@ -20,7 +21,7 @@ export function describeDelay({ objects, forMs }: DelayedDeletions, fate: string
   const they = all.length === 1 ? 'it stays' : 'they stay';
   return (
     `${fate}: ${named.join(', ')}${more}. Nothing else serves in place of ${all.length === 1 ? 'it' : 'them'}, so ${they} in force for ${durationText(forMs)}. ` +
-    'Put back what is needed; or, if the deletion is meant, confirm: POST /confirm-deletes on the admin address, with the token.'
+    `Put back what is needed; or, if the deletion is meant, ${confirmWords}.`
   );
 }
 

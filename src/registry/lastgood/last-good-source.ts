@@ -13,6 +13,7 @@ import {
   type Source,
   type SourceFacets,
 } from '../source.ts';
+import { confirmWords } from './confirm-words.ts';
 import { describeDelay } from './describe-delay.ts';
 import { type LossRule, lossRule } from './loss-guard.ts';
 import { createRetainedObjects } from './retained-objects.ts';
@@ -134,7 +135,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     if (unreachable !== undefined)
       return `cannot be reached: ${unreachable}. In force is its last good state, ${held} objects, ${age()}. Bring it back; it takes over by itself.`;
     if (retained.heldSince === undefined) return undefined;
-    const release = `or, if they are meant to be deleted, confirm: POST /confirm-deletes on the admin address, with the token`;
+    const release = `or, if they are meant to be deleted, ${confirmWords}`;
     return `${held} of ${retained.inForce.size} objects are missing in it at once: they stay in force as they last were. Bring them back; ${release}.`;
   }
 

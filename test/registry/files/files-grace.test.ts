@@ -37,7 +37,7 @@ for (const [file, ref, lost] of [
     t.equal(
       delayed(seen)?.message,
       `in no file any more: ${ref} (${lost}). Nothing else serves in place of it, so it stays in force for 60 min. ` +
-        'Put back what is needed; or, if the deletion is meant, confirm: POST /confirm-deletes on the admin address, with the token.',
+        'Put back what is needed; or, if the deletion is meant, confirm: curl -X POST -H "Authorization: Bearer $TOKEN" http://ADMIN/confirm-deletes, with the token of --admin-token-file.',
     );
     await deleteOther(folder, seen);
     t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-9'], 'what nobody needs goes at once');
