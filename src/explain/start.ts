@@ -1,6 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/text/suggest.ts';
 import type { Idc } from '../model/idc.ts';
+import { durationText } from '../model/values/duration.ts';
 import { gatewayLabel } from '../model/values/gateway-label.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { AskedProxy } from '../who/types.ts';
@@ -16,12 +17,22 @@ export interface StartFacts {
   readonly proxies: readonly AskedProxy[];
 }
 
+/** A proxy that was connected: what it has is not known. */
+export interface GoneProxy {
+  readonly id: string;
+  readonly goneForMs: number;
+}
+
 /**
  * The connected proxy that `IDC/NODE` names; an ingress gateway also by its place in the Idc,
  * `IDC/ingress-1`. Throws MeshError `invalid` if no request begins there, or another IDC's control plane
  * knows it, `not-found` if it is not connected.
  */
-export function findStart({ idc, idcs, proxies }: StartFacts, text: string): AskedProxy {
+export function findStart(
+  { idc, idcs, proxies }: StartFacts,
+  gone: readonly GoneProxy[],
+  text: string,
+): AskedProxy {
   const wanted = text.trim();
   const [first = '', ...rest] = wanted.split('/');
   const isPlaced = rest.length > 0 && (first === idc || idcs.has(first));
@@ -29,7 +40,7 @@ export function findStart({ idc, idcs, proxies }: StartFacts, text: string): Ask
   const node = isPlaced ? rest.join('/') : wanted;
   const named = proxies.find((one) => one.node === node || one.node === wanted);
   const found = named ?? proxies.find((one) => gatewayName(one, idcs) === `${idc}/${node}`);
-  if (found === undefined) throw notConnected(idc, node, proxies);
+  if (found === undefined) throw notConnected(idc, node, proxies, gone);
   if (found.role === 'egress')
     throw new MeshError(
       'invalid',
@@ -52,7 +63,12 @@ function elsewhere(idc: string, other: string, spec: Idc | undefined): MeshError
   );
 }
 
-function notConnected(idc: string, node: string, proxies: readonly AskedProxy[]): MeshError {
+function notConnected(
+  idc: string,
+  node: string,
+  proxies: readonly AskedProxy[],
+  gone: readonly GoneProxy[],
+): MeshError {
   const names = proxies
     .filter(({ role }) => role !== 'egress')
     .map((one) => one.node)
@@ -61,7 +77,13 @@ function notConnected(idc: string, node: string, proxies: readonly AskedProxy[])
     ...names.slice(0, namesMax),
     ...(names.length > namesMax ? [`${names.length - namesMax} more`] : []),
   ]);
+  const was = gone.find(({ id }) => id === node);
   const words = names.length === 0 ? 'none is connected' : `connected are ${shown}`;
+  if (was !== undefined)
+    return new MeshError(
+      'not-found',
+      `${node} of ${idc} has not been connected for ${durationText(was.goneForMs)}, and what it has is not known: ${words}.`,
+    );
   return new MeshError(
     'not-found',
     `no sidecar or ingress gateway '${node}' of ${idc} is connected: ${words}.${didYouMean(node, names)}`,

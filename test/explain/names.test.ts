@@ -69,6 +69,10 @@ t.test('where it begins: a node with or without its IDC, a gateway by its place'
     /'calle' of sh-a is connected: connected are caller, gw, mute, narrow and other\. Did you mean 'caller'\?/,
   );
   await t.rejects(
+    explain('cart.shop', { from: 'sh-a/left' }),
+    /left of sh-a has not been connected for 2 min, and what it has is not known: connected are caller, /,
+  );
+  await t.rejects(
     explain('cart.shop', { from: 'mute' }),
     /mute calls nobody: its bootstrap has no --outbound/,
   );
