@@ -125,12 +125,6 @@ t.test(
     const taken = first.taken.length;
     t.strictSame(await where(), { second: 40 }, 'nothing leaves the IDC: one that is drained does not count');
     t.equal(first.taken.length, taken, 'and the drained one gets nothing');
-    const busy = await isthmus('drain', first.address, '--until-idle', '--timeout', '1s');
-    t.equal(busy.code, 1);
-    t.match(
-      busy.err,
-      /web-1 is drained at .*, but not idle in time: \d requests? (?:is|are) in flight there, by 2 proxies\n/,
-    );
     for (const end of held) end();
     t.strictSame(
       (await Promise.all(long)).map(({ status }) => status),

@@ -3,7 +3,7 @@ import { MeshError } from '../../base/error.ts';
 import type { InstanceKey } from '../../client/deregistration.ts';
 import type { Answer } from '../../contract/contract.ts';
 import { acceptedBody, answerMsMax, type DrainPlane } from './drain-planes.ts';
-import { inFlightText, leftText } from './drain-text.ts';
+import { inFlightText, lateText, leftText } from './drain-text.ts';
 
 type Effect = Answer<'drainInstance'>['body'];
 
@@ -134,12 +134,6 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
   say(doneText(shown(key), effect));
   if (effect.hosts.length > 0) for (const line of leftText(effect)) say(`  ${line}`);
   return { admin, confirmed: true, answer: effect };
-}
-
-function lateText(effect: Effect | undefined): string {
-  if (effect?.acked !== true)
-    return `not confirmed in time by ${(effect?.waitingFor ?? ['its proxies']).join(', ')}`;
-  return `not idle in time: ${inFlightText(effect)}`;
 }
 
 function doneText(instance: string, effect: Effect): string {

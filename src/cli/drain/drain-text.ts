@@ -41,6 +41,13 @@ export function inFlightText({ inFlight }: Effect): string {
   return `${are} in flight there, ${by}`;
 }
 
+/** What a drain has not reached when its time is over; undefined: its control plane has not answered. */
+export function lateText(effect: Effect | undefined): string {
+  if (effect?.acked !== true)
+    return `not confirmed in time by ${(effect?.waitingFor ?? ['its proxies']).join(', ')}`;
+  return `not idle in time: ${inFlightText(effect)}`;
+}
+
 /** A drained instance in a line, for lists. */
 export function drainedText(
   { namespace, name, since, until, reason, by, isDeclared }: Drained,
