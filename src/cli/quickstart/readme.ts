@@ -35,18 +35,7 @@ ${indented(quickRequests.map((request) => `# ${request.what}: ${request.answered
     ${curlOf(quickRequests[0] as (typeof quickRequests)[number])}     # checkout-b answers, and no request fails
     node app.mjs checkout-a 127.11.1.1 9080                     # it comes back, and so do the requests
 
-## Ask the control planes
-
-${questionsOf(quickQuestions)}
-
-A control plane reads health and shares at the \`--admin\` of the Envoys' bootstraps, when it is asked. Shares are those of two seconds: send requests meanwhile.
-With \`--all-idcs\` the control planes of the other IDCs are asked, too: the Idcs name them (\`spec.controlPlanes\`).
-
-## Take an instance out of use
-
-${questionsOf(quickDrain)}
-
-Changes at a control plane need the token in the file \`token\`, and are stored below \`state\`.
+${asking()}
 
 ## What equals what
 
@@ -76,6 +65,22 @@ Change an object in \`config\`, and every Envoy that it concerns has the change 
 
     isthmus validate config
 `;
+}
+
+/** The commands that ask the control planes, and those that change what they do. */
+function asking(): string {
+  return `## Ask the control planes
+
+${questionsOf(quickQuestions)}
+
+A control plane reads health and shares at the \`--admin\` of the Envoys' bootstraps, when it is asked. Shares are those of two seconds: send requests meanwhile.
+With \`--all-idcs\` the control planes of the other IDCs are asked, too: the Idcs name them (\`spec.controlPlanes\`).
+
+## Take an instance out of use
+
+${questionsOf(quickDrain)}
+
+Changes at a control plane need the token in the file \`token\`, and are stored below \`state\`.`;
 }
 
 function questionsOf(all: typeof quickQuestions): string {
