@@ -196,7 +196,7 @@ t.test('the command: what cannot be told, and what to do', async (t) => {
   const run = (from: string, host: string, ...args: readonly string[]) =>
     runCli('explain', '--admin', at, '--from', from, '--host', host, ...args);
   for (const [wanted, ...args] of [
-    [/declares no host 'ome\.test': it has 1 hosts\. Did you mean 'one\.test'\?/, 'sh-a/caller', 'ome.test'],
+    [/declares no host 'ome\.test': it has 1 host\. Did you mean 'one\.test'\?/, 'sh-a/caller', 'ome.test'],
     [
       /'callr' of sh-a is connected: connected are .*caller.*Did you mean 'caller'\?/,
       'sh-a/callr',
