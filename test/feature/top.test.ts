@@ -84,6 +84,7 @@ t.test('a known load is counted, and agrees with what Envoys say', async (t) => 
   t.ok((web?.p99Ms ?? 0) >= 200, 'and some were slow');
   t.match(of(report, 'far.test'), { requests: 30, failed: 0, idcs: [{ idc: 'sh-b', requests: 30 }] });
   t.equal(of(report, 'quiet.test'), undefined, 'an idle host is left out');
+  t.strictSame(report.unknownHosts, []);
   t.equal(report.hosts[0]?.host, 'web.test', 'the most first');
   const grown = (name: string, before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>) =>
     (after.get(name) ?? 0) - (before.get(name) ?? 0);
@@ -94,6 +95,19 @@ t.test('a known load is counted, and agrees with what Envoys say', async (t) => 
   t.match(proxies.get('caller'), { role: 'sidecar', requests: 125, failed: 15 });
   t.match(proxies.get('sh-a-egress'), { role: 'egress', requests: 30 });
   t.equal(proxies.size, 3);
+});
+
+t.test('requests for a host that nobody declares are counted', async (t) => {
+  const [report, { out }] = await Promise.all([
+    during(6_000, async () => {
+      for (const host of ['wbe.test', 'wbe.test', 'web.tset']) t.equal((await send(host)).status, 404);
+      await load('web.test', 5);
+    }),
+    runCli('top', '--admin', showAddress(admin), '--for', '6s'),
+  ]);
+  t.strictSame(report.unknownHosts, [{ node: 'caller', role: 'sidecar', requests: 3 }]);
+  t.equal(of(report, 'web.test')?.requests, 5, 'and not with those of others');
+  t.match(out, /^! 3 requests for hosts that nobody here declares, answered with 404: caller 3\. /m);
 });
 
 t.test('requests in flight are counted, and shares follow a failover', async (t) => {

@@ -15,6 +15,8 @@ t.test('statistics of clusters are read by cluster', async (t) => {
       { name: 'cluster.failover/a.b-c.test_80.upstream_rq_pending_overflow', value: 4 },
       { name: 'http.edge.downstream_rq_active', value: 1 },
       { name: 'http.edge.downstream_rq_completed', value: 8 },
+      { name: 'http.outbound.rq_direct_response', value: 3 },
+      { name: 'http.edge.no_route', value: 2 },
       { name: 'wasmcustom.isthmus_trail.ingress-peer.peer.sh-b.hops', value: 6 },
       { name: 'cluster.egress.upstream_rq_total', value: 9 },
       {
@@ -30,8 +32,9 @@ t.test('statistics of clusters are read by cluster', async (t) => {
       },
     ],
   };
-  const { clusters: found, edge, arrived } = parseStatsPage(JSON.stringify(page));
+  const { clusters: found, edge, unknown, arrived } = parseStatsPage(JSON.stringify(page));
   t.strictSame([edge, [...arrived]], [{ active: 1, answers: 8 }, [['sh-b', 6]]]);
+  t.equal(unknown, 5);
   t.strictSame([...found.keys()], ['instances/a.b-c.test_80', 'failover/a.b-c.test_80']);
   t.match(found.get('instances/a.b-c.test_80'), { tries: 7, failed: 0, active: 2 });
   const failover = found.get('failover/a.b-c.test_80');

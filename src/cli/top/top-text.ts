@@ -30,12 +30,12 @@ const silentMax = 5;
 export function topText(answer: TopAnswer, { width, order, limit }: TopView): string {
   const { idc, hosts, idle, proxies, connected, silent, intervalMs } = answer;
   // An older control plane does not say.
-  const { arrived = [] }: Partial<TopAnswer> = answer;
+  const { arrived = [], unknownHosts = [] }: Partial<TopAnswer> = answer;
   const seconds = intervalMs / 1_000;
   const sorted = sortedHosts(hosts, order);
   const head = `${idc}, in ${durationText(intervalMs)}: ${counted(hosts.length, 'host')} busy, ${idle} idle; by ${proxies.length} of ${connected} connected proxies.`;
   const blocks = [
-    [head, ...arrivedText(arrived, seconds)],
+    [head, ...arrivedText(arrived, seconds), ...unknownText(unknownHosts)],
     hosts.length === 0
       ? []
       : [
@@ -121,6 +121,17 @@ function arrivedText(arrived: TopAnswer['arrived'], seconds: number): string[] {
   if (arrived.length === 0) return [];
   const from = arrived.map(({ idc, requests }) => `${rate(requests, seconds)} from ${idc}`);
   return [`Requests a second from other IDCs, at ingress gateways: ${from.join(', ')}.`];
+}
+
+/** Requests for hosts that nobody declares, with the first of the proxies that got them. */
+function unknownText(unknown: TopAnswer['unknownHosts']): string[] {
+  if (unknown.length === 0) return [];
+  const all = unknown.reduce((sum, one) => sum + one.requests, 0);
+  const at = unknown.slice(0, silentMax).map(({ node, requests }) => `${node} ${requests}`);
+  const more = unknown.length > silentMax ? ` and ${unknown.length - silentMax} more` : '';
+  return [
+    `! ${counted(all, 'request')} for hosts that nobody here declares, answered with 404: ${at.join(', ')}${more}. Access logs name the hosts (outcome unknown-host).`,
+  ];
 }
 
 /** The upper bound of a histogram's bucket. */

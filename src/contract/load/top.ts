@@ -67,6 +67,10 @@ const top = component(
       'Requests from other IDCs that ingress gateways have let in, by IDC, the most first; health checks are none.',
       z.array(z.strictObject({ idc: z.string(), requests: z.int() })),
     ),
+    unknownHosts: described(
+      'Requests that sidecars, and ingress gateways for clients, answered with 404 in the interval: nobody here declares their host, or not for this proxy.',
+      z.array(z.strictObject({ node: z.string(), role, requests: z.int() })),
+    ),
     connected: described('Connected Envoys.', z.int()),
     silent: described(
       'Those that were not read: of each role at most 32 are asked.',

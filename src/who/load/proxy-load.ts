@@ -20,6 +20,8 @@ export interface ProxyLoad {
   readonly sent: ReadonlyMap<string, HostSent>;
   /** Of its clients: requests answered in the interval, and in flight at the second reading. */
   readonly edge: ProxyStats['edge'];
+  /** Requests that no route took. */
+  readonly unknown: number;
   /** Requests from other IDCs, by IDC. */
   readonly arrived: ProxyStats['arrived'];
 }
@@ -66,7 +68,8 @@ export function loadBetween(
     ([idc, count]) => [idc, grown(before.arrived.get(idc) ?? 0, count)] as const,
   );
   const edge = { active: after.edge.active, answers: grown(before.edge.answers, after.edge.answers) };
-  return [{ proxy, sent, edge, arrived: new Map(arrived) }];
+  const unknown = grown(before.unknown, after.unknown);
+  return [{ proxy, sent, edge, unknown, arrived: new Map(arrived) }];
 }
 
 /** A cluster that was removed and added again, or a proxy that was restarted, counts from 0. */
@@ -126,6 +129,14 @@ export function arrivedAt(loads: readonly ProxyLoad[]): TopReport['arrived'] {
     .filter(([, requests]) => requests > 0)
     .map(([idc, requests]) => ({ idc: idc === '_unknown' ? 'unknown' : idc, requests }))
     .sort((a, b) => b.requests - a.requests || compareText(a.idc, b.idc));
+}
+
+/** Proxies with requests for hosts that nobody here declares, the most first. */
+export function unknownAt(loads: readonly ProxyLoad[]): TopReport['unknownHosts'] {
+  return loads
+    .filter(({ unknown }) => unknown > 0)
+    .map(({ proxy: { node, role }, unknown }) => ({ node, role, requests: unknown }))
+    .sort((a, b) => b.requests - a.requests || compareText(a.node, b.node));
 }
 
 /** The proxies, the most requests first. */

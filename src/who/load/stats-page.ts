@@ -23,6 +23,8 @@ export interface ProxyStats {
   readonly clusters: ReadonlyMap<string, ClusterStats>;
   /** Requests at the ingress for clients: in flight, and answered. */
   readonly edge: EdgeStats;
+  /** Requests that no route took, answered with 404: nobody here declares their host, or its port. */
+  readonly unknown: number;
   /** Requests from other IDCs that the trail filter has let in, by IDC; health checks have no trail. */
   readonly arrived: ReadonlyMap<string, number>;
 }
@@ -40,6 +42,7 @@ type ClusterKind = 'instances' | 'failover' | 'idcs';
 export const statsFilter = `^(${[
   'cluster\\.(instances|failover|idcs)/.*_[0-9]+\\.(upstream_rq_(total|completed|5xx|retry|pending_overflow|active|time)|upstream_cx_none_healthy)',
   'http\\.edge\\.downstream_rq_(active|completed)',
+  'http\\.(outbound\\.rq_direct_response|edge\\.no_route)',
   'wasmcustom\\.isthmus_trail\\.ingress-peer\\.peer\\..+\\.hops',
 ].join('|')})$`;
 
@@ -69,6 +72,9 @@ const fields: Readonly<Record<string, Exclude<keyof ClusterStats, 'times'>>> = {
   upstream_rq_active: 'active',
 };
 
+/** Of a sidecar, whose routes end in one that answers 404, and of an ingress for clients, where none is left. */
+const unknownNames: readonly string[] = ['http.outbound.rq_direct_response', 'http.edge.no_route'];
+
 /** Parses Envoy's `/stats?format=json&histogram_buckets=cumulative`. Throws MeshError `invalid`. */
 export function parseStatsPage(text: string): ProxyStats {
   const clusters = new Map<string, ClusterStats>();
@@ -80,6 +86,7 @@ export function parseStatsPage(text: string): ProxyStats {
     clusters.set(cluster, { ...known, ...change(known, stat) });
   };
   let edge: EdgeStats = { active: 0, answers: 0 };
+  let unknown = 0;
   const arrived = new Map<string, number>();
   for (const { name = '', value = 0, histograms = [] } of statsIn(text)) {
     put(name, (known, stat) => {
@@ -92,10 +99,11 @@ export function parseStatsPage(text: string): ProxyStats {
       }));
     if (name === 'http.edge.downstream_rq_active') edge = { ...edge, active: value };
     if (name === 'http.edge.downstream_rq_completed') edge = { ...edge, answers: value };
+    if (unknownNames.includes(name)) unknown += value;
     const [, peer] = /^wasmcustom\.isthmus_trail\.ingress-peer\.peer\.(.+)\.hops$/.exec(name) ?? [];
     if (peer !== undefined) arrived.set(peer, value);
   }
-  return { clusters, edge, arrived };
+  return { clusters, edge, unknown, arrived };
 }
 
 function statsIn(text: string): readonly Stat[] {

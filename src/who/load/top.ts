@@ -9,7 +9,14 @@ import { chooseProxies, readAll, readEach, whoLimits } from '../read-proxies.ts'
 import type { AskedProxy, ProxyReading, SeenClusters } from '../types.ts';
 import type { WhoOptions } from '../who-options.ts';
 import { hostsOf } from './host-load.ts';
-import { arrivedAt, type EdgeEntries, type EdgeEntry, loadBetween, proxiesOf } from './proxy-load.ts';
+import {
+  arrivedAt,
+  type EdgeEntries,
+  type EdgeEntry,
+  loadBetween,
+  proxiesOf,
+  unknownAt,
+} from './proxy-load.ts';
 import { hostOfCluster, type ProxyStats } from './stats-page.ts';
 
 /** Answers which hosts and proxies have how much to do. */
@@ -75,6 +82,7 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
     ...{ idc, at, intervalMs: Math.round(clock.now() - began) },
     ...{ hosts: busy, idle: hosts.length - busy.length, proxies: proxiesOf(loads, entries) },
     arrived: arrivedAt(loads),
+    unknownHosts: unknownAt(loads),
     connected: all.length,
     silent: chosen.flatMap((proxy) => {
       const why = [first.get(proxy), second.get(proxy)].find((one) => typeof one === 'string');
