@@ -163,8 +163,7 @@ interface Seen {
 /** Asks all control planes, for `withinMs` at most. */
 async function look(flags: Flags, withinMs: number): Promise<Seen> {
   const deadline = systemClock.now() + withinMs;
-  const ask = (where: ListenAddress) =>
-    askState(flags.for, where, Math.max(1, deadline - systemClock.now()));
+  const ask = (where: ListenAddress) => askState(flags.for, where, Math.max(1, deadline - systemClock.now()));
   try {
     const { told, unknown } = await askIdcs(flags.admin, flags.allIdcs === true, ask);
     const [first] = unknown;
