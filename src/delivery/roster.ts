@@ -172,11 +172,12 @@ export class Roster {
     return at === undefined ? undefined : { tookMs, at };
   }
 
-  /** Scopes of disconnected nodes, and how long they have been that. */
-  *gone(): Iterable<{ readonly scope: NodeScope; readonly goneForMs: number }> {
+  /** Disconnected nodes, their scopes, and how long they have been that. */
+  *gone(): Iterable<{ readonly node: string; readonly scope: NodeScope; readonly goneForMs: number }> {
     const now = this.#clock.now();
     for (const { stream, at } of this.#disconnected.values())
-      if (now - at <= disconnectedLimits.keptMs) yield { scope: stream.scope, goneForMs: now - at };
+      if (now - at <= disconnectedLimits.keptMs)
+        yield { node: stream.node, scope: stream.scope, goneForMs: now - at };
   }
 
   /** Disconnected nodes, the last first. */

@@ -7,7 +7,8 @@ import { showAddress, showEndpoint } from '../model/values/listen-address.ts';
 import { splitLocality } from '../model/values/locality.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { workloadEntryOf } from '../who/describe.ts';
-import { gatewayName, type StartFacts } from './start.ts';
+import { gatewayName } from './gateway-names.ts';
+import type { StartFacts } from './start.ts';
 import { hostKey } from './types.ts';
 import { listWords } from './words.ts';
 

@@ -13,9 +13,10 @@ import type { ReadClusters } from '../who/read-clusters.ts';
 import { chooseProxies, readAll, whoLimits } from '../who/read-proxies.ts';
 import type { AskedProxy, ProxyReading } from '../who/types.ts';
 import { type Assumed, readAssumed } from './assumed.ts';
+import { gatewaysByPlace, proxyLabel } from './gateway-names.ts';
 import { describeRefused, type ProxyRefusal, refusalsOn } from './refused.ts';
 import { describeUnseen, endOf, notesOf } from './report.ts';
-import { findStart, type GoneProxy, gatewaysByPlace, proxyLabel } from './start.ts';
+import { findStart } from './start.ts';
 import { readTold } from './told.ts';
 import type { WayFacts } from './types.ts';
 import { followRequest } from './walk.ts';
@@ -27,8 +28,6 @@ interface ExplainOptions extends ExitsOptions {
   readonly loopPrevention: LoopPrevention;
   plansOf(host: string, supposed?: Supposed): readonly GroupPlan[];
   hungGateways(): readonly HungGateway[];
-  /** Proxies that were connected within the last hour. */
-  disconnected(): readonly GoneProxy[];
   evacuations(): readonly EvacuationStatus[];
   /** What connected proxies refuse. */
   refusals(): Iterable<ProxyRefusal>;
@@ -93,7 +92,7 @@ async function answer(
   const { idc, clock } = options;
   const { idcs } = options.view();
   const proxies = [...options.proxies()];
-  const caller = findStart({ idc, idcs, proxies }, options.disconnected(), question.from);
+  const caller = findStart({ idc, idcs, proxies }, [...options.gone()], question.from);
   const label = proxyLabel(caller, { idcs, proxies });
   const { host, plans } = findDeclared(options, text);
   const at = new Date(clock.wall()).toISOString();

@@ -5,7 +5,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import type { AskedProxy, ProxyReading } from '../who/types.ts';
-import type { gatewaysByPlace } from './start.ts';
+import type { CalledGateway } from './gateway-names.ts';
 import type { ToldEnd } from './told.ts';
 
 /** All that decides the way of one request. */
@@ -31,7 +31,7 @@ export interface WayFacts {
   /** What the caller is called. */
   readonly callerLabel: string;
   /** What connected gateways are called, by their places (`IDC/KIND-NUMBER`). */
-  readonly gateways: ReturnType<typeof gatewaysByPlace>;
+  readonly gateways: ReadonlyMap<string, CalledGateway>;
   /** Readings of the caller and of the local egress gateways. */
   readonly readings: readonly ProxyReading[];
   /** What is assumed to be down, or to be up: instances and ports of gateways, by `hostKey`. */

@@ -206,7 +206,6 @@ function explainer(parts: Parts, options: ControlPlaneOptions): Explainer {
     ...{ ...readingFacts(parts, options), hopLimit, loopPrevention },
     plansOf: (host, supposed) => pipeline.plansOf(host, supposed),
     hungGateways: () => pipeline.hungGateways(),
-    disconnected: () => parts.roster.disconnectedNodes(),
     refusals: () => refusalsOf(xds),
     evacuations: () => pipeline.evacuations.list().items,
   });

@@ -37,6 +37,7 @@ export interface AskedProxy {
 
 /** A proxy that was connected, and is not any more. */
 export interface GoneProxy {
+  readonly node: string;
   readonly scope: NodeScope;
   readonly goneForMs: number;
 }

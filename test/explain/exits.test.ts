@@ -11,6 +11,7 @@ const gone = instances(dead, dead, dead);
 /** The proxies of sh-a without its egress gateway. */
 const without = (near = gone): ConnectedProxy[] => fleet(near).filter(({ node }) => node !== 'out-1');
 const left: GoneProxy = {
+  node: 'out-1',
   scope: {
     ...{ role: 'egress', idc: 'sh-a' },
     ...{ sidecar: { address: '10.1.0.3', port: 90 }, ingress: { address: '10.1.0.3', port: 91 } },
@@ -88,7 +89,7 @@ t.test('one of two is lost: it is marked, and the other one is used', async (t) 
   });
   const answer = await explaining({ yaml: two, proxies, dead: { '10.1.0.4:90': 'refused' } })('cart.shop');
   t.equal(answer.by, 'sh-b');
-  t.match(answer.hops[0]?.decision, /sends it to sh-a\/egress-1\.$/);
+  t.match(answer.hops[0]?.decision, /sends it to sh-a\/egress-1 \(out-1\)\.$/);
   t.match(answer.hops[0]?.choices[1]?.hosts, [
     { name: 'sh-a/egress-1', health: 'healthy' },
     { name: 'sh-a/egress-2', health: 'unhealthy', why: 'not connected, accepts no connection' },

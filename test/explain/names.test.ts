@@ -23,6 +23,13 @@ spec:
 `;
 const explain = explaining({
   yaml,
+  gone: [
+    {
+      node: 'left',
+      scope: { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound },
+      goneForMs: 120_000,
+    },
+  ],
   proxies: [
     { node: 'caller', scope: { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound } },
     { node: 'other', scope: { role: 'sidecar', idc: 'sh-a', namespace: 'web', outbound } },

@@ -11,7 +11,7 @@ type Effect = Answer<'drainInstance'>['body'];
 export interface DrainResult {
   /** Its address. */
   readonly admin: string;
-  /** Whether its proxies have confirmed and, if that was asked for, nothing is in flight; absent: a preview. */
+  /** Whether its proxies have confirmed and, if asked for, nothing is in flight; absent: a preview. */
   readonly confirmed?: boolean;
   /** Its last answer; absent: none. */
   readonly answer?: Effect | Answer<'undrainInstance'>['body'] | undefined;
@@ -59,7 +59,7 @@ export async function previewDrain({ planes, key, say }: DrainTask): Promise<rea
   return results;
 }
 
-/** Drains an instance at all of these control planes, and waits for their proxies; after a refusal it does not. */
+/** Drains an instance at all of these control planes, and waits for their proxies unless one refuses. */
 export async function drainAt(order: DrainOrder): Promise<readonly DrainResult[]> {
   const { planes, key, clock, force, reason, by, forMs } = order;
   const deadline = clock.now() + order.timeoutMs;

@@ -174,8 +174,8 @@ class WayFollower {
 }
 
 /**
- * Addresses of gateways of other IDCs than `own` by their node ids, with and without the IDC, as their control
- * planes have them; those that do not answer are left out.
+ * Addresses of gateways of other IDCs than `own` by their node ids, with and without the IDC, as their
+ * control planes have them; those that do not answer are left out.
  */
 async function gatewayAddresses(
   admin: readonly ListenAddress[],

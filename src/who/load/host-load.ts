@@ -4,7 +4,7 @@ import type { HostLoad } from '../../contract/load/top.ts';
 import { idcsCluster } from '../../translate/names.ts';
 import { type HostTotals, totalHosts } from '../hosts.ts';
 import type { ProxyReading } from '../types.ts';
-import { type EdgeEntries, ownLoad, type ProxyLoad, sumOf } from './proxy-load.ts';
+import { type EdgeEntries, ownLoad, type ProxyLoad, totalOf } from './proxy-load.ts';
 import type { ClusterStats } from './stats-page.ts';
 
 /** Where requests are from, and where they go. */
@@ -31,12 +31,12 @@ export function hostsOf(
   const hosts = [...names].map(([key, name]): HostLoad => {
     const own = loads.map((load) => ownLoad(load, key, entries));
     const exits = loads.flatMap(({ sent }) => sent.get(key)?.idcs ?? []);
-    const here = sumOf(own.map(({ tries }) => tries));
-    const gone = sumOf(exits.map(({ tries }) => tries));
+    const here = totalOf(own.map(({ tries }) => tries));
+    const gone = totalOf(exits.map(({ tries }) => tries));
     return {
       ...{ ...name, ...countsOf(own, exits) },
       ...percentilesOf(sumOfBuckets(own.map(({ times }) => times))),
-      inFlight: sumOf([...own.map(({ inFlight }) => inFlight), ...exits.map(({ active }) => active)]),
+      inFlight: totalOf([...own.map(({ inFlight }) => inFlight), ...exits.map(({ active }) => active)]),
       idcs: [
         ...(here > 0 ? [{ idc, requests: here }] : []),
         ...goneTo(totalHosts(away, idcsCluster(name)), others, gone),
@@ -56,13 +56,13 @@ function countsOf(
   own: readonly ReturnType<typeof ownLoad>[],
   exits: readonly ClusterStats[],
 ): Pick<HostLoad, 'requests' | 'failed'> {
-  const answers = sumOf(own.map((one) => one.answers));
-  if (answers > 0) return { requests: answers, failed: sumOf(own.map(({ failed }) => failed)) };
+  const answers = totalOf(own.map((one) => one.answers));
+  if (answers > 0) return { requests: answers, failed: totalOf(own.map(({ failed }) => failed)) };
   // TCP: an egress gateway answers CONNECT.
   const out = exits.map((one) => (one.answers > 0 ? one.answers : one.tries));
   return {
-    requests: sumOf([...own.map(({ begun }) => begun), ...out]),
-    failed: sumOf([...own.map(({ givenUp }) => givenUp), ...exits.map(({ failed }) => failed)]),
+    requests: totalOf([...own.map(({ begun }) => begun), ...out]),
+    failed: totalOf([...own.map(({ givenUp }) => givenUp), ...exits.map(({ failed }) => failed)]),
   };
 }
 
@@ -78,9 +78,9 @@ function percentilesOf(times: Buckets): Pick<HostLoad, 'p50Ms' | 'p99Ms'> {
 /** Requests by IDC, of gateways that were read; the IDC of the rest is not known. */
 function goneTo(gateways: HostTotals, others: readonly string[], all: number): HostLoad['idcs'] {
   const known = others.map((idc) => {
-    const requests = sumOf(gateways.reports(0, undefined, idc).map((one) => one.requests));
+    const requests = totalOf(gateways.reports(0, undefined, idc).map((one) => one.requests));
     return { idc, requests };
   });
-  const rest = all - sumOf(known.map(({ requests }) => requests));
+  const rest = all - totalOf(known.map(({ requests }) => requests));
   return [...known, { idc: 'unknown', requests: rest }].filter(({ requests }) => requests > 0);
 }

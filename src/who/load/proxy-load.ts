@@ -27,7 +27,7 @@ export interface ProxyLoad {
 }
 
 /** What a proxy has sent for a host, by the kinds of cluster that it has. */
-export interface HostSent {
+interface HostSent {
   readonly host: string;
   readonly port: number;
   readonly instances?: ClusterStats;
@@ -85,7 +85,7 @@ function grown(before: number, after: number): number {
   return after < before ? after : after - before;
 }
 
-/** What a sidecar or an ingress gateway has done for its own clients, for a host; an egress gateway: nothing. */
+/** What a sidecar or an ingress gateway did for its own clients, for a host; an egress gateway has none. */
 export function ownLoad({ proxy, sent, edge }: ProxyLoad, key: string, entries: EdgeEntries): OwnLoad {
   const found = sent.get(key);
   if (found === undefined || proxy.role === 'egress') return noLoad;
@@ -140,14 +140,14 @@ export function unknownAt(loads: readonly ProxyLoad[]): TopReport['unknownHosts'
 }
 
 /** The proxies, the most requests first. */
-export function proxiesOf(loads: readonly ProxyLoad[], entries: EdgeEntries): TopReport['proxies'] {
+export function proxyRows(loads: readonly ProxyLoad[], entries: EdgeEntries): TopReport['proxies'] {
   return loads
     .map((load) => {
       const { node, role } = load.proxy;
       const active = [...load.sent.values()].map(
         ({ instances, idcs }) => (instances?.active ?? 0) + (idcs?.active ?? 0),
       );
-      return { node, role, ...countsOf(load, entries), inFlight: sumOf(active) };
+      return { node, role, ...countsOf(load, entries), inFlight: totalOf(active) };
     })
     .sort((a, b) => b.requests - a.requests || compareText(a.node, b.node));
 }
@@ -157,19 +157,19 @@ function countsOf(load: ProxyLoad, entries: EdgeEntries): { requests: number; fa
   if (proxy.role === 'egress') {
     const idcs = [...sent.values()].map((one) => one.idcs ?? noClusterStats);
     return {
-      requests: sumOf(idcs.map(({ answers }) => answers)),
-      failed: sumOf(idcs.map((one) => one.failed)),
+      requests: totalOf(idcs.map(({ answers }) => answers)),
+      failed: totalOf(idcs.map((one) => one.failed)),
     };
   }
   const own = [...sent.keys()].map((key) => ownLoad(load, key, entries));
-  const requests = sumOf(own.map(({ answers, begun }) => (answers > 0 ? answers : begun)));
-  const failed = sumOf(own.map((one) => (one.answers > 0 ? one.failed : one.givenUp)));
+  const requests = totalOf(own.map(({ answers, begun }) => (answers > 0 ? answers : begun)));
+  const failed = totalOf(own.map((one) => (one.answers > 0 ? one.failed : one.givenUp)));
   if (proxy.role === 'sidecar') return { requests, failed };
   // Requests from other IDCs that may be handed on have the cluster of clients, and are in both counts.
-  return { requests: Math.min(requests, edge.answers) + sumOf([...arrived.values()]), failed };
+  return { requests: Math.min(requests, edge.answers) + totalOf([...arrived.values()]), failed };
 }
 
 /** The sum of these. */
-export function sumOf(numbers: readonly number[]): number {
+export function totalOf(numbers: readonly number[]): number {
   return numbers.reduce((total, one) => total + one, 0);
 }

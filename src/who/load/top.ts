@@ -14,7 +14,7 @@ import {
   type EdgeEntries,
   type EdgeEntry,
   loadBetween,
-  proxiesOf,
+  proxyRows,
   unknownAt,
 } from './proxy-load.ts';
 import { hostOfCluster, type ProxyStats } from './stats-page.ts';
@@ -80,7 +80,7 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
   const busy = hosts.filter(({ requests, inFlight }) => requests + inFlight > 0);
   return {
     ...{ idc, at, intervalMs: Math.round(clock.now() - began) },
-    ...{ hosts: busy, idle: hosts.length - busy.length, proxies: proxiesOf(loads, entries) },
+    ...{ hosts: busy, idle: hosts.length - busy.length, proxies: proxyRows(loads, entries) },
     arrived: arrivedAt(loads),
     unknownHosts: unknownAt(loads),
     connected: all.length,

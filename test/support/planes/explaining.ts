@@ -82,7 +82,6 @@ export function explaining(options: ExplainingOptions) {
     hungGateways: () => hungGateways,
     proxies: () => proxies,
     gone: () => gone,
-    disconnected: () => [{ id: 'left', goneForMs: 120_000 }],
     refusals: () => refusals,
     probe: async (at) => dead[showAddress(at)] ?? 'answers',
     evacuations: () => evacuationStatuses(view, systemClock.wall()),
