@@ -4,7 +4,7 @@ import { MeshError } from '../base/error.ts';
 import { compareText } from '../base/text/compare-text.ts';
 import type { OperationId } from '../contract/operations.ts';
 import { type DrainEffect, drainContract } from '../contract/orders/drains.ts';
-import { shownDrain } from '../model/drain.ts';
+import { drainLimits, shownDrain } from '../model/drain.ts';
 import type { ControlPlane } from '../plane/types.ts';
 import type { DrainsSource } from '../registry/drains/drains-source.ts';
 import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
@@ -116,8 +116,13 @@ const input = drainContract.drainInstance.body;
 function wordsOf(body: unknown): z.output<typeof input> {
   const read = input.safeParse(body ?? {});
   if (read.success) return read.data;
-  const words = read.error.issues.map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`);
-  throw new MeshError('invalid', words.join('; '));
+  const fields = read.error.issues.flatMap((one) =>
+    one.code === 'unrecognized_keys'
+      ? one.keys.map((key) => `${key} is no field`)
+      : one.path.join('.') || 'no object',
+  );
+  const shape = `{"reason": TEXT, "by": TEXT} of at most ${drainLimits.reasonMax} and ${drainLimits.byMax} characters, or empty`;
+  throw new MeshError('invalid', `wrong in the body: ${fields.join(', ')}. It is ${shape}`);
 }
 
 /** Throws MeshError `conflict` if hosts would have no instance left that can serve. */

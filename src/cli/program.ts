@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCode } from '../base/exit.ts';
 import { failureText } from '../base/failure-text.ts';
 import { packageVersion } from '../base/package/version.ts';
+import { printable } from '../base/text/safe-excerpt.ts';
 import { helpEnd, wrapHelp } from './help-end.ts';
 import { requireAtOnce } from './options/required.ts';
 import { endAtBrokenOutput } from './process/broken-output.ts';
@@ -87,9 +88,12 @@ async function wholeProgram(): Promise<Command> {
   return programOf(await Promise.all(Object.values(all).map((load) => load())));
 }
 
-/** Makes errors of the command and its subcommands throw. */
+/** Makes errors of the command and its subcommands throw; what they quote cannot control a terminal. */
 function overrideExit(command: Command): void {
   command.exitOverride();
+  command.configureOutput({
+    writeErr: (text) => void process.stderr.write(text.split('\n').map(printable).join('\n')),
+  });
   command.commands.forEach(overrideExit);
 }
 

@@ -107,7 +107,7 @@ export function createApiClient({ admin, token, isPatient = false }: ClientOptio
         const message = `${showAddress(admin)} answers ${status} without JSON: it is not the admin address of a control plane`;
         throw new MeshError('unavailable', message, { cause });
       }
-      if (status >= 300) return refusedBy(status, body);
+      if (status >= 300) return refusedBy(status, body, token);
       if (!mayAnswer(id, body)) throw new MeshError('unavailable', foreignText(admin, operations[id].path));
       return { isRefused: false, status, body } as unknown as Reply<Id>;
     },
@@ -145,14 +145,15 @@ export function refusalOf({ status, detail }: Refused): string {
   return `${detail} (HTTP ${status})`;
 }
 
-/** A refusal: problem details, or the form of version 0.1.0. */
-function refusedBy(status: number, body: unknown): Refused {
+/** A refusal: problem details, or the form of version 0.1.0. A server that is not ours may echo the token. */
+function refusedBy(status: number, body: unknown, token: string | undefined): Refused {
   const { detail, message, generation } = (body ?? {}) as Partial<ProblemDetails>;
-  const words = detail ?? message;
+  const given = detail ?? message;
+  const words = typeof given === 'string' ? given : 'no reason given';
   return {
     isRefused: true,
     status,
-    detail: typeof words === 'string' ? words : 'no reason given',
+    detail: token === undefined ? words : words.replaceAll(token, '(the token)'),
     ...(typeof generation === 'number' ? { generation } : {}),
   };
 }

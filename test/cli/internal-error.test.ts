@@ -85,3 +85,13 @@ t.test('what an error quotes cannot control a terminal, and its lines stay', asy
   const error = new MeshError('unavailable', 'first \x1b]0;title\x07\r\nsecond \u202e');
   t.equal(failureText(error), 'first \\u{1b}]0;title\\u{7}\\u{d}\nsecond \\u{202e}');
 });
+
+t.test('neither can what an error of the options quotes', async (t) => {
+  for (const args of [['who', 'a', '--nope\x1b[2J'], ['\x1b[2Jstatus'], ['status', '-o', '\x1b[2J']]) {
+    const { status, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env });
+    t.equal(status, 2);
+    t.notMatch(stderr, '\x1b');
+    t.match(stderr, /\\u\{1b\}\[2J/);
+    t.match(stderr, /\n$/);
+  }
+});

@@ -132,3 +132,14 @@ t.test('a limit that a control plane reports is passed on unchanged', async (t) 
   const admin = await startServer(t, (_, response) => response.writeHead(429).end(JSON.stringify(problem)));
   await t.rejects(askNode(admin, 'x'), { code: 'unavailable', message: detail });
 });
+
+t.test('a refusal that quotes the request does not show the token', async (t) => {
+  const admin = await startServer(t, ({ headers }, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ detail: `not allowed: ${headers.authorization}` }));
+  });
+  const client = createApiClient({ admin, token: 'planted-secret' });
+  t.teardown(() => client.close());
+  const reply = await client.call('listDrains', { query: {}, timeoutMs });
+  t.match(reply, { isRefused: true, detail: 'not allowed: Bearer (the token)' });
+});

@@ -9,7 +9,7 @@ import { createDrainsSource, type DrainsSource } from '../../src/registry/drains
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 import { adminToken, startInstance } from '../support/planes/evacuating.ts';
-import { runCli } from '../support/planes/run-cli.ts';
+import { runCli, startCli } from '../support/planes/run-cli.ts';
 
 // isthmus drain and undrain of instances that come from a file, with real Envoys: what is sent where, and
 // what is said of it.
@@ -276,6 +276,46 @@ t.test('as JSON and YAML: what each control plane says', async (t) => {
     { admin: here, confirmed: true, idc: 'sh-a', wasDrained: true },
     { admin: there, confirmed: true },
   ]);
+});
+
+t.test('interrupted while it waits: it says that the drain stays, and where', async (t) => {
+  held.length = 0;
+  const long = Array.from({ length: 4 }, () => get(world.outbound, '/long', { host: 'web.test' }));
+  await until('some request is held', async () => held.length === 4);
+  const [a = ''] = [...admins.values()].map(showAddress);
+  const command = startCli('drain', 'web-1', '--until-idle', '--timeout', '1m', ...adminFlags, ...withToken);
+  await until('it waits for what is in flight', async () => /in flight/.test(command.err()));
+  command.child.kill('SIGINT');
+  const { code, err } = await command.end;
+  t.equal(code, 130);
+  const last = err.trimEnd().split('\n').at(-1) ?? '';
+  t.match(
+    last,
+    /^isthmus: interrupted: test\/web-1 stays drained at .*, isthmus undrain test\/web-1 ends that$/,
+  );
+  t.ok(last.includes(a), last);
+  t.equal(plane('sh-a').drains.list().items.length, 1, 'as it says');
+  for (const end of held) end();
+  await Promise.all(long);
+  t.equal((await isthmus('undrain', 'web-1')).code, 0);
+});
+
+t.test('a body of another form is refused in words', async (t) => {
+  const at = showAddress(admins.get('sh-a') as ListenAddress);
+  const put = async (body: string, path = '/test/web-1') => {
+    const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
+    const answer = await fetch(`http://${at}/v1/drains${path}`, { method: 'PUT', headers, body });
+    return [answer.status, ((await answer.json()) as { detail: string }).detail];
+  };
+  const shape = 'It is {"reason": TEXT, "by": TEXT} of at most 500 and 200 characters, or empty';
+  t.strictSame(await put('{"reasn":"x","reason":1}'), [
+    400,
+    `wrong in the body: reason, reasn is no field. ${shape}`,
+  ]);
+  t.strictSame(await put('[]'), [400, `wrong in the body: no object. ${shape}`]);
+  const { body, status } = await get(admins.get('sh-a') as ListenAddress, '/v1/drains?instance=');
+  t.equal(status, 400);
+  t.match(JSON.parse(body), { detail: 'instance=: name an instance' });
 });
 
 t.test('a drain for some time ends by itself', async (t) => {

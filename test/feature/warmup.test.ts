@@ -70,7 +70,8 @@ spec:
   const early = await share('slow');
   t.ok(early < 0.35, `at first ${early}, where the control has half`);
   await sleep(systemClock, windowMs);
-  // Envoy asks for a weight when it picks an instance and plans its next turn by it: up to 20 turns in each worker are still of the window.
+  // Envoy plans the next turn of an instance by the weight that it has when it is picked: up to 20 turns in
+  // each worker are still of the window.
   await share('slow');
   const late = await share('slow');
   t.ok(late > 0.4, `then ${late}`);

@@ -13,6 +13,7 @@ import { readArgument } from '../options/argument.ts';
 import { durationOption } from '../options/duration.ts';
 import { addClientOptions, type ClientFlags, clientsOf } from '../options/instance.ts';
 import { dataText, isData, type OutputFormat, outputOption } from '../options/output.ts';
+import { endWhenInterrupted } from '../show/show.ts';
 
 /** Options of both commands. */
 interface WaitFlags extends ClientFlags {
@@ -64,7 +65,7 @@ export function drainCommand(): Command {
       'after',
       helpEnd({
         exits:
-          '0 drained; 1 refused, not confirmed in time, or some control plane does not answer or, for the IDC of the instance, is not named; 2 none answers, or there is no such instance.',
+          '0 drained; 1 refused, not confirmed in time, or some control plane does not answer or, for the IDC of the instance, is not named; 2 none answers, or there is no such instance; 130 interrupted: the drain stays.',
         examples: [
           'isthmus drain shop/checkout-1 --reason "new kernel" --until-idle \\',
           '  --admin 10.1.0.9:15014 --token-file token',
@@ -110,11 +111,15 @@ async function drain(text: string, flags: DrainFlags): Promise<void> {
     const planes = all.filter(({ list }) => (list.instances ?? []).some(isNamed(key)));
     const say = sayTo(flags.output);
     const task = { planes, key, timeoutMs: flags.timeout, clock: systemClock, say, warn };
+    if (flags.dryRun) return { key, results: await previewDrain(task) };
+    const drainedAt: string[] = [];
+    endWhenInterrupted(() => warn(interruptedText(key, drainedAt)));
     const order = {
       ...{ reason: flags.reason, by: operator(), forMs: flags.for },
       ...{ force: flags.force === true, untilIdle: flags.untilIdle === true },
+      onDrained: (admin: string) => void drainedAt.push(admin),
     };
-    return { key, results: flags.dryRun ? await previewDrain(task) : await drainAt({ ...task, ...order }) };
+    return { key, results: await drainAt({ ...task, ...order }) };
   });
 }
 
@@ -128,6 +133,15 @@ async function undrain(text: string, flags: WaitFlags): Promise<void> {
     const task = { planes, key, timeoutMs: flags.timeout, clock: systemClock, say, warn };
     return { key, results: await undrainAt(task) };
   });
+}
+
+/** What stays when the command is interrupted. */
+function interruptedText({ namespace, name }: InstanceKey, drainedAt: readonly string[]): string {
+  const stays =
+    drainedAt.length === 0
+      ? 'no control plane had answered; if one has it drained'
+      : `${namespace}/${name} stays drained at ${drainedAt.join(', ')}`;
+  return `interrupted: ${stays}, isthmus undrain ${namespace}/${name} ends that`;
 }
 
 function isNamed({ namespace, name }: InstanceKey): (one: InstanceKey) => boolean {

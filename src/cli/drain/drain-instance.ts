@@ -37,6 +37,8 @@ interface DrainOrder extends DrainTask {
   readonly force: boolean;
   /** Wait until nothing is in flight there. */
   readonly untilIdle: boolean;
+  /** Told of each control plane that has taken the order. */
+  readonly onDrained?: (admin: string) => void;
 }
 
 /** Longest wait for proxies in one request, so that progress is shown. */
@@ -75,6 +77,7 @@ export async function drainAt(order: DrainOrder): Promise<readonly DrainResult[]
       const call = { path: key, query, body, timeoutMs: answerMsMax };
       const answer = acceptedBody(name, await client.call('drainInstance', call));
       done.push({ admin: name, confirmed: false, answer });
+      order.onDrained?.(name);
     } catch (reason) {
       const { code, message } = MeshError.from(reason);
       const where = done.map(({ admin }) => admin).join(', ');

@@ -128,7 +128,7 @@ export const drainContract = {
     summary: 'Drained instances, and the instances that a text names',
     help: 'drained instances; ?instance=TEXT: those that it names (JSON)',
     query: z.strictObject({
-      instance: z.string().min(1).max(600).optional().meta({
+      instance: z.string().min(1, 'name an instance').max(600, 'at most 600 characters').optional().meta({
         description: 'NAMESPACE/NAME, NAME, an address, or an address with a port.',
       }),
     }),

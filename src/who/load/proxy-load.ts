@@ -113,8 +113,8 @@ function answered({ answers, failed, times }: ClusterStats): Pick<OwnLoad, 'answ
 }
 
 /**
- * Tries at instances that came by the aggregate: Envoy counts answers and retries at the cluster of the route,
- * so that those which it counts here belong to other requests.
+ * Tries at instances that came by the aggregate: Envoy counts answers and retries at the cluster of the
+ * route, so that those which it counts here belong to other requests.
  */
 function ownTries({ tries, answers, untried, retries }: ClusterStats): number {
   return Math.max(0, Math.min(tries, tries - Math.max(0, answers - untried) - retries));

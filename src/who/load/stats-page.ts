@@ -72,7 +72,7 @@ const fields: Readonly<Record<string, Exclude<keyof ClusterStats, 'times'>>> = {
   upstream_rq_active: 'active',
 };
 
-/** Of a sidecar, whose routes end in one that answers 404, and of an ingress for clients, where none is left. */
+/** Of a sidecar, whose routes end in one that answers 404, and of an ingress for clients, which has none. */
 const unknownNames: readonly string[] = ['http.outbound.rq_direct_response', 'http.edge.no_route'];
 
 /** Parses Envoy's `/stats?format=json&histogram_buckets=cumulative`. Throws MeshError `invalid`. */
