@@ -44,13 +44,14 @@ export async function findDrainPlanes(
       .flatMap(({ list }) => list.others.filter(({ idc }) => !known.has(idc)))
       .map((one) => [one.idc, one]),
   );
-  for (const { controlPlanes } of others.values())
-    for (const name of controlPlanes) {
-      const client = named.some((one) => one.name === name) ? undefined : find(name);
-      const answer = client === undefined ? undefined : await askList(client, text);
-      if (typeof answer === 'string') missing.push(answer);
-      else if (answer !== undefined) planes.push(answer);
-    }
+  const clients = [...others.values()]
+    .flatMap(({ controlPlanes }) => controlPlanes)
+    .flatMap((name) => (named.some((one) => one.name === name) ? [] : (find(name) ?? [])));
+  // All at once: one that hangs costs its time once.
+  for (const answer of await Promise.all(clients.map((client) => askList(client, text)))) {
+    if (typeof answer === 'string') missing.push(answer);
+    else planes.push(answer);
+  }
   const unnamed = [...others.values()].filter(({ controlPlanes }) => controlPlanes.length === 0);
   return { planes, missing, unnamed: unnamed.map(({ idc }) => idc) };
 }
