@@ -68,7 +68,7 @@ async function startSlow(t: Test, ms: number): Promise<{ listen: ListenAddress; 
   const server = createServer(({ url = '' }, response) => {
     asked.push(url);
     if (url === '/livez') response.end('ok\n');
-    else setTimeout(() => response.end('{"idc": "sh-a", "notHere": []}'), ms).unref();
+    else setTimeout(() => response.end('{"idc": "sh-a", "groups": 0, "notHere": []}'), ms).unref();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {

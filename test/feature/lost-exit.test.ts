@@ -121,7 +121,7 @@ t.test('the instance serves again, though nothing could leave', async (t) => {
   await own.up();
   await until('requests stay', async () => (await requested()) === '200 sh-a');
   await allSay(/served by sh-a|sh-a serves it, where it begins/, 0);
-  t.match((await who()).out, /Next: nobody that is known to be able to\./);
+  t.match((await who()).out, /Next: nobody else can serve it\./);
   const { hosts } = await a.plane.drains.without({ namespace: 'test', name: 'one-1' });
   t.match(hosts, [{ isLast: true, elsewhere: [] }], 'a drain would leave nobody');
 });
