@@ -48,11 +48,14 @@ function connects({ xds }: Served): Promise<boolean> {
   });
 }
 
+/** So that what happens before the streams end has time on a busy machine, too. */
+const notice = { file: 'cli/serve.ts', from: 'noticeMs = 1_000', to: 'noticeMs = 6_000' };
+
 async function start(t: Test, ...off: Replacement[]) {
   const served = await startServe({
     files: { 'echo.yaml': groupYaml('echo') },
     node: ['--import', without],
-    env: takeAway(...off),
+    env: takeAway(notice, ...off),
   });
   t.teardown(() => served.close());
   await served.ready();
