@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { systemClock } from '../../src/base/clock.ts';
+import { readdirSync, readFileSync } from 'node:fs';
+import { sleep, systemClock } from '../../src/base/clock.ts';
 
 /** A step of a page: a block of commands, and the block of text that follows it, if one does. */
 export interface PageStep {
@@ -34,7 +35,7 @@ export interface PageFault {
 /**
  * Runs the steps of a page in one bash, in a folder, one after another, until one fails: a command with an
  * exit code other than 0, output other than the page's, or no end within `stepMs`. Everything that was
- * started in the background is ended. Resolves with what failed; undefined: nothing.
+ * started in the background has ended when this resolves, with what failed; undefined: nothing.
  */
 export async function runPage(
   steps: readonly PageStep[],
@@ -91,7 +92,26 @@ export async function runPage(
   } finally {
     endAll();
     process.off('exit', endAll);
+    // The next run listens at the same addresses.
+    while (isAlive(shell.pid as number)) await sleep(systemClock, 20);
   }
+}
+
+/** Whether a process of this group still holds anything, as one that has ended (a zombie) does not. */
+function isAlive(group: number): boolean {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some((pid) => {
+      try {
+        const [state, , of] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+          .replace(/^.*\) /s, '')
+          .split(' ');
+        return Number(of) === group && state !== 'Z' && state !== 'X';
+      } catch {
+        // It has ended meanwhile.
+        return false;
+      }
+    });
 }
 
 /** Whether an output is the one that is shown, where `…` stands for any text within a line. */
