@@ -59,6 +59,15 @@ t.test('it returns once the proxy has confirmed', async (t) => {
   t.match(await wait('--quiet'), { code: 0, err: '' });
 });
 
+t.test('asked once, it needs not have been so for a time', async (t) => {
+  t.match(await wait('--timeout', '0'), { code: 0, out: '', err: /^synced after [^\n]+\n$/ });
+  t.match(
+    await wait('--timeout', '500ms'),
+    { code: 2, err: /--timeout 500 ms is over before --settle 1 s/ },
+    'what could not succeed is refused',
+  );
+});
+
 t.test('a refusal is not in sync', async (t) => {
   mesh.save(
     'one.yaml',

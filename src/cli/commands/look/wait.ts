@@ -95,10 +95,17 @@ async function wait(flags: Flags): Promise<void> {
       'invalid',
       'a revision is one of one control plane: give one --admin, and no --all-idcs',
     );
+  // Who asks once cannot see whether it stays so.
+  const settle = flags.timeout === 0 ? 0 : flags.settle;
+  if (settle > flags.timeout)
+    throw new MeshError(
+      'invalid',
+      `--timeout ${durationText(flags.timeout)} is over before --settle ${durationText(settle)}: it could not succeed`,
+    );
   const release = keepProcess();
   endWhenInterrupted();
   try {
-    const end = await waitFor(flags);
+    const end = await waitFor({ ...flags, settle });
     if (isData(flags.output)) process.stdout.write(dataText(end, flags.output));
     process.exitCode = end.isMet ? exitCode.ok : end.isAnswered ? exitCode.failed : exitCode.unusable;
   } finally {
