@@ -3,6 +3,7 @@ import { didYouMean } from '../base/text/suggest.ts';
 import type { Explanation, Hop, WayChoice } from '../contract/explain.ts';
 import { gatewayLabel } from '../model/values/gateway-label.ts';
 import type { GroupPlan } from '../plan/types.ts';
+import { farChoices } from './choices.ts';
 import { drGroupOf } from './objects.ts';
 import type { WayFacts } from './types.ts';
 import type { RequestWay } from './walk.ts';
@@ -76,20 +77,35 @@ function reasonsAtEgress(facts: WayFacts, { choices, at }: Hop, idc: string): st
   const chosen = choices.find((one) => one.isChosen);
   if (own.why.startsWith('forbidden')) return [`${idc} is ${own.why}.`];
   if (own.hosts.length === 0) return [`Idc ${idc} has no ingress gateway.`];
-  if (!own.hosts.some((one) => one.isUsable)) {
-    const isAssumed = own.hosts.some((one) => one.health === 'down');
-    const isChecked = !isAssumed && facts.plans.get(facts.idc)?.crossing?.check !== undefined;
-    const meaning = isChecked
-      ? ' The check goes through the gateway to an instance: either the gateway is down, or it has no instance that can serve.'
-      : '';
-    return [`No ingress gateway of ${idc} can be used at ${at}${hostsWords(own)}${meaning}`];
-  }
+  if (!own.hosts.some((one) => one.isUsable))
+    return [`No ingress gateway of ${idc} can be used at ${at}${deadWords(facts, own)}`];
   if (chosen !== undefined && own.priority === chosen.priority)
     return [
       `${idc} gets ${own.percent} % of these requests, and ${chosen.idc} ${chosen.percent} %: they share by weight.`,
     ];
   const before = chosen === undefined ? 'another IDC' : chosen.idc;
   return [`${before} comes first in the order and can serve; ${idc} is asked when it cannot.`];
+}
+
+/** Its gateways, of which none can be used, and what that may mean. */
+function deadWords(facts: WayFacts, own: Pick<WayChoice, 'hosts'>): string {
+  const isAssumed = own.hosts.some((one) => one.health === 'down');
+  const isChecked = !isAssumed && facts.plans.get(facts.idc)?.crossing?.check !== undefined;
+  const meaning = isChecked
+    ? ' The check goes through the gateway to an instance: either the gateway is down, or it has no instance that can serve.'
+    : '';
+  return `${hostsWords(own)}${meaning}`;
+}
+
+/** Why an IDC could not take the request over, as the egress gateways that were read have it. */
+function reasonsUnable(facts: WayFacts, plan: GroupPlan, idc: string): string[] {
+  const exits = facts.readings.filter(({ proxy }) => proxy.role === 'egress');
+  const own = farChoices(facts, plan, () => undefined, exits).find((one) => one.idc === idc);
+  if (own === undefined || own.usable > 0) return [];
+  if (own.hosts.length === 0) return [`It could not now: Idc ${idc} has no ingress gateway.`];
+  return [
+    `It could not now: no ingress gateway of ${idc} can be used at an egress gateway of ${facts.idc}${deadWords(facts, own)}`,
+  ];
 }
 
 /** Requests stay where they begin. */
@@ -105,7 +121,8 @@ function reasonsToStay(
     return [exit === undefined ? (first?.decision ?? '') : `The request does not get as far: ${exit.why}.`];
   const hosts = near.flatMap((one) => one.hosts);
   const usable = hosts.filter((one) => one.isUsable).length;
-  const order = facts.plans.get(facts.idc)?.crossing?.idcs.map((one) => one.idc) ?? [];
+  const plan = facts.plans.get(facts.idc);
+  const order = plan?.crossing?.idcs.map((one) => one.idc) ?? [];
   const place =
     order[0] === idc ? 'takes over' : `comes after ${listWords(order.slice(0, order.indexOf(idc)))}`;
   const exits =
@@ -116,11 +133,12 @@ function reasonsToStay(
     `The instances of ${by} come first, and ${countWords(usable, hosts.length)}.`,
     `${idc} ${place} once fewer than half of them can serve.`,
     ...exits,
+    ...(plan === undefined || exits.length > 0 ? [] : reasonsUnable(facts, plan, idc)),
   ];
 }
 
 /** The hosts that cannot be sent to, with the reason of each. */
-function hostsWords({ hosts }: WayChoice): string {
+function hostsWords({ hosts }: Pick<WayChoice, 'hosts'>): string {
   const dead = hosts.filter((one) => !one.isUsable);
   if (dead.length === 0) return '';
   const words = dead.map(

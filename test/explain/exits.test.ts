@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { GoneProxy } from '../../src/who/types.ts';
-import { dead, fleet, health, instances, shop, way } from '../support/planes/explained-shop.ts';
+import { dead, farAlive, fleet, health, instances, shop, way } from '../support/planes/explained-shop.ts';
 import { type ConnectedProxy, explaining } from '../support/planes/explaining.ts';
 
 // Envoys keep the last egress gateway in use, dead or alive. What the control plane knows of it decides. Real
@@ -54,6 +54,27 @@ t.test('while instances serve, the lost gateway is shown, and that it could not 
   ]);
   t.equal(answer.whyNot?.reasons.at(-1), 'It could not be reached now: no egress gateway can be reached.');
 });
+
+t.test(
+  'while instances serve, an IDC whose gateways are dead is not said to be able to take over',
+  async (t) => {
+    const lastReason = async (...[b, question]: [typeof dead, object?]) => {
+      const explain = explaining({ yaml, proxies: fleet(instances(), farAlive(b)) });
+      const answer = await explain('cart.shop', { whyNot: 'sh-b', ...question });
+      t.equal(answer.served, 'here');
+      return answer.whyNot?.reasons.at(-1) ?? '';
+    };
+    const begin =
+      'It could not now: no ingress gateway of sh-b can be used at an egress gateway of sh-a: sh-b/ingress-1';
+    const lost = await lastReason(dead);
+    t.ok(lost.startsWith(`${begin} (health check times out), sh-b/ingress-2 (`), lost);
+    t.match(lost, /either the gateway is down, or it has no instance that can serve\.$/);
+    const assumed = await lastReason({}, { if: ['sh-b=down'] });
+    t.ok(assumed.startsWith(`${begin} (assumed down)`), assumed);
+    const alive = await lastReason({});
+    t.equal(alive, 'sh-b takes over once fewer than half of them can serve.', 'control');
+  },
+);
 
 t.test('a gateway that is not connected and answers serves with what it has', async (t) => {
   const answer = await explaining({ yaml, proxies: without(), gone: [left] })('cart.shop');
