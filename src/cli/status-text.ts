@@ -30,9 +30,15 @@ const differencesMax = 100;
 type Width = 'table' | 'wide';
 
 /** Control planes with their proxies, and problems between them. */
-export function overviewsText(replies: readonly OverviewReply[], nowWallMs: number, width: Width): string {
+export function overviewsText(
+  replies: readonly OverviewReply[],
+  heardAt: (admin: string) => number,
+  width: Width,
+): string {
   const texts = replies.map((one) =>
-    'reply' in one ? overviewText(one.reply, one.admin, nowWallMs, width) : `! ${one.error.message}\n`,
+    'reply' in one
+      ? overviewText(one.reply, one.admin, heardAt(one.admin), width)
+      : `! ${one.error.message}\n`,
   );
   const together = missingTogether(replies).map(({ where, message }) => `! ${where}: ${message}`);
   return [...texts, paragraphs([doubleText(replies), together])].filter((text) => text !== '').join('\n');

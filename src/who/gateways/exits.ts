@@ -25,9 +25,10 @@ const failuresMax = 2;
  * other gateway is probed, as one that has lost its control plane still serves.
  */
 export async function findLostExits(options: ExitsOptions, read: Iterable<AskedProxy>): Promise<Exits> {
-  const { idc, view, proxies, gone } = options;
+  const { idc, view, proxies, gone, clock } = options;
   const alive = [...read];
-  const [connected, left] = [[...proxies()], [...gone()]];
+  // Ages count back from here: probes take seconds.
+  const [connected, left, wallMs] = [[...proxies()], [...gone()], clock.wall()];
   const declared = view().idcs.get(idc)?.spec.egress ?? [];
   const found = await Promise.all(
     declared.map(async (gateway, i): Promise<LostExit | undefined> => {
@@ -36,7 +37,7 @@ export async function findLostExits(options: ExitsOptions, read: Iterable<AskedP
       const at = { address, port: sidecarPort };
       const result = await probeAgain(options, at);
       if (result === 'answers') return undefined;
-      const since = sinceWords(options, gateway, connected, left);
+      const since = sinceWords(wallMs, gateway, connected, left);
       return {
         name: `${idc}/egress-${i + 1}`,
         addresses: [at, { address, port: ingressPort }].map(showAddress),
@@ -61,7 +62,7 @@ async function probeAgain({ probe }: ExitsOptions, at: ListenAddress): ReturnTyp
 
 /** Whether it is connected, or since when it is not; '': who is at which address is not known. */
 function sinceWords(
-  { clock }: ExitsOptions,
+  wallMs: number,
   gateway: EgressGateway,
   connected: readonly AskedProxy[],
   left: readonly GoneProxy[],
@@ -69,7 +70,7 @@ function sinceWords(
   if (connected.some((one) => isAt(one, gateway))) return 'connected, ';
   const [last] = left.filter((one) => isAt(one, gateway)).sort((a, b) => a.goneForMs - b.goneForMs);
   if (last === undefined) return connected.some(isAnywhere) ? '' : 'not connected, ';
-  const since = new Date(clock.wall() - last.goneForMs).toISOString().replace(/\.\d+/, '');
+  const since = new Date(wallMs - last.goneForMs).toISOString().replace(/\.\d+/, '');
   return `not connected since ${since}, `;
 }
 

@@ -3,7 +3,7 @@ import { systemClock } from '../../../base/clock.ts';
 import { exitCode } from '../../../base/exit.ts';
 import { askNode, askProblems, askStatus } from '../../../client/status-client.ts';
 import { askServed } from '../../../client/who-client.ts';
-import type { ListenAddress } from '../../../model/values/listen-address.ts';
+import { type ListenAddress, showAddress } from '../../../model/values/listen-address.ts';
 import { type AdminReply, listReplies } from '../../ask-each.ts';
 import { askEveryIdc, askIdcs, notAskedText } from '../../ask-idcs.ts';
 import { helpEnd } from '../../help-end.ts';
@@ -59,9 +59,16 @@ function status(node: string | undefined, flags: Flags): Promise<void> {
 }
 
 async function lookAtAll({ admin, allIdcs = false }: Flags): Promise<Look> {
+  /** When each status came, by address: who serves comes seconds later. */
+  const heardAt = new Map<string, number>();
+  const askState = async (where: ListenAddress) => {
+    const status = await askStatus(where);
+    heardAt.set(showAddress(where), systemClock.wall());
+    return status;
+  };
   const { told: replies, unknown } = await askIdcs(admin, allIdcs, async (where) => {
     const [status, problems, served] = await Promise.all([
-      askStatus(where),
+      askState(where),
       askProblems(where),
       askServed(where),
     ]);
@@ -75,7 +82,7 @@ async function lookAtAll({ admin, allIdcs = false }: Flags): Promise<Look> {
   });
   return {
     data: dataOf(overviews, allIdcs),
-    text: (width) => overviewsText(overviews, systemClock.wall(), width),
+    text: (width) => overviewsText(overviews, (one) => heardAt.get(one) ?? systemClock.wall(), width),
     notes: unknown.map((idc) => `! ${notAskedText(idc)}`),
     code: isWell(overviews) && unknown.length === 0 ? exitCode.ok : exitCode.failed,
   };
