@@ -3,7 +3,15 @@ import { NoAnswer, SilenceWatch } from '../../src/client/answers/silence.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 /** A wait for an answer, and what is asked for signs of life. */
-function startWatch({ heldMs, isAlive = false }: { heldMs?: number; isAlive?: boolean } = {}) {
+function startWatch({
+  heldMs,
+  isAlive = false,
+  silenceMsMax = 10_000,
+}: {
+  heldMs?: number;
+  isAlive?: boolean;
+  silenceMsMax?: number;
+} = {}) {
   const clock = manualClock();
   const asked: number[] = [];
   const life = (held: number) => ({
@@ -15,7 +23,7 @@ function startWatch({ heldMs, isAlive = false }: { heldMs?: number; isAlive?: bo
     },
   });
   const watch = new SilenceWatch({
-    ...{ silenceMsMax: 10_000, wholeMsMax: 30_000, isConnected: () => true, clock },
+    ...{ silenceMsMax, wholeMsMax: 30_000, isConnected: () => true, clock },
     ...(heldMs === undefined ? {} : { life: life(heldMs) }),
   });
   /** Moves time on in small steps, with what follows from each. */
@@ -40,6 +48,15 @@ t.test('one that gives no sign of life is given up after three seconds', async (
   t.notOk(other.watch.signal.aborted);
   await other.pass(200);
   t.match(other.why()?.message, /has not answered for 10 s: it hangs/);
+});
+
+t.test('one that had no time to answer is not said to hang', async (t) => {
+  const short = startWatch({ silenceMsMax: 300 });
+  await short.pass(400);
+  t.equal(short.why()?.message, 'it accepts connections and has not answered for 0.3 s');
+  const long = startWatch({ silenceMsMax: 1_000 });
+  await long.pass(1_100);
+  t.match(long.why()?.message, /has not answered for 1 s: it hangs/, 'control');
 });
 
 t.test('the time for which it holds its answer on purpose is its own', async (t) => {

@@ -122,10 +122,13 @@ export class SilenceWatch {
   }
 
   #silenceText(): string {
-    const seconds = `${Math.round((this.#clock.now() - this.#begun) / 100) / 10} s`;
+    const waitedMs = this.#clock.now() - this.#begun;
+    const seconds = `${Math.round(waitedMs / 100) / 10} s`;
     if (this.#isAlive) return `it is alive and has not answered this for ${seconds}`;
     if (!this.#limits.isConnected()) return `it has not accepted the connection for ${seconds}`;
-    return `it accepts connections and has not answered for ${seconds}: it hangs (a process that is stopped, or overloaded)`;
+    const verdict =
+      waitedMs < lifeLimits.askAfterMs ? '' : ': it hangs (a process that is stopped, or overloaded)';
+    return `it accepts connections and has not answered for ${seconds}${verdict}`;
   }
 
   #giveUp(why: string): void {
