@@ -81,6 +81,21 @@ export function planHungGateways(
   });
 }
 
+/** Gateways that hang and stay in use, as `planHungGateways` takes no more of their IDC out. */
+function keptHungGateways(
+  idcs: ReadonlyMap<string, Idc>,
+  localIdc: string,
+  reach: Reach,
+): readonly HungGateway[] {
+  if (reach.silent.size === 0) return [];
+  const out = new Set(planHungGateways(idcs, localIdc, reach).map(addressName));
+  return gatewaysSentTo(idcs, localIdc).flatMap(({ idc, kind, at }) =>
+    at
+      .filter((one) => reach.silent.has(addressName(one)) && !out.has(addressName(one)))
+      .map((one) => ({ ...one, idc, kind })),
+  );
+}
+
 /**
  * Other IDCs whose ingress gateways are all lost, some of them hung, so that callers do not notice at once.
  */
@@ -102,10 +117,24 @@ export function planHungIdcs(
   );
 }
 
-/** The problem shown for such a gateway. */
-export function describeHungGateway({ idc, kind, address, port }: HungGateway): Finding {
-  const message =
-    'accepts connections and never answers: its process hangs or is overloaded. No requests are sent to it until it answers; look at the process, or end it';
+/** The problems shown for gateways that hang: those that are taken out of use, and others. */
+export function describeHungGateways(
+  idcs: ReadonlyMap<string, Idc>,
+  localIdc: string,
+  reach: Reach,
+): readonly Finding[] {
+  return [
+    ...planHungGateways(idcs, localIdc, reach).map((one) => describeHungGateway(one, true)),
+    ...keptHungGateways(idcs, localIdc, reach).map((one) => describeHungGateway(one, false)),
+  ];
+}
+
+/** The problem shown for such a gateway. `isOut`: it is taken out of use. */
+export function describeHungGateway({ idc, kind, address, port }: HungGateway, isOut: boolean): Finding {
+  const use = isOut
+    ? 'No requests are sent to it until it answers'
+    : `It stays in use, as too few other ${kind} gateways of ${idc} answer`;
+  const message = `accepts connections and never answers: its process hangs or is overloaded. ${use}; look at the process, or end it`;
   const where = `${kind} gateway ${showAddress({ address, port })} of ${idc}`;
   return { code: 'GatewayHangs', severity: 'warning', where, path: '', message };
 }

@@ -22,7 +22,7 @@ import {
   evacuationStatuses,
 } from '../plan/evacuation/evacuation-effect.ts';
 import {
-  describeHungGateway,
+  describeHungGateways,
   gatewaysToProbe,
   type HungGateway,
   planHungGateways,
@@ -364,7 +364,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     problems: () => [
       ...(filterProblem ? [filterProblem] : []),
       ...refused.values(),
-      ...hungGateways.map(describeHungGateway),
+      ...describeHungGateways(index.view().idcs, idc, reach),
     ],
     close() {
       nextTimeCheck?.cancel();

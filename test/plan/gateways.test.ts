@@ -3,6 +3,7 @@ import type { Idc } from '../../src/model/idc.ts';
 import { addressName } from '../../src/model/reach.ts';
 import {
   describeHungGateway,
+  describeHungGateways,
   gatewaysToProbe,
   planHungGateways,
   planHungIdcs,
@@ -53,6 +54,24 @@ for (const [what, gateways, dead, silent, expected] of [
     t.strictSame(planHungGateways(world(gateways[0], gateways[1]), 'sh-a', reach).map(addressName), expected);
   });
 
+for (const [what, egressCount, dead, silent, kept] of [
+  ['one of two is taken out', 2, [], [egress(2)], []],
+  ['one, while the other one is dead', 2, [egress(1)], [egress(2)], [egress(2)]],
+  ['both', 2, [], [egress(1), egress(2)], [egress(1), egress(2)]],
+  ['two of three: one is taken out', 3, [], [egress(1), egress(2)], [egress(2)]],
+  ['who is dead does not hang', 2, [egress(1), egress(2)], [], []],
+] as const)
+  t.test(`hung, and still in use: ${what}`, async (t) => {
+    const reach = { unreached: new Set([...dead, ...silent]), silent: new Set(silent) };
+    const found = describeHungGateways(world(egressCount, 2), 'sh-a', reach);
+    const ofKept = found.filter(({ message }) => /It stays in use, as too few other egress/.test(message));
+    t.strictSame(
+      ofKept.map(({ where }) => where),
+      kept.map((name) => `egress gateway ${name.replace(' ', ':')} of sh-a`),
+    );
+    t.equal(found.length, silent.length, 'each that hangs is told');
+  });
+
 t.test('only gateways with an alternative are probed', async (t) => {
   const of = (...[own, others]: [number, number]) => {
     const { egress: near, ingress: far } = gatewaysToProbe(world(own, others), 'sh-a');
@@ -79,6 +98,12 @@ t.test('an IDC hangs where none of its gateways answers, and one of them accepts
 
 t.test('a gateway is named by its address, an IPv6 address in brackets', async (t) => {
   const at = { idc: 'sh-b', kind: 'ingress', port: 8080 } as const;
-  t.equal(describeHungGateway({ ...at, address: '10.2.0.1' }).where, 'ingress gateway 10.2.0.1:8080 of sh-b');
-  t.equal(describeHungGateway({ ...at, address: 'fd00::1' }).where, 'ingress gateway [fd00::1]:8080 of sh-b');
+  t.equal(
+    describeHungGateway({ ...at, address: '10.2.0.1' }, true).where,
+    'ingress gateway 10.2.0.1:8080 of sh-b',
+  );
+  t.equal(
+    describeHungGateway({ ...at, address: 'fd00::1' }, true).where,
+    'ingress gateway [fd00::1]:8080 of sh-b',
+  );
 });
