@@ -2,10 +2,29 @@ import type { ServedAnswer } from '../client/who-client.ts';
 
 /** Longer lists are for -o json. */
 const notHereMax = 10;
+/** The same of hosts in a line. */
+const aloneMax = 3;
+
+/** Also of a control plane of an earlier version. */
+type AnyServed = Omit<ServedAnswer, 'alone'> & Partial<Pick<ServedAnswer, 'alone'>>;
 
 /** Groups that are served by another IDC, or by nobody: those first; and those of which nobody can tell. */
 export function servedText(served: ServedAnswer | undefined): string[] {
-  return served === undefined ? [] : [...notHereText(served), ...unknownText(served)];
+  return served === undefined ? [] : [...notHereText(served), ...aloneText(served), ...unknownText(served)];
+}
+
+/** Groups that nobody else could take over. Absent: of an earlier version. */
+function aloneText({ idc, groups, alone = [] }: AnyServed): string[] {
+  const [first] = alone;
+  if (first === undefined) return [];
+  const names = alone.slice(0, aloneMax).map(({ host, port }) => `${host}:${port}`);
+  const more = alone.length > aloneMax ? ` and ${alone.length - aloneMax} more` : '';
+  const [why, hint] =
+    first.why === undefined
+      ? ['', [`isthmus who ${first.host} shows the gateways of the other IDCs.`]]
+      : [`, as ${first.why}`, []];
+  const count = `${alone.length} of ${groups} Groups (${names.join(', ')}${more})`;
+  return [`! No other IDC could take over for ${idc}: ${count}${why}.`, ...hint];
 }
 
 function notHereText({ idc, notHere }: ServedAnswer): string[] {

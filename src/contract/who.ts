@@ -158,6 +158,17 @@ const served = component(
         }),
       ),
     ),
+    alone: described(
+      'Those that instances of this IDC serve and that may leave it, where no other IDC could take over.',
+      z.array(
+        z.strictObject({
+          host: z.string(),
+          namespace: z.string(),
+          port: z.int(),
+          why: described('Where no egress gateway answers.', z.string()).optional(),
+        }),
+      ),
+    ),
     readAt: described('Node ids of the proxies that were read.', z.array(node)),
     silent: z.array(z.strictObject({ node, role, why: z.string() })),
   }),

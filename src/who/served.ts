@@ -1,6 +1,6 @@
 import { compareText } from '../base/text/compare-text.ts';
 import { yieldToEventLoop } from '../base/yield-to-event-loop.ts';
-import type { ServedReport } from '../contract/who.ts';
+import type { GroupReport, HostReport, ServedReport } from '../contract/who.ts';
 import type { NodeRole } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
@@ -80,9 +80,10 @@ async function judgeAll(
   plans: readonly GroupPlan[],
   readings: readonly ProxyReading[],
   leaving: Exits,
-): Promise<Pick<ServedReport, 'unknown' | 'notHere'>> {
+): Promise<Pick<ServedReport, 'unknown' | 'notHere' | 'alone'>> {
   const { idc } = options;
   const notHere: ServedReport['notHere'][number][] = [];
+  const alone: ServedReport['alone'][number][] = [];
   let unknown = 0;
   for (const [index, plan] of plans.entries()) {
     if (index % servedLimits.hostsAtOnce === 0) await yieldToEventLoop();
@@ -90,11 +91,14 @@ async function judgeAll(
     const group = options.view().groups.get(host);
     const view = [group, ...(group?.others ?? [])].find((one) => isPlanOf(one, plan));
     if (view === undefined) continue;
-    const { served, by, instances } = describeGroup(
+    const report = describeGroup(
       { plan, view, idc, evacuations: [], drains: new Map(), returningPercent: undefined, leaving },
       readings.filter(({ proxy }) => seesPlan(proxy, plan)),
     );
+    const { served, by, instances } = report;
+    const why = leaving.isCutOff && plan.crossing !== undefined ? { why: cutOffWords(idc, leaving) } : {};
     if (served === 'unknown') unknown += 1;
+    if (isAlone(report, leaving)) alone.push({ host, namespace: plan.namespace, port, ...why });
     if (served === 'unknown' || served === 'here') continue;
     // A host without instances that does not leave the IDC, such as one that is looked up by request.
     if (instances.length === 0 && plan.crossing === undefined) continue;
@@ -102,10 +106,23 @@ async function judgeAll(
     notHere.push({
       ...{ host, namespace: plan.namespace, port, served, ...(by === undefined ? {} : { by }) },
       ...{ instances: instances.length, usable },
-      ...(leaving.isCutOff && plan.crossing !== undefined ? { why: cutOffWords(idc, leaving) } : {}),
+      ...why,
     });
   }
-  return { unknown, notHere };
+  return { unknown, notHere, alone };
+}
+
+/**
+ * Whether the IDC serves a Group that may leave it, and no other one could. What is not known counts as able:
+ * no egress gateway was read, or some ingress gateway has not been checked yet.
+ */
+function isAlone({ served, takesOver, next }: GroupReport, { isCutOff }: Exits): boolean {
+  if (served !== 'here' || takesOver !== undefined || next.length === 0) return false;
+  return isCutOff || next.every(({ usable, gateways }) => usable === 'no' && !gateways.some(isUnchecked));
+}
+
+function isUnchecked({ why }: HostReport): boolean {
+  return why.some(({ reason }) => reason === 'not-checked');
 }
 
 function cutOffWords(idc: string, { lost }: Exits): string {

@@ -4,7 +4,7 @@ import type { ServedAnswer } from '../../src/client/who-client.ts';
 
 const all: ServedAnswer = {
   ...{ idc: 'sh-a', at: '2026-11-30T03:00:00.000Z', groups: 5, notLookedAt: 0, unknown: 0 },
-  ...{ notHere: [], readAt: ['caller'], silent: [] },
+  ...{ notHere: [], alone: [], readAt: ['caller'], silent: [] },
 };
 const why = 'it does not say where: make its bootstrap anew, with --admin';
 const silent: ServedAnswer['silent'] = [
@@ -25,6 +25,20 @@ t.test('what another IDC serves, or nobody: nobody first', async (t) => {
   ]);
   t.strictSame(servedText(all), []);
   t.strictSame(servedText(undefined), [], 'an earlier control plane does not say');
+});
+
+t.test('what no other IDC could take over: told in a line', async (t) => {
+  const of = (name: string) => ({ host: `${name}.shop`, namespace: 'shop', port: 80 });
+  t.strictSame(servedText({ ...all, alone: ['a', 'b', 'c', 'd'].map(of) }), [
+    '! No other IDC could take over for sh-a: 4 of 5 Groups (a.shop:80, b.shop:80, c.shop:80 and 1 more).',
+    'isthmus who a.shop shows the gateways of the other IDCs.',
+  ]);
+  const why = 'no egress gateway of sh-a answers (sh-a/egress-1: not connected, accepts no connection)';
+  t.strictSame(servedText({ ...all, alone: [{ ...of('a'), why }] }), [
+    `! No other IDC could take over for sh-a: 1 of 5 Groups (a.shop:80), as ${why}.`,
+  ]);
+  const { alone: _, ...earlier } = all;
+  t.strictSame(servedText(earlier as ServedAnswer), [], 'an earlier control plane does not say');
 });
 
 t.test('it is told that nobody can tell, and why', async (t) => {
