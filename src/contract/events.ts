@@ -124,6 +124,10 @@ const reach = z.strictObject({
     z.enum(['refuse', 'hung', 'back']),
   ),
   targets: described('Up to 10 addresses.', strings),
+  gateways: described(
+    'Of these, the gateways by their place in the Idc: `sh-a/egress-2`, by address.',
+    z.record(z.string(), z.string()),
+  ).optional(),
   more: count.optional(),
 });
 

@@ -48,6 +48,19 @@ function gatewaysSentTo(idcs: ReadonlyMap<string, Idc>, localIdc: string): reado
   });
 }
 
+/** The place in the Idc, `sh-a/egress-2`, of such a gateway, by its `addressName`; undefined: it is none. */
+export function gatewayAt(
+  idcs: ReadonlyMap<string, Idc>,
+  localIdc: string,
+  name: string,
+): string | undefined {
+  for (const { idc, kind, at } of gatewaysSentTo(idcs, localIdc)) {
+    const place = at.findIndex((one) => addressName(one) === name);
+    if (place >= 0) return `${idc}/${kind}-${place + 1}`;
+  }
+  return undefined;
+}
+
 /** The local egress gateways and the others' ingress gateways to probe: those that have an alternative. */
 export function gatewaysToProbe(
   idcs: ReadonlyMap<string, Idc>,

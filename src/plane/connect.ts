@@ -6,6 +6,7 @@ import { cut } from '../events/cut.ts';
 import { createExplainer, type Explainer } from '../explain/explain.ts';
 import type { Drain } from '../model/drain.ts';
 import type { Finding } from '../model/finding.ts';
+import { gatewayAt } from '../plan/gateways.ts';
 import { createDrainReader } from '../who/drain-reader.ts';
 import type { ExitsOptions } from '../who/gateways/exits.ts';
 import { createNetworkReader, type NetworkReader } from '../who/gateways/network.ts';
@@ -60,19 +61,11 @@ export function connectParts(
   observeStreams(parts, options);
   const reasons = () => reasonsToWait(parts, options);
   observeReadiness(parts, options, reasons);
-  const { probeTargets, applyReach } = pipeline;
   const { events, failovers, journal } = parts;
   metrics.failedOver.readFrom(() => failovers.away().length);
   metrics.eventsDropped.readFrom(() => journal.state().dropped);
   failovers.askTakers((plans) => findTakers(readingFacts(parts, options), plans));
-  const watch = watchReach({
-    ...{ clock, events, targets: probeTargets },
-    onReach(reach) {
-      applyReach(reach);
-      failovers.applyUnreached(reach.unreached);
-    },
-  });
-
+  const watch = probeReach(parts, options);
   const ownProblems = (): readonly Finding[] => [
     ...(loopPrevention === 'off' ? [unprotected] : []),
     ...pipeline.problems(),
@@ -99,6 +92,18 @@ export function connectParts(
     asks: (ref, by) => feed.asked.asks(ref, by),
   });
   return { feed, status, readers: proxyReaders(parts, options), drains, events: reader, problems, close };
+}
+
+/** Probes gateways and instances, and plans with what is found. */
+function probeReach({ events, failovers, pipeline }: Parts, { clock, idc }: ControlPlaneOptions) {
+  return watchReach({
+    ...{ clock, events, targets: () => pipeline.probeTargets() },
+    gatewayAt: (name) => gatewayAt(pipeline.view().idcs, idc, name),
+    onReach(reach) {
+      pipeline.applyReach(reach);
+      failovers.applyUnreached(reach.unreached);
+    },
+  });
 }
 
 /** All that is answered by reading proxies. */

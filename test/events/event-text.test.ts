@@ -23,6 +23,19 @@ t.test('a failover, by its cause and by what is drained', async (t) => {
   );
 });
 
+t.test('gateways that do not answer have their names, instances their addresses', async (t) => {
+  const event: ToldEvent = {
+    ...{ id: 1, at: begin.at, kind: 'reach', phase: 'hung' },
+    targets: ['10.0.0.2:15444', '10.1.1.1:8080'],
+    gateways: { '10.0.0.2:15444': 'sh-a/egress-2' },
+  };
+  const names = 'sh-a/egress-2 (10.0.0.2:15444), 10.1.1.1:8080';
+  t.equal(eventText(event), `no answer from ${names}: considered HUNG`);
+  t.equal(eventText({ ...event, phase: 'back' }), `reached again, or removed: ${names}`);
+  const { gateways: _, ...earlier } = event;
+  t.match(eventText(earlier), /^no answer from 10\.0\.0\.2:15444, /, 'an event of an earlier version');
+});
+
 t.test('a failover names the IDC that can take over, in words and in the log', async (t) => {
   const { id: _, at: __, ...event } = begin;
   const { to: ___, ...nowhere } = event;

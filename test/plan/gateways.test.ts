@@ -4,6 +4,7 @@ import { addressName } from '../../src/model/reach.ts';
 import {
   describeHungGateway,
   describeHungGateways,
+  gatewayAt,
   gatewaysToProbe,
   planHungGateways,
   planHungIdcs,
@@ -94,6 +95,14 @@ t.test('an IDC hangs where none of its gateways answers, and one of them accepts
   t.strictSame(of([], [ingress(1)]), []);
   t.strictSame(of([ingress(1), ingress(2)], []), [], 'who refuses is asked in vain at once');
   t.strictSame(of([], ['10.0.0.1 81', '10.0.0.2 81', egress(1), egress(2)]), [], 'not the own one');
+});
+
+t.test('a gateway that is sent to has its place in the Idc', async (t) => {
+  const placeOf = (name: string) => gatewayAt(world(2, 2), 'sh-a', name);
+  t.equal(placeOf(egress(2)), 'sh-a/egress-2');
+  t.equal(placeOf(ingress(1)), 'sh-b/ingress-1');
+  t.equal(placeOf('10.0.0.1 81'), undefined, 'own ingress gateways are not probed');
+  t.equal(placeOf('10.9.0.1 8080'), undefined, 'an instance');
 });
 
 t.test('a gateway is named by its address, an IPv6 address in brackets', async (t) => {

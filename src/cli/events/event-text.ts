@@ -131,8 +131,11 @@ function ejectionText({ phase, group, target, node }: Of<'ejection'>): string {
   return phase === 'begin' ? `${node} EJECTED ${what}` : `${node} no longer ejects ${what}`;
 }
 
-function reachText({ phase, targets, more }: Of<'reach'>): string {
-  const names = listed(targets, more);
+function reachText({ phase, targets, gateways = {}, more }: Of<'reach'>): string {
+  const names = listed(
+    targets.map((at) => (gateways[at] === undefined ? at : `${gateways[at]} (${at})`)),
+    more,
+  );
   switch (phase) {
     case 'refuse':
       return `no connection to ${names}`;

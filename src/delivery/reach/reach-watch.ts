@@ -12,6 +12,8 @@ interface ReachWatchOptions {
   readonly connectMs?: number;
   /** The targets to probe now; empty: none is needed. */
   targets(): readonly ProbeTarget[];
+  /** What a gateway is called, by its `addressName`; undefined: it is none. Absent: none has a name. */
+  gatewayAt?(name: string): string | undefined;
   /** The result, after it changed. */
   onChange(reach: Reach): void;
 }
@@ -160,9 +162,16 @@ export class ReachWatch {
 
   #tell(phase: 'refuse' | 'hung' | 'back', names: readonly string[]): void {
     if (names.length === 0) return;
+    const { events, gatewayAt } = this.#options;
+    const told = names.slice(0, toldMax);
     const more = names.length - toldMax;
-    this.#options.events.note({
-      ...{ kind: 'reach', phase, targets: names.slice(0, toldMax).map(shownName) },
+    const gateways = told.flatMap((name) => {
+      const place = gatewayAt?.(name);
+      return place === undefined ? [] : [[shownName(name), place] as const];
+    });
+    events.note({
+      ...{ kind: 'reach', phase, targets: told.map(shownName) },
+      ...(gateways.length === 0 ? {} : { gateways: Object.fromEntries(gateways) }),
       ...(more > 0 ? { more } : {}),
     });
   }

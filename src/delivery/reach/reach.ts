@@ -18,6 +18,8 @@ interface ReachOptions {
   readonly clock: Clock;
   readonly events: EventSink;
   targets(): ProbeTargets;
+  /** What a gateway is called, by its `addressName`; undefined: it is none. */
+  gatewayAt(name: string): string | undefined;
   /** The results of all watches together, after a change. */
   onReach(reach: Reach): void;
 }
@@ -26,13 +28,14 @@ interface ReachOptions {
 const farConnectMs = 1_050;
 
 /** Probes gateways and instances, and reports which are alive. */
-export function watchReach({ clock, events, targets, onReach }: ReachOptions): { close(): void } {
+export function watchReach({ clock, events, targets, gatewayAt, onReach }: ReachOptions): { close(): void } {
   const found = new Map<keyof ProbeTargets, Reach>();
   const watches = (['near', 'far', 'limits'] as const).map(
     (part) =>
       new ReachWatch({
         clock,
         events,
+        gatewayAt,
         ...(part === 'far' ? { connectMs: farConnectMs } : {}),
         targets: () => targets()[part],
         onChange(reach) {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
 import { probeTarget } from '../../../src/delivery/reach/probe-target.ts';
@@ -63,6 +64,27 @@ t.test('an endpoint that accepts no connection is reported, and when it does aga
   watched = [b.at];
   await until('what nobody asks for any more is not dead', () => told.length === 4);
   t.strictSame(told.at(-1)?.unreached, new Set());
+});
+
+t.test('its event names a gateway by its place', async (t) => {
+  const [gateway, instance] = [await listener(t), await listener(t)];
+  await Promise.all([gateway.up(), instance.up()]);
+  const events: unknown[] = [];
+  const made = new ReachWatch({
+    ...{ clock: systemClock, events: { note: (event) => void events.push(event) } },
+    ...{ targets: () => [gateway.at, instance.at], onChange() {} },
+    gatewayAt: (name) => (name === addressName(gateway.at) ? 'sh-a/egress-1' : undefined),
+  });
+  t.teardown(() => made.close());
+  // Who has never answered is not told at once.
+  await sleep(2 * reachWatch.everyMs);
+  await gateway.down();
+  await until('it is told', () => events.length === 1, 60_000);
+  const at = showAddress(gateway.at);
+  t.match(events, [{ kind: 'reach', phase: 'refuse', targets: [at], gateways: { [at]: 'sh-a/egress-1' } }]);
+  await instance.down();
+  await until('an instance is told, too', () => events.length === 2, 60_000);
+  t.notOk(Object.hasOwn(events[1] as object, 'gateways'), 'by its address alone');
 });
 
 /** A server in a process of its own, over HTTP/1.1 or HTTP/2, that can be stopped. */
