@@ -25,6 +25,8 @@ of the Group checkout.shop with its sidecar. A caller in sh-a has a sidecar too.
 
 It needs bash, curl, and Envoy 1.40: \`envoy\` on PATH, or ENVOY_BIN.
 
+In another terminal, in this folder:
+
 ## Requests
 
 ${indented(quickRequests.map((request) => `# ${request.what}: ${request.answeredBy} answers\n${curlOf(request)}`))}
@@ -33,7 +35,7 @@ ${indented(quickRequests.map((request) => `# ${request.what}: ${request.answered
 
     kill "$(cat run/app-a.pid)"
     ${curlOf(quickRequests[0] as (typeof quickRequests)[number])}     # checkout-b answers, and no request fails
-    node app.mjs checkout-a 127.11.1.1 9080                     # it comes back, and so do the requests
+    node app.mjs checkout-a 127.11.1.1 9080 &                   # it comes back, and so do the requests; \`kill $!\` ends it
 
 ${asking()}
 

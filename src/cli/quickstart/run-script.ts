@@ -27,6 +27,7 @@ cd "$(dirname "$0")" || exit 2
 
 ${names(isthmus, node)}
 ${functions}
+echo 'Starting. Control planes compile the filters that prevent loops first: some ten seconds, more on a busy machine.'
 ${starts(quickControls)}
 ${starts(quickApps)}
 ${starts(quickSidecars)}
