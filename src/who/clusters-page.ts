@@ -1,5 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import type { HostReason } from '../contract/who.ts';
+import type { PageReader } from './pages/http-page.ts';
+import { NestedList } from './pages/nested-list.ts';
 import type { SeenClusters, SeenHost } from './types.ts';
 
 /** A host in Envoy's `/clusters?format=json` (envoy.admin.v3.HostStatus). Zero values are left out. */
@@ -25,30 +27,64 @@ interface HostStatus {
   readonly locality?: { readonly region?: string; readonly zone?: string };
 }
 
-interface ClusterStatus {
-  readonly name?: string;
-  readonly host_statuses?: readonly HostStatus[];
-}
-
 /** Statuses of endpoints that Envoy does not send requests to. */
 const declaredUnhealthy: readonly (string | undefined)[] = ['UNHEALTHY', 'TIMEOUT'];
 
+/** More hosts are not kept, and no longer texts: whoever answers may be no Envoy. */
+const hostLimits = { hostsMax: 50_000, textMax: 512 } as const;
+
 /** Parses Envoy's `/clusters?format=json`. Throws MeshError `invalid` if it is something else. */
 export function parseClustersPage(text: string): SeenClusters {
-  const clusters = clustersIn(text);
-  return new Map(clusters.map(({ name = '', host_statuses = [] }) => [name, host_statuses.map(hostOf)]));
+  const page = clustersPage();
+  page.push(Buffer.from(text));
+  return page.end();
 }
 
-function clustersIn(text: string): readonly ClusterStatus[] {
+/** The same as it arrives. It throws MeshError `invalid`, and `exhausted` for one that is too long. */
+export function clustersPage(): PageReader<SeenClusters> {
+  const clusters = new Map<string, readonly SeenHost[]>();
+  let hosts: SeenHost[] = [];
+  let count = 0;
+  const list = new NestedList({
+    ...{ list: 'cluster_statuses', inner: 'host_statuses', otherwise },
+    onItem(item) {
+      count += 1;
+      if (count > hostLimits.hostsMax) throw new MeshError('exhausted', 'its answer is too long');
+      hosts.push(checkedHost(item));
+    },
+    onObject(fields) {
+      const name = fields.get('name');
+      clusters.set(typeof name === 'string' ? name : '', hosts);
+      hosts = [];
+    },
+  });
+  return {
+    push: (part) => list.push(part),
+    end() {
+      list.end();
+      return clusters;
+    },
+  };
+}
+
+const otherwise = 'its answer is not what an Envoy says of its clusters';
+
+/** A host of the page. Throws MeshError `invalid` for what no Envoy says. */
+function checkedHost(item: unknown): SeenHost {
+  let host: SeenHost;
   try {
-    const { cluster_statuses: list = [] } = JSON.parse(text) as {
-      cluster_statuses?: readonly ClusterStatus[];
-    };
-    if (Array.isArray(list)) return list;
-  } catch {
-    // Reported below.
+    host = hostOf(item as HostStatus);
+  } catch (cause) {
+    throw new MeshError('invalid', otherwise, { cause });
   }
-  throw new MeshError('invalid', 'its answer is not what an Envoy says of its clusters');
+  const { address, hostname = '', idc, zone, ...numbers } = host;
+  const areTexts = [address, hostname, idc, zone].every(
+    (one) => typeof one === 'string' && one.length <= hostLimits.textMax,
+  );
+  const { priority, weight, requests, active } = numbers;
+  if (!areTexts || ![priority, weight, requests, active].every(Number.isFinite))
+    throw new MeshError('invalid', otherwise);
+  return host;
 }
 
 function hostOf(status: HostStatus): SeenHost {

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { instancesCluster } from '../translate/names.ts';
 import type { ReadClusters } from './read-clusters.ts';
-import type { AskedProxy, SeenClusters, SeenHost } from './types.ts';
+import type { AskedProxy, SeenHost } from './types.ts';
 import { wayTo } from './way.ts';
 
 /** A Group whose instances are looked at; `key`: its name. */
@@ -59,7 +60,7 @@ export class InstanceRounds {
   readonly #options: RoundsOptions;
   readonly #suspects = new Map<string, Suspect>();
   readonly #ejected = new Map<string, { key: string; target: string; node: string; at: number }>();
-  /** Envoys before 1.40 send all clusters, whatever is asked. */
+  /** Envoys before 1.40 send all clusters, whatever is asked; others answer with what no Envoy says. */
   readonly #unfit = new WeakSet<AskedProxy>();
   /** Gateways, by node, that did not answer when they were read last. */
   readonly #silent = new Set<string>();
@@ -146,7 +147,11 @@ export class InstanceRounds {
     const way = wayTo(gateway);
     if (groups.length === 0 || !('port' in way)) return;
     const names = new Set(groups.map(({ plan }) => instancesCluster(plan.group)));
-    const found = await this.#options.read(way, [...names]).catch((): SeenClusters | undefined => undefined);
+    const found = await this.#options.read(way, [...names]).catch((reason: unknown) => {
+      // It answers, with what no Envoy says: reading that again and again costs, and tells nothing.
+      if (reason instanceof MeshError) this.#unfit.add(gateway);
+      return undefined;
+    });
     if (this.#isClosed) return;
     if (found === undefined) {
       this.#silent.add(gateway.node);

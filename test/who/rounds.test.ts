@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MeshError } from '../../src/base/error.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 import { InstanceRounds, roundLimits } from '../../src/who/rounds.ts';
 import type { AskedProxy, SeenHost } from '../../src/who/types.ts';
@@ -148,6 +149,18 @@ t.test('an Envoy that sends more than was asked for is not read again', async (t
   answers.set(1, () => [host('a')]);
   state.extra = 'instances/other:80';
   t.equal((await pass(5)).reads.length, 1);
+});
+
+t.test('a server that answers with what no Envoy says is not read again', async (t) => {
+  const { answers, state, pass } = setup(1);
+  state.proxies = [gateway('liar', 1)];
+  answers.set(1, () => {
+    throw new MeshError('exhausted', 'its answer is too long');
+  });
+  t.equal((await pass(5)).reads.length, 1);
+  answers.set(1, () => [host('a')]);
+  state.proxies = [gateway('liar', 1)];
+  t.equal((await pass(5)).reads.length, 5, 'until it connects again');
 });
 
 t.test('ejections, once each', async (t) => {

@@ -1,5 +1,7 @@
 import type { Buckets } from '../../base/buckets.ts';
 import { MeshError } from '../../base/error.ts';
+import type { PageReader } from '../pages/http-page.ts';
+import { NestedList } from '../pages/nested-list.ts';
 
 /** What one proxy has sent to the hosts of a cluster since it knows it. */
 export interface ClusterStats {
@@ -46,13 +48,9 @@ export const statsFilter = `^(${[
   'wasmcustom\\.isthmus_trail\\.ingress-peer\\.peer\\..+\\.hops',
 ].join('|')})$`;
 
-interface Stat {
-  readonly name?: string;
-  readonly value?: number;
-  readonly histograms?: readonly {
-    readonly name: string;
-    readonly buckets: readonly { readonly upper_bound: number; readonly cumulative: number }[];
-  }[];
+interface Histogram {
+  readonly name: string;
+  readonly buckets: readonly { readonly upper_bound: number; readonly cumulative: number }[];
 }
 
 /** Of a cluster that was sent nothing. */
@@ -62,7 +60,7 @@ export const noClusterStats: ClusterStats = {
 };
 
 /** Counters and gauges by the field that they add to. */
-const fields: Readonly<Record<string, Exclude<keyof ClusterStats, 'times'>>> = {
+const fieldNames: Readonly<Record<string, Exclude<keyof ClusterStats, 'times'>>> = {
   upstream_rq_total: 'tries',
   upstream_rq_completed: 'answers',
   upstream_rq_5xx: 'failed',
@@ -77,6 +75,13 @@ const unknownNames: readonly string[] = ['http.outbound.rq_direct_response', 'ht
 
 /** Parses Envoy's `/stats?format=json&histogram_buckets=cumulative`. Throws MeshError `invalid`. */
 export function parseStatsPage(text: string): ProxyStats {
+  const page = statsPage();
+  page.push(Buffer.from(text));
+  return page.end();
+}
+
+/** The same as it arrives. It throws MeshError `invalid`, and `exhausted` for one that is too long. */
+export function statsPage(): PageReader<ProxyStats> {
   const clusters = new Map<string, ClusterStats>();
   const put = (name: string, change: (known: ClusterStats, stat: string) => Partial<ClusterStats>) => {
     const [, cluster = '', stat = ''] =
@@ -88,32 +93,48 @@ export function parseStatsPage(text: string): ProxyStats {
   let edge: EdgeStats = { active: 0, answers: 0 };
   let unknown = 0;
   const arrived = new Map<string, number>();
-  for (const { name = '', value = 0, histograms = [] } of statsIn(text)) {
-    put(name, (known, stat) => {
-      const field = fields[stat];
-      return field === undefined ? {} : { [field]: known[field] + value };
-    });
-    for (const { name: timed, buckets } of histograms)
-      put(timed, () => ({
-        times: new Map(buckets.map(({ upper_bound: ms, cumulative }) => [ms, cumulative])),
-      }));
-    if (name === 'http.edge.downstream_rq_active') edge = { ...edge, active: value };
-    if (name === 'http.edge.downstream_rq_completed') edge = { ...edge, answers: value };
-    if (unknownNames.includes(name)) unknown += value;
-    const [, peer] = /^wasmcustom\.isthmus_trail\.ingress-peer\.peer\.(.+)\.hops$/.exec(name) ?? [];
-    if (peer !== undefined) arrived.set(peer, value);
-  }
-  return { clusters, edge, unknown, arrived };
+  const list = new NestedList({
+    ...{ list: 'stats', inner: 'histograms', otherwise },
+    onItem(item) {
+      const { name, times } = histogramOf(item);
+      put(name, () => ({ times }));
+    },
+    onObject(fields) {
+      const [name, value] = [fields.get('name') ?? '', fields.get('value') ?? 0];
+      if (typeof name !== 'string' || typeof value !== 'number') throw new MeshError('invalid', otherwise);
+      put(name, (known, stat) => {
+        const field = fieldNames[stat];
+        return field === undefined ? {} : { [field]: known[field] + value };
+      });
+      if (name === 'http.edge.downstream_rq_active') edge = { ...edge, active: value };
+      if (name === 'http.edge.downstream_rq_completed') edge = { ...edge, answers: value };
+      if (unknownNames.includes(name)) unknown += value;
+      const [, peer] = /^wasmcustom\.isthmus_trail\.ingress-peer\.peer\.(.+)\.hops$/.exec(name) ?? [];
+      if (peer !== undefined) arrived.set(peer, value);
+    },
+  });
+  return {
+    push: (part) => list.push(part),
+    end() {
+      if (!list.end()) throw new MeshError('invalid', otherwise);
+      return { clusters, edge, unknown, arrived };
+    },
+  };
 }
 
-function statsIn(text: string): readonly Stat[] {
-  try {
-    const { stats } = JSON.parse(text) as { stats?: readonly Stat[] };
-    if (Array.isArray(stats)) return stats;
-  } catch {
-    // Reported below.
+const otherwise = 'its answer is not what an Envoy says of its statistics';
+
+/** A histogram of the page. Throws MeshError `invalid` for what no Envoy says. */
+function histogramOf(item: unknown): { readonly name: string; readonly times: Buckets } {
+  const { name, buckets } = (item ?? {}) as Histogram;
+  if (typeof name !== 'string' || !Array.isArray(buckets)) throw new MeshError('invalid', otherwise);
+  const times = new Map<number, number>();
+  for (const bucket of buckets) {
+    const { upper_bound: ms, cumulative } = (bucket ?? {}) as Histogram['buckets'][number];
+    if (typeof ms !== 'number' || typeof cumulative !== 'number') throw new MeshError('invalid', otherwise);
+    times.set(ms, cumulative);
   }
-  throw new MeshError('invalid', 'its answer is not what an Envoy says of its statistics');
+  return { name, times };
 }
 
 /** The host and port of a cluster, `KIND/HOST_PORT`; undefined: it is none of a host. */
