@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { MeshError } from './error.ts';
 import { packageVersion } from './package/version.ts';
 import { describeErrorCode } from './system-error.ts';
-import { printable } from './text/safe-excerpt.ts';
+import { printableLines } from './text/safe-excerpt.ts';
 
 /**
  * What is said of an error that ends a command, in one line. An error of ours is told as it is, with the
@@ -11,7 +11,7 @@ import { printable } from './text/safe-excerpt.ts';
  * elsewhere, such as a server's answer, cannot control a terminal: invisible characters are `\u{...}`.
  */
 export function failureText(reason: unknown, env: NodeJS.ProcessEnv = process.env): string {
-  return textOf(reason, env).split('\n').map(printable).join('\n');
+  return printableLines(textOf(reason, env));
 }
 
 function textOf(reason: unknown, env: NodeJS.ProcessEnv): string {

@@ -1,5 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { isNobodyThere } from '../client/answers/no-answer.ts';
+import { wrongAnswer } from '../client/answers/wrong-answer.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { defaultAdmin } from './options/admin.ts';
 
@@ -42,7 +43,7 @@ export async function askOne<T>(
   try {
     return { admin, reply: await question(where) };
   } catch (reason) {
-    const error = MeshError.from(reason);
+    const error = await toldError(admin, MeshError.from(reason));
     // Nobody has named this address: it may be another.
     const isGuess = where === defaultAdmin[0] && isNobodyThere(error);
     return {
@@ -52,6 +53,12 @@ export async function askOne<T>(
         : error,
     };
   }
+}
+
+/** A fault of this process at a foreign server's answer is a fault of that. */
+async function toldError(admin: string, error: MeshError): Promise<MeshError> {
+  const told = error.code === 'internal' ? await wrongAnswer(admin) : undefined;
+  return told === undefined ? error : new MeshError('unavailable', told, { cause: error.cause });
 }
 
 /** Replies as JSON and YAML list them: each with its control plane, or why there is none. */

@@ -1,8 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { exitCode } from '../base/exit.ts';
-import { failureText } from '../base/failure-text.ts';
 import { packageVersion } from '../base/package/version.ts';
-import { printable } from '../base/text/safe-excerpt.ts';
+import { printableLines } from '../base/text/safe-excerpt.ts';
 import { helpEnd, wrapHelp } from './help-end.ts';
 import { requireAtOnce } from './options/required.ts';
 import { endAtBrokenOutput } from './process/broken-output.ts';
@@ -92,7 +91,7 @@ async function wholeProgram(): Promise<Command> {
 function overrideExit(command: Command): void {
   command.exitOverride();
   command.configureOutput({
-    writeErr: (text) => void process.stderr.write(text.split('\n').map(printable).join('\n')),
+    writeErr: (text) => void process.stderr.write(printableLines(text)),
   });
   command.commands.forEach(overrideExit);
 }
@@ -108,7 +107,8 @@ try {
     // Commander has printed its message already.
     process.exitCode = reason.exitCode === 0 ? exitCode.ok : exitCode.unusable;
   } else {
-    process.stderr.write(`isthmus: ${failureText(reason)}\n`);
+    const { faultOrAnswerText } = await import('./process/fault-text.ts');
+    process.stderr.write(`isthmus: ${await faultOrAnswerText(reason)}\n`);
     process.exitCode = exitCode.unusable;
   }
 }

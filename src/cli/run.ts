@@ -17,6 +17,7 @@ import {
   type InstancePort,
   instanceName,
 } from './options/instance.ts';
+import { tellUser } from './show/tell.ts';
 
 /** Options of `isthmus run`. */
 export interface RunFlags extends InstanceFlags {
@@ -205,5 +206,5 @@ async function healthy(target: Probe, signal: AbortSignal): Promise<boolean> {
 }
 
 function say(words: string): void {
-  process.stderr.write(`${new Date(clock.wall()).toISOString()} isthmus run: ${words}\n`);
+  tellUser(`${new Date(clock.wall()).toISOString()} isthmus run: ${words}`);
 }

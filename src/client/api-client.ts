@@ -5,6 +5,7 @@ import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './answers/http-call.ts';
 import { noAnswerOf } from './answers/no-answer.ts';
+import { noteAnswer } from './answers/wrong-answer.ts';
 
 /** A control plane's refusal. */
 interface Refused {
@@ -109,6 +110,7 @@ export function createApiClient({ admin, token, isPatient = false }: ClientOptio
       }
       if (status >= 300) return refusedBy(status, body, token);
       if (!mayAnswer(id, body)) throw new MeshError('unavailable', foreignText(admin, operations[id].path));
+      noteAnswer({ admin: showAddress(admin), id, status, body });
       return { isRefused: false, status, body } as unknown as Reply<Id>;
     },
     close: async () => (await opened)?.destroy(),
@@ -145,6 +147,15 @@ export function refusalOf({ status, detail }: Refused): string {
   return `${detail} (HTTP ${status})`;
 }
 
+/** Longest reason of a refusal that is shown, in characters: far above those of a control plane. */
+const detailMax = 10_000;
+
+/** The reason of a refusal, as far as it is shown. */
+export function cutDetail(detail: string): string {
+  const more = detail.length - detailMax;
+  return more > 0 ? `${detail.slice(0, detailMax)}… (${more} characters more)` : detail;
+}
+
 /** A refusal: problem details, or the form of version 0.1.0. A server that is not ours may echo the token. */
 function refusedBy(status: number, body: unknown, token: string | undefined): Refused {
   const { detail, message, generation } = (body ?? {}) as Partial<ProblemDetails>;
@@ -153,7 +164,7 @@ function refusedBy(status: number, body: unknown, token: string | undefined): Re
   return {
     isRefused: true,
     status,
-    detail: token === undefined ? words : words.replaceAll(token, '(the token)'),
+    detail: cutDetail(token === undefined ? words : words.replaceAll(token, '(the token)')),
     ...(typeof generation === 'number' ? { generation } : {}),
   };
 }

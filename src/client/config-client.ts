@@ -35,7 +35,8 @@ export async function askConfig(
   const path = operations.getConfig.path.replace('{node}', encodeURIComponent(node));
   const { text } = await readPage(admin, query === '' ? path : `${path}?${query}`);
   const [head, ...lines] = parsedLines(text) ?? [];
-  if (typeof head?.resources !== 'number') throw new MeshError('unavailable', foreignText(admin, path));
+  if (typeof head?.resources !== 'number' || !lines.every(isShown))
+    throw new MeshError('unavailable', foreignText(admin, path));
   const { resources, ...about } = head as ConfigHead;
   if (resources !== lines.length)
     throw new MeshError(
@@ -43,6 +44,11 @@ export async function askConfig(
       `${showAddress(admin)} has sent ${lines.length} of ${resources} resources`,
     );
   return { ...about, resources: lines as readonly ShownResource[] };
+}
+
+/** Whether a line has what the line of a resource always has. */
+function isShown(line: Partial<ShownResource> | null): boolean {
+  return [line?.type, line?.name, line?.state].every((one) => typeof one === 'string');
 }
 
 /** Lines of JSON; undefined: some line is none. */

@@ -5,7 +5,8 @@ import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { callHttp, type HttpAnswer, wholeTimes } from './answers/http-call.ts';
 import { noAnswerOf } from './answers/no-answer.ts';
-import { foreignText } from './api-client.ts';
+import { noteAnswer } from './answers/wrong-answer.ts';
+import { cutDetail, foreignText } from './api-client.ts';
 
 /** Longest silence of a control plane asked for its status, in milliseconds. */
 const answerMsMax = 10_000;
@@ -19,7 +20,7 @@ type OfNode = Extract<StatusBody, readonly unknown[]>;
 /** Requests a control plane's status. Throws MeshError `unavailable` without an answer within `withinMs`. */
 export async function askStatus(admin: ListenAddress, withinMs?: number): Promise<OfPlane> {
   const isStatus = (body: unknown) => isRecord(body) && Array.isArray(body.proxies);
-  return (await readJsonPage(admin, operations.getStatus.path, isStatus, withinMs)) as OfPlane;
+  return (await readJsonPage(admin, 'getStatus', '', isStatus, withinMs)) as OfPlane;
 }
 
 /**
@@ -27,8 +28,8 @@ export async function askStatus(admin: ListenAddress, withinMs?: number): Promis
  * connected.
  */
 export async function askNode(admin: ListenAddress, node: string): Promise<OfNode> {
-  const path = `${operations.getStatus.path}?node=${encodeURIComponent(node)}`;
-  return (await readJsonPage(admin, path, Array.isArray)) as OfNode;
+  const query = `?node=${encodeURIComponent(node)}`;
+  return (await readJsonPage(admin, 'getStatus', query, Array.isArray)) as OfNode;
 }
 
 /** Requests the problems of registry objects. Throws MeshError as `askStatus`. */
@@ -36,17 +37,24 @@ export async function askProblems(
   admin: ListenAddress,
   withinMs?: number,
 ): Promise<Answer<'getProblems'>['body']> {
-  const { path } = operations.getProblems;
-  return (await readJsonPage(admin, path, Array.isArray, withinMs)) as Answer<'getProblems'>['body'];
+  return (await readJsonPage(
+    admin,
+    'getProblems',
+    '',
+    Array.isArray,
+    withinMs,
+  )) as Answer<'getProblems'>['body'];
 }
 
 async function readJsonPage(
   admin: ListenAddress,
-  path: string,
+  id: 'getStatus' | 'getProblems',
+  query: string,
   mayBe: (body: unknown) => boolean,
   withinMs?: number,
 ): Promise<unknown> {
-  const { text } = await readPage(admin, path, withinMs);
+  const path = `${operations[id].path}${query}`;
+  const { status, text } = await readPage(admin, path, withinMs);
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -54,6 +62,7 @@ async function readJsonPage(
     throw new MeshError('unavailable', foreignText(admin, path), { cause });
   }
   if (!mayBe(body)) throw new MeshError('unavailable', foreignText(admin, path));
+  noteAnswer({ admin: showAddress(admin), id, status, body });
   return body;
 }
 
@@ -99,9 +108,9 @@ export async function readPage(
 function refusalIn({ status, text }: HttpAnswer): string | undefined {
   try {
     const { type, detail } = JSON.parse(text) as Partial<ProblemDetails>;
-    return typeof type === 'string' && typeof detail === 'string' ? detail : undefined;
+    return typeof type === 'string' && typeof detail === 'string' ? cutDetail(detail) : undefined;
   } catch {
-    return status === 404 && /\bconnected\b/.test(text) ? text.trim() : undefined;
+    return status === 404 && /\bconnected\b/.test(text) ? cutDetail(text.trim()) : undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 // Characters that are invisible or change line or direction in a terminal or a log.
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const inQuotes = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Makes foreign text safe for a log, an error or a table: at most `bytesMax` bytes, followed by the number of
@@ -18,6 +19,29 @@ export function safeExcerpt(text: Buffer | string, bytesMax: number): string {
 function onOneLine(text: string): string {
   const lines = text.split('\n').map((line) => line.trim());
   return lines.filter((line) => line !== '').join(' ');
+}
+
+/** Text of several lines, each as `printable` makes it. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+/**
+ * JSON or YAML of the same value without raw characters that are invisible or control a terminal. Both write
+ * C0 controls as escapes themselves; here the others are. They have to be inside of double quotes.
+ */
+export function escapedInQuotes(text: string): string {
+  return text.replace(inQuotes, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
+}
+
+/** Whether `escapedInQuotes` changes a text. */
+export function needsEscapes(text: string): boolean {
+  return text.search(inQuotes) >= 0;
 }
 
 /** Text for one line of a terminal or a log: line breaks and invisible characters as `\u{...}`. */

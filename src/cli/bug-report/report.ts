@@ -2,7 +2,7 @@ import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { packageVersion } from '../../base/package/version.ts';
-import { printable } from '../../base/text/safe-excerpt.ts';
+import { printable, printableLines } from '../../base/text/safe-excerpt.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { errorText } from '../ask-each.ts';
 import { notAskedText } from '../ask-idcs.ts';
@@ -158,7 +158,7 @@ function assemble(sections: readonly Section[], missing: readonly string[], reda
     }
     left -= body.length;
     contents.push(title);
-    bodies.push(`\n==== ${printable(title)}\n\n${body}`);
+    bodies.push(`\n==== ${printable(title)}\n\n${readable(body)}`);
   }
   const list = (all: readonly string[]) => all.map((one) => `- ${printable(one)}`);
   const head = [
@@ -169,6 +169,11 @@ function assemble(sections: readonly Section[], missing: readonly string[], reda
     '',
   ];
   return { text: `${head.join('\n')}${bodies.join('')}`, contents, missing: gone, redactions };
+}
+
+/** Text of others that cannot control the terminal of whoever reads it; tabs stay. */
+function readable(body: string): string {
+  return body.split('\t').map(printableLines).join('\t');
 }
 
 /** Whole lines up to a length, and how much was cut. */

@@ -15,6 +15,7 @@ import {
   instanceName,
   parsePort,
 } from '../options/instance.ts';
+import { tellUser } from '../show/tell.ts';
 
 interface Flags extends InstanceFlags {
   readonly wait?: boolean;
@@ -70,16 +71,14 @@ async function deregister(flags: Flags): Promise<void> {
     const away = of('away').map(({ words }) => words);
     if (away.length === ends.length) throw new MeshError('unavailable', away.join('; '));
     const owed = of('owed').map(({ words }) => words);
-    for (const words of away) process.stderr.write(`isthmus: ${words}; it was not waited for\n`);
+    for (const words of away) tellUser(`isthmus: ${words}; it was not waited for`);
     const answered = ends.filter(({ end }) => end !== 'away');
     if (answered.every(({ wasRegistered }) => wasRegistered === false))
-      process.stderr.write(
-        `isthmus: no instance ${shown} is registered${away.length > 0 ? ' at those that answer' : ''}, so nothing was deregistered.${await nearNames(planes, flags.namespace, name)}\n`,
+      tellUser(
+        `isthmus: no instance ${shown} is registered${away.length > 0 ? ' at those that answer' : ''}, so nothing was deregistered.${await nearNames(planes, flags.namespace, name)}`,
       );
     if (owed.length > 0) {
-      process.stderr.write(
-        `isthmus: ${shown} is deregistered, but not confirmed in time by ${owed.join('; ')}\n`,
-      );
+      tellUser(`isthmus: ${shown} is deregistered, but not confirmed in time by ${owed.join('; ')}`);
       process.exitCode = exitCode.failed;
     }
   } finally {

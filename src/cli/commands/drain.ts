@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { keepProcess, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
+import { printableLines } from '../../base/text/safe-excerpt.ts';
 import type { InstanceKey } from '../../client/deregistration.ts';
 import { readDuration } from '../../config/duration.ts';
 import { drainLimits } from '../../model/drain.ts';
@@ -14,6 +15,7 @@ import { durationOption } from '../options/duration.ts';
 import { addClientOptions, type ClientFlags, clientsOf } from '../options/instance.ts';
 import { dataText, isData, type OutputFormat, outputOption } from '../options/output.ts';
 import { endWhenInterrupted } from '../show/show.ts';
+import { tellUser } from '../show/tell.ts';
 
 /** Options of both commands. */
 interface WaitFlags extends ClientFlags {
@@ -96,11 +98,11 @@ export function undrainCommand(): Command {
     .action(undrain);
 }
 
-const warn = (words: string) => void process.stderr.write(`isthmus: ${words}\n`);
+const warn = (words: string) => tellUser(`isthmus: ${words}`);
 
 /** Where results go as words: nowhere, if programs read them. */
 function sayTo(output: OutputFormat): (words: string) => void {
-  return isData(output) ? () => {} : (words) => void process.stdout.write(`${words}\n`);
+  return isData(output) ? () => {} : (words) => void process.stdout.write(`${printableLines(words)}\n`);
 }
 
 async function drain(text: string, flags: DrainFlags): Promise<void> {

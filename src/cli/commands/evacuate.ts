@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
+import { printableLines } from '../../base/text/safe-excerpt.ts';
 import { evacuationLimits } from '../../model/evacuation.ts';
 import { durationOption } from '../options/duration.ts';
 import {
@@ -87,7 +88,7 @@ async function run(idc: string, flags: Flags, isConditional: boolean): Promise<v
     const target = {
       ...known,
       ...(flags.reason === undefined ? {} : { reason: flags.reason }),
-      say: (words: string) => void process.stdout.write(`${words}\n`),
+      say: (words: string) => void process.stdout.write(`${printableLines(words)}\n`),
     };
     const how = { ackWaitMs: flags.ackTimeout, force: flags.force === true, dryRun: flags.dryRun === true };
     if (flags.undo) {

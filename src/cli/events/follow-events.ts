@@ -1,10 +1,12 @@
 import { keepProcess, sleep, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { escapedInQuotes, printable } from '../../base/text/safe-excerpt.ts';
 import { askEvents, awaitEvents, type EventsAnswer, type EventsAsked } from '../../client/events-client.ts';
 import { readAddress } from '../../config/address.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { type AdminReply, errorText } from '../ask-each.ts';
 import { dataText } from '../options/output.ts';
+import { tellUser } from '../show/tell.ts';
 import { type EventsWidth, eventLine, merged, notesOn, type SourcedEvent } from './events-text.ts';
 
 type Output = EventsWidth | 'json' | 'yaml';
@@ -66,12 +68,7 @@ function print(events: readonly SourcedEvent[], output: Output): void {
 
 function textOf(one: SourcedEvent, output: Output): string {
   const flat = { admin: one.admin, idc: one.idc, ...one.event };
-  if (output === 'json') return `${JSON.stringify(flat)}\n`;
+  if (output === 'json') return `${escapedInQuotes(JSON.stringify(flat))}\n`;
   if (output === 'yaml') return `---\n${dataText(flat, output)}`;
-  return `${eventLine(one, output)}\n`;
-}
-
-/** Beside the events, which a program may read. */
-function tellUser(line: string): void {
-  process.stderr.write(`${line}\n`);
+  return `${printable(eventLine(one, output))}\n`;
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Option } from 'commander';
+import { escapedInQuotes, needsEscapes } from '../../base/text/safe-excerpt.ts';
 
 const formats = ['table', 'wide', 'json', 'yaml'] as const;
 
@@ -19,10 +20,16 @@ export function isData(output: OutputFormat): output is DataFormat {
   return output === 'json' || output === 'yaml';
 }
 
-/** A value as text for programs. */
+/** A value as text for programs, which cannot control a terminal. */
 export function dataText(value: unknown, output: DataFormat): string {
-  if (output === 'json') return `${JSON.stringify(value, null, 2)}\n`;
+  if (output === 'json') return `${escapedInQuotes(JSON.stringify(value, null, 2))}\n`;
   // Loaded on demand: all other output does without.
-  const { stringify }: typeof import('yaml') = createRequire(import.meta.url)('yaml');
-  return stringify(value, { aliasDuplicateObjects: false });
+  const { Document, visit }: typeof import('yaml') = createRequire(import.meta.url)('yaml');
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value === 'string' && needsEscapes(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return escapedInQuotes(document.toString());
 }

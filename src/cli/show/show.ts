@@ -2,9 +2,11 @@ import { Option } from 'commander';
 import { keepProcess, sleep, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
+import { printable, printableLines } from '../../base/text/safe-excerpt.ts';
 import { dataText, isData, type OutputFormat } from '../options/output.ts';
 import { screenText } from './frame.ts';
 import { lasting } from './lasting.ts';
+import { tellUser } from './tell.ts';
 
 /** What a command has found out. */
 export interface Look {
@@ -48,7 +50,7 @@ export async function showLook(flags: ShowFlags, look: () => Promise<Look>): Pro
   if (flags.watch === true) return watch(flags.output, look);
   const seen = await look();
   process.stdout.write(textOf(seen, flags.output));
-  for (const line of seen.notes ?? []) process.stderr.write(`${line}\n`);
+  for (const line of seen.notes ?? []) tellUser(line);
   process.exitCode = seen.code;
 }
 
@@ -61,7 +63,7 @@ export function endWhenInterrupted(before: () => void = () => {}): void {
 }
 
 function textOf({ data, text }: Look, output: OutputFormat): string {
-  return isData(output) ? dataText(data, output) : text(output);
+  return isData(output) ? dataText(data, output) : printableLines(text(output));
 }
 
 /** Never resolves; rejects where a question is wrong. */
@@ -91,14 +93,14 @@ function draw(seen: Look, output: OutputFormat, shown: string | undefined): stri
     process.stdout.write(screenText(whole(seen, output), { rows, columns }));
   } else if (facts !== shown) {
     process.stdout.write(`${separator(output, shown === undefined)}${textOf(seen, output)}`);
-    for (const line of seen.notes ?? []) process.stderr.write(`${line}\n`);
+    for (const line of seen.notes ?? []) tellUser(line);
   }
   return facts;
 }
 
 /** Everything that is shown in a terminal, where standard error would be drawn over. */
 function whole(seen: Look, output: OutputFormat): string {
-  return `${textOf(seen, output)}${(seen.notes ?? []).map((line) => `${line}\n`).join('')}`;
+  return `${textOf(seen, output)}${(seen.notes ?? []).map((line) => `${printable(line)}\n`).join('')}`;
 }
 
 /** What stands between the blocks of a pipe. */

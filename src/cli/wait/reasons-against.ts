@@ -46,7 +46,9 @@ export function reasonsAgainst(goal: Goal, admin: string, { status, problems }: 
   const waits = waitingFor.length === 0 ? 'new proxies are refused' : `it waits for ${waitingFor.join(', ')}`;
   if (!ready) return [`${name} is not ready: ${waits}`];
   if (goal === 'ready') return [];
-  if (typeof goal === 'number' && revision < goal) return [`${name} is at revision ${revision}`];
+  // An earlier version does not say at which revision it is.
+  if (typeof goal === 'number' && !(revision >= goal))
+    return [`${name} ${revision === undefined ? 'does not say its revision' : `is at revision ${revision}`}`];
   const late = proxies.flatMap(({ id, types }) => {
     const behind = Object.entries(types).filter(([, { state }]) => state !== 'SYNCED');
     const states = behind.map(([type, { state }]) => `${type} ${state}`);

@@ -8,6 +8,7 @@ import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { collectReport } from '../../bug-report/report.ts';
 import { helpEnd } from '../../help-end.ts';
 import { adminOption } from '../../options/admin.ts';
+import { tellUser } from '../../show/tell.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
@@ -85,5 +86,5 @@ function defaultName(): string {
 }
 
 function say(words: string): void {
-  process.stderr.write(`bug-report: ${words}\n`);
+  tellUser(`bug-report: ${words}`);
 }

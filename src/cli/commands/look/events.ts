@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { exitCode } from '../../../base/exit.ts';
+import { printableLines } from '../../../base/text/safe-excerpt.ts';
 import { askEvents, type EventsAnswer } from '../../../client/events-client.ts';
 import { eventKinds, eventQuery } from '../../../contract/events.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
@@ -13,6 +14,7 @@ import { allIdcsOption } from '../../options/all-idcs.ts';
 import { durationOption } from '../../options/duration.ts';
 import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 import { endWhenInterrupted } from '../../show/show.ts';
+import { tellUser } from '../../show/tell.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
@@ -63,13 +65,13 @@ async function show(flags: Flags): Promise<void> {
   const { told, unknown } = await askIdcs(admin, allIdcs === true, (where) => askEvents(where, asked));
   const missing = unknown.map((idc) => `! ${notAskedText(idc)}`);
   if (follow === true) {
-    for (const line of missing) process.stderr.write(`${line}\n`);
+    for (const line of missing) tellUser(line);
     endWhenInterrupted();
     await followEvents(told, asked, output);
     return;
   }
   process.stdout.write(textOf(told, missing, output));
-  if (isData(output)) for (const line of missing) process.stderr.write(`${line}\n`);
+  if (isData(output)) for (const line of missing) tellUser(line);
   if (missing.length > 0 || told.some((one) => 'error' in one)) process.exitCode = exitCode.failed;
 }
 
@@ -87,5 +89,5 @@ function textOf(
     ...missing,
   ];
   const table = events.length === 0 ? ['Nothing happened in this time.'] : eventTable(events, output);
-  return `${[...table, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')}\n`;
+  return `${[...table, ...(notes.length > 0 ? ['', ...notes] : [])].map(printableLines).join('\n')}\n`;
 }

@@ -12,6 +12,7 @@ import { readArgument } from '../../options/argument.ts';
 import { durationOption } from '../../options/duration.ts';
 import { dataText, isData, type OutputFormat, outputOption } from '../../options/output.ts';
 import { endWhenInterrupted } from '../../show/show.ts';
+import { tellUser } from '../../show/tell.ts';
 import { type Disconnected, disconnectedOf, disconnectedText } from '../../wait/disconnected.ts';
 import { askState, describeGoal, type Goal, parseGoal, reasonsAgainst } from '../../wait/reasons-against.ts';
 
@@ -145,13 +146,11 @@ async function waitFor(flags: Flags): Promise<WaitEnd> {
     const end = { goal, isMet: false, isAnswered, tookMs: now - begun, reasons, disconnected };
     if (metSince !== undefined && now - metSince >= flags.settle) {
       if (flags.quiet !== true)
-        process.stderr.write(
-          `${describeGoal(goal)} after ${durationText(end.tookMs)}\n${aside(disconnected)}`,
-        );
+        tellUser(`${describeGoal(goal)} after ${durationText(end.tookMs)}${aside(disconnected)}`);
       return { ...end, isMet: true };
     }
     const line = progressOf(reasons, flags);
-    if (flags.quiet !== true && line !== told) process.stderr.write(`${line}\n`);
+    if (flags.quiet !== true && line !== told) tellUser(line);
     told = line;
     const leftMs = begun + flags.timeout - now;
     if (leftMs <= 0) return giveUp(end, flags);
@@ -192,7 +191,7 @@ async function look(flags: Flags, withinMs: number): Promise<Seen> {
 /** The line on proxies that are not waited for. */
 function aside(disconnected: readonly Disconnected[]): string {
   const text = disconnectedText(disconnected);
-  return text === '' ? '' : `${text}\n`;
+  return text === '' ? '' : `\n${text}`;
 }
 
 function progressOf(reasons: readonly string[], flags: Flags): string {
@@ -207,8 +206,8 @@ function giveUp(end: WaitEnd, { for: goal, timeout, admin }: Flags): WaitEnd {
   const at = admin.map(showAddress).join(', ');
   const settling = ['it has not been so for long enough (--settle)'];
   const reasons = end.reasons.length > 0 ? end.reasons : settling;
-  process.stderr.write(
-    `not ${describeGoal(goal)} within ${durationText(timeout)} (asked ${at}):\n  ${reasons.join('\n  ')}\n${aside(end.disconnected)}`,
+  tellUser(
+    `not ${describeGoal(goal)} within ${durationText(timeout)} (asked ${at}):\n  ${reasons.join('\n  ')}${aside(end.disconnected)}`,
   );
   return { ...end, reasons };
 }
