@@ -26,7 +26,7 @@ const controlPlane = z.strictObject({
     'Whether the one before it stopped as it was told, or ended otherwise; absent: none is known.',
     z.enum(['stopped', 'died']),
   ).optional(),
-  lastHeardAt: described('When the one before it noted its last event.', z.string()).optional(),
+  lastHeardAt: described('When the one before it was alive last, to within 10 s.', z.string()).optional(),
   groups: count.optional(),
   signal: z.string().optional(),
 });

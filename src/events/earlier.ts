@@ -7,7 +7,7 @@ type FailoverEvent = Extract<PlaneEvent, { readonly kind: 'failover' }>;
 export interface Earlier {
   /** How it ended; undefined: there was none. */
   readonly before: 'stopped' | 'died' | undefined;
-  /** When it noted its last event. */
+  /** When it noted its last event, or was alive later than that. */
   readonly lastHeardAt: string | undefined;
   /** Failovers that it began and did not end, by Group. Times in milliseconds. */
   readonly failovers: ReadonlyMap<
@@ -17,7 +17,7 @@ export interface Earlier {
 }
 
 /** Reads it; `wallMs`: the time now. To be called before the first event of this control plane. */
-export function earlierIn(journal: Pick<Journal, 'read'>, wallMs: number): Earlier {
+export function earlierIn(journal: Pick<Journal, 'read' | 'aliveAt'>, wallMs: number): Earlier {
   const { events } = journal.read({ limit: Number.POSITIVE_INFINITY });
   const failovers = new Map<string, { why: NonNullable<FailoverEvent['why']>; forMs: number }>();
   let before: Earlier['before'];
@@ -29,5 +29,9 @@ export function earlierIn(journal: Pick<Journal, 'read'>, wallMs: number): Earli
     else if (!failovers.has(group))
       failovers.set(group, { why, forMs: Math.max(0, wallMs - Date.parse(event.at)) });
   }
-  return { before, lastHeardAt: events.at(-1)?.at, failovers };
+  const last = events.at(-1)?.at;
+  const heardMs = Math.max(last === undefined ? 0 : Date.parse(last), journal.aliveAt() ?? 0);
+  // A clock that was set back since, or a file that was copied.
+  const isKnown = last !== undefined && heardMs <= wallMs;
+  return { before, lastHeardAt: isKnown ? new Date(heardMs).toISOString() : last, failovers };
 }

@@ -1,6 +1,7 @@
+import { statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, sleep } from '../base/clock.ts';
+import { type Clock, sleep, type Timer } from '../base/clock.ts';
 import { readBounded } from '../base/files/bounded-file.ts';
 import type { Logger } from '../base/log.ts';
 import { describeSystemError } from '../base/system-error.ts';
@@ -16,6 +17,8 @@ export const journalFileLimits = {
   collect: 100,
   /** After a failure it is tried again. */
   again: 5_000,
+  /** Between two signs that the control plane is alive. */
+  alive: 10_000,
   /** For the last ones, when the control plane ends. */
   close: 1_000,
   /** Far above the length of an event. */
@@ -26,6 +29,8 @@ export const journalFileLimits = {
 export interface JournalFile {
   /** What was in it when it was opened, the oldest first. */
   readonly read: readonly PlaneEvent[];
+  /** When whoever wrote it was alive last, milliseconds of the wall clock; undefined: nobody wrote it. */
+  readonly aliveAt: number | undefined;
   /** Writes an event soon; dropped and counted if the disk does not take it. */
   write(event: PlaneEvent): void;
   /** `why`: what was written last failed. */
@@ -50,6 +55,8 @@ class AppendedFile implements JournalFile {
   readonly #file: string;
   readonly #older: string;
   readonly read: readonly PlaneEvent[];
+  readonly aliveAt: number | undefined;
+  #alive: Timer | undefined;
   #pending: PlaneEvent[] = [];
   #writing: Promise<void> | undefined;
   #appending: Promise<void> = Promise.resolve();
@@ -66,6 +73,19 @@ class AppendedFile implements JournalFile {
     this.#file = join(options.folder, 'events.jsonl');
     this.#older = join(options.folder, 'events.1.jsonl');
     this.read = [...this.#readAll(this.#older), ...this.#readAll(this.#file)];
+    this.aliveAt = statSync(this.#file, { throwIfNoEntry: false })?.mtimeMs;
+    this.#stayAlive();
+  }
+
+  /** The time of the file says until when the control plane was alive: nothing may happen for hours. */
+  #stayAlive(): void {
+    const { clock } = this.#options;
+    this.#alive = clock.after(journalFileLimits.alive, () => {
+      const now = new Date(clock.wall());
+      // Where the disk does not take it, the time of the last event stays.
+      void this.#handle?.utimes(now, now).catch(() => {});
+      this.#stayAlive();
+    });
   }
 
   write(event: PlaneEvent): void {
@@ -85,6 +105,7 @@ class AppendedFile implements JournalFile {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#alive?.cancel();
     const { clock } = this.#options;
     await Promise.race([this.#flush(), sleep(clock, journalFileLimits.close)]);
     await this.#handle?.close().catch(() => {});

@@ -38,6 +38,8 @@ interface EventAnswer {
 export interface Journal {
   add(event: NewEvent): void;
   read(question: EventQuestion): EventAnswer;
+  /** When the control plane before this one was alive last, milliseconds of the wall clock, if it is known. */
+  aliveAt(): number | undefined;
   /** The oldest one that is kept. */
   oldest(): PlaneEvent | undefined;
   /** The id of the newest one; 0: none. */
@@ -148,6 +150,10 @@ class RingJournal implements Journal {
       events.push(event);
     }
     return { events, isCut: false };
+  }
+
+  aliveAt(): number | undefined {
+    return this.#file?.aliveAt;
   }
 
   oldest(): PlaneEvent | undefined {

@@ -19,6 +19,7 @@ export const heldByEvents: readonly Held[] = [
   ['events on disk', '4 MiB', 'src/events/journal-file.ts', 'bytes: 4 * 2 ** 20,'],
   ['events on disk', '2,000 wait', 'src/events/journal-file.ts', 'pending: 2_000,'],
   ['events on disk', 'every 5 s', 'src/events/journal-file.ts', 'again: 5_000,'],
+  ['events on disk', 'each 10 s', 'src/events/journal-file.ts', 'alive: 10_000,'],
   ['clients that wait for the next event', '64', 'src/events/journal.ts', 'waiting: 64,'],
   ['changes that were read together', '20; 10', 'src/delivery/change-log.ts', 'toldMax = 20;'],
   ['changes that were read together', '20; 10', 'src/events/field-changes.ts', 'fields: 10,'],

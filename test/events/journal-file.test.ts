@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import { earlierIn } from '../../src/events/earlier.ts';
 import { createEventJournal } from '../../src/events/journal.ts';
 import { journalFileLimits, openJournalFile } from '../../src/events/journal-file.ts';
 import { until } from '../support/mesh.ts';
@@ -37,6 +38,23 @@ function setup(t: Test) {
   };
   return { folder, told, start, newest: join(folder, 'events.jsonl'), older: join(folder, 'events.1.jsonl') };
 }
+
+t.test('a control plane that died was alive until then, though nothing happened', async (t) => {
+  const { start, newest } = setup(t);
+  const first = start();
+  t.equal(earlierIn(first.journal, systemClock.wall()).lastHeardAt, undefined);
+  first.add('a');
+  await until('it is written', () => (statSync(newest, { throwIfNoEntry: false })?.size ?? 0) > 0);
+  const [event] = first.journal.read(whole).events;
+  const written = statSync(newest).mtimeMs;
+  await until('it is alive', () => statSync(newest).mtimeMs > written, 10 * journalFileLimits.alive);
+  const wall = systemClock.wall();
+  const { lastHeardAt = '' } = earlierIn(start().journal, wall);
+  t.ok(Date.parse(lastHeardAt) > Date.parse(event?.at ?? '') + journalFileLimits.alive / 2, lastHeardAt);
+  t.ok(Date.parse(lastHeardAt) <= wall);
+  t.equal(earlierIn(start().journal, 0).lastHeardAt, event?.at, 'a clock that was set back');
+  await first.journal.close();
+});
 
 t.test('events survive a restart, also one without a word', async (t) => {
   const { start, newest } = setup(t);

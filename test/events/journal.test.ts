@@ -15,7 +15,7 @@ function setup(read: readonly PlaneEvent[] = []) {
   const written: PlaneEvent[] = [];
   const file = {
     ...{ read, write: (event: PlaneEvent) => void written.push(event) },
-    ...{ state: () => ({ why: undefined, dropped: 0 }), close: async () => {} },
+    ...{ aliveAt: undefined, state: () => ({ why: undefined, dropped: 0 }), close: async () => {} },
   };
   return { clock, written, journal: createEventJournal({ clock, file }) };
 }
@@ -49,7 +49,12 @@ t.test('a number is never used again, whatever the clock does', async (t) => {
     clock: { ...clock, wall: () => clock.wall() - 3_600_000 },
     file: {
       read: journal.read(whole).events,
-      ...{ write() {}, state: () => ({ why: undefined, dropped: 0 }), close: async () => {} },
+      ...{
+        write() {},
+        aliveAt: undefined,
+        state: () => ({ why: undefined, dropped: 0 }),
+        close: async () => {},
+      },
     },
   });
   next.add(change('b'));
