@@ -3,7 +3,7 @@ import { MeshError } from '../../base/error.ts';
 import type { InstanceKey } from '../../client/deregistration.ts';
 import type { Answer } from '../../contract/contract.ts';
 import { acceptedBody, answerMsMax, type DrainPlane } from './drain-planes.ts';
-import { inFlightText, lateText, leftText } from './drain-text.ts';
+import { inFlightText, lateText, leftText, removedText } from './drain-text.ts';
 
 type Effect = Answer<'drainInstance'>['body'];
 
@@ -117,13 +117,17 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
     const query = { wait: 'acked' as const, timeout: `${waitMs}ms` };
     try {
       const call = { path: key, query, timeoutMs: waitMs + answerMsMax, heldMs: waitMs };
+      const before: Effect | undefined = effect;
       effect = acceptedBody(admin, await plane.client.call('getDrain', call));
+      if (untilIdle && isRemoved(before, effect)) {
+        warn(`${shown(key)} ${removedText(before)}`);
+        return { admin, confirmed: false, answer: effect };
+      }
     } catch (reason) {
       progress(MeshError.from(reason).message);
     }
     const isAcked = effect?.acked === true;
-    const isIdle = (effect?.inFlight?.requests ?? 0) === 0;
-    if (effect !== undefined && isAcked && (isIdle || !untilIdle)) break;
+    if (effect !== undefined && isAcked && (isIdle(effect) || !untilIdle)) break;
     if (effect?.acked === false)
       progress(`${effect.idc}: not confirmed yet by ${(effect.waitingFor ?? []).join(', ')}`);
     else if (effect !== undefined) progress(`${effect.idc}: ${inFlightText(effect)}`);
@@ -137,6 +141,16 @@ async function followDrain(plane: DrainPlane, order: DrainOrder, deadline: numbe
   say(doneText(shown(key), effect));
   if (effect.hosts.length > 0) for (const line of leftText(effect)) say(`  ${line}`);
   return { admin, confirmed: true, answer: effect };
+}
+
+/** Whether nothing is in flight: where proxies have the instance, some of them say so. */
+function isIdle({ hosts, inFlight }: Effect): boolean {
+  return inFlight === undefined ? hosts.length === 0 : inFlight.requests === 0;
+}
+
+/** Whether an instance with requests in flight is no longer declared: proxies still have them, and do not tell. */
+function isRemoved(before: Effect | undefined, { hosts }: Effect): before is Effect {
+  return before !== undefined && !isIdle(before) && hosts.length === 0;
 }
 
 function doneText(instance: string, effect: Effect): string {

@@ -41,6 +41,11 @@ export function inFlightText({ inFlight }: Effect): string {
   return `${are} in flight there, ${by}`;
 }
 
+/** Why nobody can tell any more whether an instance is idle, by what was last heard of it. */
+export function removedText(before: Effect): string {
+  return `was removed in ${before.idc} while it was waited for: whether it is idle can no longer be told (at last, ${inFlightText(before)})`;
+}
+
 /** What a drain has not reached when its time is over; undefined: its control plane has not answered. */
 export function lateText(effect: Effect | undefined): string {
   if (effect?.acked !== true)
