@@ -72,7 +72,20 @@ function onlyFails({ requests, failed }: HostLoad): boolean {
 
 function percentilesOf(times: Buckets): Pick<HostLoad, 'p50Ms' | 'p99Ms'> {
   if (countOfBuckets(times) === 0) return {};
-  return { p50Ms: percentileOfBuckets(times, 0.5), p99Ms: percentileOfBuckets(times, 0.99) };
+  return {
+    p50Ms: timesAtMost(percentileOfBuckets(times, 0.5)),
+    p99Ms: timesAtMost(percentileOfBuckets(times, 0.99)),
+  };
+}
+
+/**
+ * The longest time, in milliseconds, that Envoy counts as at most `boundMs`: it counts by bins of two digits,
+ * and all of the bin that begins at the bound, such as 100 to 110 ms.
+ */
+function timesAtMost(boundMs: number): number {
+  if (boundMs === 0) return 0;
+  const bin = 10 ** (Math.floor(Math.log10(boundMs)) - 1);
+  return Number((boundMs + bin).toPrecision(3));
 }
 
 /** Requests by IDC, of gateways that were read; the IDC of the rest is not known. */
