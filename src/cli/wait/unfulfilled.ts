@@ -7,7 +7,7 @@ import type { ShownFinding } from '../../contract/status.ts';
 const heldBack: readonly string[] = ['DeletionDelayed', 'ObjectsKept'];
 
 /** Errors that keep no object of a source from being in force. */
-const harmless: readonly string[] = ['SnapshotRefused', 'LoopPreventionOff'];
+const harmless: readonly string[] = ['SnapshotRefused', 'StateNotWritten', 'LoopPreventionOff'];
 
 /**
  * Whether a problem of registry objects or of their sources means that what proxies have confirmed is not

@@ -92,6 +92,8 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   let innerProblems: readonly Finding[] = [];
   let innerDoubt: ReadGaps | undefined;
   let unreachable: string | undefined;
+  /** Why the last write failed. */
+  let unwritten: string | undefined;
   let live = false;
   let dirty = false;
   let writing = false;
@@ -126,6 +128,10 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
         'missing in it since the last start',
       );
       own.push({ code: 'DeletionDelayed', severity: 'warning', where: `source ${name}`, path: '', message });
+    }
+    if (unwritten !== undefined) {
+      const message = `${unwritten}. Until then a start without the source has ${snapshot === undefined ? 'nothing' : 'an older state'}; it is tried again each second`;
+      own.push({ code: 'StateNotWritten', severity: 'error', where: `source ${name}`, path: '', message });
     }
     outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubt);
   }
@@ -170,15 +176,23 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
         await confirmSnapshot(to, wallMs);
         snapshot = { ...snapshot, knownGoodAt: wallMs };
       }
+      noteWrite(undefined);
     } catch (cause) {
       dirty = true;
-      logger.error('last good state not written; it is tried again', {
-        error: MeshError.from(cause).message,
-      });
+      noteWrite(MeshError.from(cause).message);
     }
     writtenAt = clock.now();
     writing = false;
     schedule();
+  }
+
+  /** Told once, not at each try: a full disk may last for days. `why`: the failure of a write. */
+  function noteWrite(why: string | undefined): void {
+    if (why === unwritten) return;
+    if (why === undefined) logger.info('the last good state is written again', { source: name });
+    else logger.error('last good state not written; it is tried again', { error: why });
+    unwritten = why;
+    reportProblems();
   }
 
   let signal: AbortSignal | undefined;

@@ -1,8 +1,19 @@
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import type { Ref } from '../../../src/model/object.ts';
 import { createFilesSource } from '../../../src/registry/files/files-source.ts';
 import {
@@ -252,6 +263,34 @@ t.test('a failed write is reported, and the previous state stays', async (t) => 
   );
   t.same(readFileSync(`${w.file}.kept`), before);
 });
+
+t.test(
+  'a state that cannot be written is a problem until it is written, and told once in the log',
+  async (t) => {
+    const { config, state, file } = world(t);
+    const told: string[] = [];
+    const note = (message: string) => void told.push(message);
+    const stop = new AbortController();
+    t.teardown(() => stop.abort());
+    config.write('all.yaml', everything);
+    // As a disk that takes nothing: a folder is in the place of the file.
+    mkdirSync(join(state, '.registry-files.jsonl.new'));
+    const open = () => createFilesSource({ folder: config.path, clock }, { ...testTiming, retryMs: 20 });
+    const logger = { ...silentLogger, error: note, info: note };
+    const source = keepLastGood({ open, folder: state, idc: 'sh-a', clock, logger, soleMs: 0 }, quick);
+    const seen = new Recorder();
+    await source.start(seen, stop.signal);
+    const codes = () => seen.current().map(({ code }) => code);
+    await until('it is a problem', () => codes().includes('StateNotWritten'));
+    await new Promise((resolve) => setTimeout(resolve, 20 * (quick.writeMsMin ?? 1) + 200));
+    const lines = told.filter((line) => line.startsWith('last good state not written'));
+    t.equal(lines.length, 1, 'however often it is tried');
+    rmdirSync(join(state, '.registry-files.jsonl.new'));
+    await until('it is written', () => !codes().includes('StateNotWritten'));
+    t.ok(statSync(file).size > 0);
+    t.ok(told.includes('the last good state is written again'));
+  },
+);
 
 t.test('deleted objects are released by the source that was opened last', async (t) => {
   const w = world(t);
