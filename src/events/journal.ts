@@ -38,7 +38,7 @@ interface EventAnswer {
 export interface Journal {
   add(event: NewEvent): void;
   read(question: EventQuestion): EventAnswer;
-  /** When the control plane before this one was alive last, milliseconds of the wall clock, if it is known. */
+  /** When the control plane before this one was alive last, by the wall clock in milliseconds. */
   aliveAt(): number | undefined;
   /** The oldest one that is kept. */
   oldest(): PlaneEvent | undefined;

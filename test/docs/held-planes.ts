@@ -4,9 +4,6 @@ import type { Held } from './held-proxies.ts';
 const objects: readonly Held[] = [
   ['`isthmus who`', '32; 16; 8', 'src/who/read-proxies.ts', 'proxiesMax: 32, readsMax: 16, questionsMax: 8'],
   ["an Envoy's answer to it", '2 s, 32 MiB', 'src/who/pages/http-page.ts', 'answerBytesMax: 32 * 2 ** 20'],
-  ["an Envoy's answer to it", '50,000 hosts', 'src/who/clusters-page.ts', 'hostsMax: 50_000'],
-  ["an Envoy's answer to it", '64 KiB of one value', 'src/who/pages/nested-list.ts', 'valueBytesMax: 65_536'],
-  ["an Envoy's answer to it", '8 KiB at a time', 'src/who/pages/http-page.ts', 'sliceBytes: 8_192'],
   ['`metadata.namespace`', '`default`', 'src/registry/parse/metadata.ts', "defaultNamespace = 'default';"],
   [
     '`resolution`',

@@ -148,7 +148,7 @@ function isIdle({ hosts, inFlight }: Effect): boolean {
   return inFlight === undefined ? hosts.length === 0 : inFlight.requests === 0;
 }
 
-/** Whether an instance with requests in flight is no longer declared: proxies still have them, and do not tell. */
+/** Whether an instance with requests in flight is no longer declared: proxies have them, and do not tell. */
 function isRemoved(before: Effect | undefined, { hosts }: Effect): before is Effect {
   return before !== undefined && !isIdle(before) && hosts.length === 0;
 }
