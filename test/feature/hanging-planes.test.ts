@@ -22,7 +22,7 @@ const words = new RegExp(`the control plane at ${at} ${why} ([\\d.]+) s: it hang
 t.test('every command says the same of it', { timeout: 300_000 }, async (t) => {
   const alone = [
     ...[['status'], ['version'], ['events'], ['instances'], ['evacuations'], ['config', 'x'], ['check']],
-    ...[['top'], ['who', 'one.test'], ['wait', '--timeout', '1s'], ['drain', 'shop/x']],
+    ...[['top'], ['who', 'one.test'], ['wait', '--timeout', '2s'], ['drain', 'shop/x']],
     ['explain', '--from', 'sh-a/x', '--host', 'one.test'],
   ];
   for (const [command = '', ...args] of alone) {
