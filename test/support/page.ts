@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { sleep, systemClock } from '../../src/base/clock.ts';
+import { systemClock } from '../../src/base/clock.ts';
 
 /** A step of a page: a block of commands, and the block of text that follows it, if one does. */
 export interface PageStep {
@@ -92,8 +92,8 @@ export async function runPage(
   } finally {
     endAll();
     process.off('exit', endAll);
-    // The next run listens at the same addresses.
-    while (isAlive(shell.pid as number)) await sleep(systemClock, 20);
+    // The next run listens at the same addresses. Timers of the clock would let the process end here.
+    while (isAlive(shell.pid as number)) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
