@@ -187,6 +187,8 @@ export interface Stats {
   /** Pushes that no longer waited for an overdue type. */
   outOfTurn: number;
   refused: number;
+  /** Streams that were moved to another class. */
+  streamsMoved: number;
 }
 
 /** All counters at zero. */
@@ -207,5 +209,6 @@ export function newStats(): Stats {
     refusedAgain: 0,
     outOfTurn: 0,
     refused: 0,
+    streamsMoved: 0,
   };
 }

@@ -16,15 +16,20 @@ import {
   type StreamStatus,
 } from './events.ts';
 import { createFlushQueue } from './flush-queue.ts';
+import { HookCalls } from './hook-calls.ts';
+import { MoveOrder, type MoveSeams } from './move/move-order.ts';
+import { MoveQueue } from './move/move-queue.ts';
 import { ruleOf } from './resource-types.ts';
 import { firstSequence } from './respond/respond.ts';
-import { SparseLog, shortList } from './sparse-log.ts';
+import { SparseLog } from './sparse-log.ts';
 import { NameSets } from './state/name-sets.ts';
-import type { AnswerBytes } from './state/response-cache.ts';
-import { type Group, levelsOf, removedMax, Snapshot, streamsOf } from './state/snapshot.ts';
+import { type NodeClass, NodeClasses } from './state/node-classes.ts';
+import { type Group, type Snapshot, streamsOf } from './state/snapshot.ts';
 import { Unsettled } from './state/unsettled.ts';
+import { differencesOf } from './stream/differences.ts';
 import type { Member, Session } from './stream/session.ts';
 import type { SessionHost } from './stream/session-host.ts';
+import { streamStatusOf } from './stream/status-of-type.ts';
 
 /** The result of `apply`. */
 export interface Applied {
@@ -40,6 +45,14 @@ export interface Applied {
   readonly subscriptions: Readonly<Record<string, number>>;
 }
 
+/** The result of `move`. */
+export interface Moved {
+  /** The state after the move; see `unconfirmed`. */
+  readonly revision: number;
+  /** Streams that change their class. */
+  readonly streams: number;
+}
+
 /** What the hub is made of; see `XdsServerOptions` for the defaults. */
 interface HubOptions {
   readonly clock: Clock;
@@ -53,14 +66,6 @@ interface HubOptions {
   readonly budget?: Partial<BudgetLimits>;
 }
 
-interface NodeClass {
-  /** The class has been given resources, so its streams may be answered. */
-  open: boolean;
-  held: boolean;
-  readonly snapshots: Map<string, Snapshot<Member>>;
-  readonly sessions: Set<Session>;
-}
-
 // Milliseconds of writing between reads: 30 delivered the last of 10,000 streams 10 % sooner than 10.
 const sliceMs = 30;
 // How often streams are checked for overdue answers.
@@ -70,20 +75,21 @@ const sweepMs = 1000;
 export class Hub implements SessionHost<Session, Member> {
   readonly sets = new NameSets();
   readonly budget: Budget;
-  readonly #answerBytes: AnswerBytes = { bytes: 0 };
   readonly unsettled: Unsettled;
   readonly stats = newStats();
   readonly log: Logger;
   readonly random: Random;
   readonly answerWaitMsMax: number;
   readonly #options: HubOptions;
-  readonly #refusals: SparseLog;
+  readonly #calls: HookCalls;
+  readonly #moves: MoveQueue;
   readonly #peers = new ClassesOfPeers();
-  readonly #classes = new Map<string, NodeClass>();
+  readonly #classes = new NodeClasses();
   readonly #push;
   #ready: boolean;
   #lastRevision: number;
   #lastSequence: number;
+  #lastDifference = 0;
   #sweeper: Timer | undefined;
 
   /** `revision` is a seam: the changes that it has counted, as if it had run for years. */
@@ -94,7 +100,8 @@ export class Hub implements SessionHost<Session, Member> {
     this.budget = new Budget(options.budget);
     this.unsettled = new Unsettled(clock);
     this.log = log;
-    this.#refusals = new SparseLog(clock, log);
+    this.#calls = new HookCalls(options.hooks, this.stats, log, new SparseLog(clock, log));
+    this.#moves = new MoveQueue(clock, (session) => this.#advance(session));
     this.random = options.random;
     this.#lastSequence = firstSequence(this.random);
     this.answerWaitMsMax = answerWaitMsMax;
@@ -105,7 +112,7 @@ export class Hub implements SessionHost<Session, Member> {
   /** Applies changes to a class, all or none. Throws MeshError 'invalid' if a resource cannot be encoded. */
   apply(nodeClass: string, changes: readonly ResourceChange[], cause: Cause): Applied {
     const encoded = changes.map(encodeChange);
-    const entry = this.#classOf(nodeClass);
+    const entry = this.#classes.of(nodeClass);
     const revision = this.#lastRevision + 1;
     const touched = new Map<Group<Member>, string>();
     let changed = 0;
@@ -133,7 +140,7 @@ export class Hub implements SessionHost<Session, Member> {
     if (!entry.open) this.#open(entry);
     const streams = streamsOf([...touched.keys()]);
     this.stats.streamsTouched += streams;
-    this.#forgetRemoved(entry);
+    this.#classes.forgetRemoved(entry);
     return { revision: this.#lastRevision, changed, resources, streams, subscriptions };
   }
 
@@ -142,54 +149,26 @@ export class Hub implements SessionHost<Session, Member> {
     for (const session of entry.sessions) this.#push.mark(session);
   }
 
-  #classOf(name: string): NodeClass {
-    const known = this.#classes.get(name);
-    if (known !== undefined) return known;
-    const made: NodeClass = { open: false, held: false, snapshots: new Map(), sessions: new Set() };
-    this.#classes.set(name, made);
-    return made;
-  }
-
   snapshot(nodeClass: string, typeUrl: string): Snapshot<Member> {
-    const { snapshots } = this.#classOf(nodeClass);
-    const known = snapshots.get(typeUrl);
-    if (known !== undefined) return known;
-    const made = new Snapshot<Member>(this.#answerBytes);
-    snapshots.set(typeUrl, made);
-    return made;
-  }
-
-  /** Removed names are kept until no stream can still have them; checked when there are many. */
-  #forgetRemoved(entry: NodeClass): void {
-    for (const snapshot of entry.snapshots.values()) {
-      if (snapshot.removedCount <= removedMax + snapshot.size) continue;
-      let oldest = Number.POSITIVE_INFINITY;
-      for (const group of snapshot.groups.values())
-        for (const { sub } of group.members)
-          if (sub.revision < group.changedAt) oldest = Math.min(oldest, sub.revision);
-      snapshot.forget(oldest);
-    }
+    return this.#classes.snapshot(nodeClass, typeUrl);
   }
 
   /** Names of the existing resources of a class and type. */
   names(nodeClass: string, typeUrl: string): string[] {
-    const marks = this.#classes.get(nodeClass)?.snapshots.get(typeUrl)?.marks ?? new Map();
-    return [...marks].filter(([, mark]) => mark.resource !== undefined).map(([name]) => name);
+    return this.#classes.resourceNames(nodeClass, typeUrl);
   }
 
   hasClass(nodeClass: string): boolean {
-    return this.#classes.get(nodeClass)?.open === true;
+    return this.#classes.isOpen(nodeClass);
   }
 
   classNames(): string[] {
-    return [...this.#classes].filter(([, entry]) => entry.open).map(([name]) => name);
+    return this.#classes.openNames();
   }
 
   /** Forgets a class without streams. Throws MeshError 'conflict' if it has one. */
   dropClass(nodeClass: string): void {
-    const streams = this.#classes.get(nodeClass)?.sessions.size ?? 0;
-    if (streams > 0) throw new MeshError('conflict', `class ${nodeClass} has ${streams} streams`);
-    this.#classes.delete(nodeClass);
+    this.#classes.drop(nodeClass);
   }
 
   isOpen(nodeClass: string): boolean {
@@ -199,7 +178,7 @@ export class Hub implements SessionHost<Session, Member> {
 
   /** Holds answers to a class back until the returned function is called. */
   hold(nodeClass: string): () => void {
-    const entry = this.#classOf(nodeClass);
+    const entry = this.#classes.of(nodeClass);
     entry.held = true;
     return () => {
       entry.held = false;
@@ -214,14 +193,13 @@ export class Hub implements SessionHost<Session, Member> {
   }
 
   /** All streams whose node is known. */
-  *sessions(): Iterable<Session> {
-    for (const entry of this.#classes.values()) yield* entry.sessions;
+  sessions(): Iterable<Session> {
+    return this.#classes.sessions();
   }
 
   /** The streams of clients that acknowledge what they are sent: all but those of a `Fetch…`. */
-  *clients(): Iterable<Session> {
-    for (const { sessions } of this.#classes.values())
-      for (const session of sessions) if (session.info.once !== true) yield session;
+  clients(): Iterable<Session> {
+    return this.#classes.clients();
   }
 
   /**
@@ -230,14 +208,14 @@ export class Hub implements SessionHost<Session, Member> {
    */
   join(session: Session, nodeBytes = 0): void {
     this.#peers.join(session.info);
-    const entry = this.#classOf(session.info.nodeClass);
+    const entry = this.#classes.of(session.info.nodeClass);
     entry.sessions.add(session);
     this.stats.streams += 1;
     this.stats.streamsOpened += 1;
     this.#sweep();
-    if (!session.info.once) this.#hook('onStreamOpen', session.info);
+    if (!session.info.once) this.#calls.call('onStreamOpen', session.info);
     session.begin(nodeBytes);
-    if (!entry.open) this.#hook('onUnknownClass', session.info);
+    if (!entry.open) this.#calls.call('onUnknownClass', session.info);
   }
 
   /** A stream has ended. */
@@ -246,12 +224,58 @@ export class Hub implements SessionHost<Session, Member> {
     if (entry?.sessions.delete(session) !== true) return;
     this.#peers.leave(session.info);
     this.#push.drop(session);
+    this.#moves.drop(session);
     session.close();
     this.stats.streams -= 1;
-    if (!session.info.once) this.#hook('onStreamClose', session.info);
-    if (entry.sessions.size > 0) return;
-    if (entry.open) this.#hook('onUnusedClass', session.info.nodeClass);
-    else this.#classes.delete(session.info.nodeClass);
+    if (!session.info.once) this.#calls.call('onStreamClose', session.info);
+    this.#left(session.info.nodeClass);
+  }
+
+  /** A stream has left a class. */
+  #left(nodeClass: string): void {
+    const entry = this.#classes.get(nodeClass);
+    if (entry === undefined || entry.sessions.size > 0) return;
+    if (entry.open) this.#calls.call('onUnusedClass', nodeClass);
+    else this.#classes.drop(nodeClass);
+  }
+
+  /**
+   * Moves streams, by id, to a class that exists. They are of it at once, and are sent what differs a few at
+   * a time. Throws MeshError 'not-found' if the class has no resources.
+   */
+  move(streams: Iterable<number>, nodeClass: string, cause: Cause, seams: MoveSeams = {}): Moved {
+    const entry = this.#classes.get(nodeClass);
+    if (entry?.open !== true)
+      throw new MeshError('not-found', `class '${nodeClass}' does not exist: create it by apply`);
+    const ids = new Set(streams);
+    const moving = [...this.clients()].filter(({ info }) => ids.has(info.id) && info.nodeClass !== nodeClass);
+    if (moving.length === 0) return { revision: this.#lastRevision, streams: 0 };
+    this.#lastRevision += 1;
+    const order = new MoveOrder(nodeClass, { revision: this.#lastRevision, cause }, this, seams);
+    const left = new Set<string>();
+    for (const session of moving) {
+      const { info } = session;
+      left.add(info.nodeClass);
+      this.#peers.move(info, nodeClass);
+      this.#classes.get(info.nodeClass)?.sessions.delete(session);
+      entry.sessions.add(session);
+      session.info = { ...info, nodeClass };
+      if (session.order === undefined) session.orderedAt = order.event.revision;
+      session.order = order;
+      this.#moves.add(session);
+    }
+    this.stats.streamsMoved += moving.length;
+    for (const name of left) this.#left(name);
+    return { revision: this.#lastRevision, streams: moving.length };
+  }
+
+  mayMove(session: Session): void {
+    this.#moves.add(session);
+  }
+
+  nextDifference(): number {
+    this.#lastDifference += 1;
+    return this.#lastDifference;
   }
 
   /** Lets the other types of a stream go on if an answer is overdue. */
@@ -278,52 +302,21 @@ export class Hub implements SessionHost<Session, Member> {
 
   acked: SessionHost<Session, Member>['acked'] = (ack) => {
     this.stats.acks += 1;
-    this.#hook('onAck', ack);
+    this.#calls.call('onAck', ack);
   };
 
-  nacked: SessionHost<Session, Member>['nacked'] = (nack) => {
-    this.stats.nacks += 1;
-    if (!nack.isNews) this.stats.refusedAgain += 1;
-    const { type, version, message, names, refused } = nack;
-    // If the message names no resource, any of the response may be the cause.
-    const which = refused.length > 0 ? { refused: shortList(refused) } : { refusedOneOf: shortList(names) };
-    const fields = { node: nack.stream.node.id, type, version, message, ...which };
-    if (nack.isNews) this.log.warn('NACK', fields);
-    else this.log.debug('NACK, repeated', fields);
-    this.#hook('onNack', nack);
-  };
+  nacked: SessionHost<Session, Member>['nacked'] = (nack) => this.#calls.nacked(nack);
 
   confirmed(session: Session): void {
-    if (session.info.once) return;
-    try {
-      this.#options.hooks.onConfirmed?.(session.info, (concern) => session.hasConfirmed(concern));
-    } catch (error) {
-      this.log.error('hook failed', { hook: 'onConfirmed', error: MeshError.from(error).message });
-    }
+    this.#calls.confirmed(session);
   }
 
   streamRefused(refused: RefusedStream): void {
-    const { peer, node, error } = refused;
-    this.#refusals.warn('stream refused', { node, peer: peer.address, error: error.message });
-    this.stats.refused += 1;
-    this.#hook('onStreamRefused', refused);
+    this.#calls.streamRefused(refused);
   }
 
   turnedAway(one: TurnedAway): void {
-    const { peer, limit, error } = one;
-    this.#refusals.warn('xDS client turned away', { peer, limit, error: error.message });
-    this.#hook('onTurnedAway', one);
-  }
-
-  #hook<K extends Exclude<keyof Hooks, 'onConfirmed'>>(
-    name: K,
-    argument: Parameters<NonNullable<Hooks[K]>>[0],
-  ): void {
-    try {
-      (this.#options.hooks[name] as ((argument: unknown) => void) | undefined)?.(argument);
-    } catch (error) {
-      this.log.error('hook failed', { hook: name, error: MeshError.from(error).message });
-    }
+    this.#calls.turnedAway(one);
   }
 
   now(): number {
@@ -349,7 +342,7 @@ export class Hub implements SessionHost<Session, Member> {
   /** The streams that have not ACKed a whole concern. */
   unconfirmed(what: number | Concern): StreamStatus[] {
     const concern = typeof what === 'number' ? { revision: what } : what;
-    return [...this.clients()].filter((one) => !one.hasConfirmed(concern)).map((one) => one.status());
+    return [...this.clients()].filter((one) => !one.hasConfirmed(concern)).map(streamStatusOf);
   }
 
   /** Whether every stream has ACKed a whole concern. */
@@ -361,36 +354,29 @@ export class Hub implements SessionHost<Session, Member> {
 
   /** What one stream lacks, by the stream's id. */
   differences(stream: number): ResourceDifference[] {
-    for (const session of this.clients()) if (session.info.id === stream) return session.differences();
+    for (const { info, subscriptions } of this.clients())
+      if (info.id === stream)
+        return subscriptions.flatMap(({ sub, snapshot, group }) => differencesOf(sub, snapshot, group));
     return [];
   }
 
-  /** The session with most names that no other subscribes to, if at least `namesMin`. */
-  heaviest(namesMin: number): Session | undefined {
-    let [most, found]: [number, Session | undefined] = [namesMin, undefined];
-    for (const session of this.sessions()) {
-      const names = session.ownNames();
-      if (names >= most) [most, found] = [names, session];
-    }
-    return found;
-  }
-
   status(): StreamStatus[] {
-    return [...this.clients()].map((session) => session.status());
+    return [...this.clients()].map(streamStatusOf);
   }
 
   /** For `XdsServer.kept`. */
   kept(): Record<string, number> {
     return {
-      ...{ classes: this.#classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size },
+      ...{ nameSets: this.sets.size, unsettled: this.unsettled.size },
       ...{ recentNameBytes: this.sets.recentBytes, readNames: this.sets.kept },
-      ...levelsOf([...this.#classes.values()].flatMap((entry) => [...entry.snapshots.values()])),
-      ...{ ...this.budget.levels(), answerBytes: this.#answerBytes.bytes },
+      ...this.#classes.levels(),
+      ...this.budget.levels(),
     };
   }
 
   close(): void {
     this.#push.close();
+    this.#moves.close();
     this.#sweeper?.cancel();
   }
 }

@@ -8,7 +8,7 @@ import type { ResourceChange } from './change.ts';
 import { checkLimits } from './check-limits.ts';
 import type { ResourceJson } from './codec/codec.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
-import { type Applied, Hub } from './hub.ts';
+import { type Applied, Hub, type Moved } from './hub.ts';
 import { clientStatus } from './services/client-status.ts';
 import { discovery } from './services/discovery.ts';
 import { Health, healthService } from './services/health.ts';
@@ -46,7 +46,7 @@ export type {
   StreamStatus,
   TypeStatus,
 } from './events.ts';
-export type { Applied } from './hub.ts';
+export type { Applied, Moved } from './hub.ts';
 export type { StreamResource } from './services/stream-resources.ts';
 export type { Levels, XdsLimits } from './transport/grpc-server.ts';
 export type { TlsOptions } from './transport/listener.ts';
@@ -110,6 +110,14 @@ export interface XdsServer {
   classNames(): string[];
   /** Frees a class without streams. Throws MeshError 'conflict' if it has any. */
   dropClass(nodeClass: string): void;
+  /**
+   * Moves streams (`StreamInfo.id`) to another class without reconnecting them; those that have ended are
+   * left out, and those of a `Fetch…`. They are of the class at once, and are sent what differs, a few
+   * streams at a time, in the order and by the rules of any change: `unconfirmed(revision)` names those that
+   * have not ACKed it, and `Ack.causes` has `cause`. Throws MeshError 'not-found' if the class does not
+   * exist, and then moves nothing.
+   */
+  move(streams: Iterable<number>, nodeClass: string, cause?: Cause): Moved;
   /**
    * Holds back answers to a class, which need not exist yet, until the returned function is called: for
    * clients that must start after others. Streams that were answered before keep their resources.
@@ -188,17 +196,13 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       return one.port;
     },
     upsert: (nodeClass, resources, cause) => apply(nodeClass, resources.map(upserted), cause),
-    remove: (nodeClass, typeUrl, names, cause) =>
-      apply(
-        nodeClass,
-        names.map((name) => ({ remove: { typeUrl, name } })),
-        cause,
-      ),
+    remove: (nodeClass, typeUrl, names, cause) => apply(nodeClass, removals(typeUrl, names), cause),
     set: (nodeClass, typeUrl, resources, cause) =>
       apply(nodeClass, replacing(hub.names(nodeClass, typeUrl), typeUrl, resources), cause),
     hasClass: (nodeClass) => hub.hasClass(nodeClass),
     classNames: () => hub.classNames(),
     dropClass: (nodeClass) => hub.dropClass(nodeClass),
+    move: (streams, nodeClass, cause = { at: clock.now() }) => hub.move(streams, nodeClass, cause),
     hold: (nodeClass) => hub.hold(nodeClass),
     release() {
       hub.release();
@@ -275,6 +279,10 @@ function serve(
 /** `/SERVICE/METHOD` → `SERVICE`. */
 function serviceOf(path: string): string {
   return path.slice(1, path.lastIndexOf('/'));
+}
+
+function removals(typeUrl: string, names: readonly string[]): ResourceChange[] {
+  return names.map((name) => ({ remove: { typeUrl, name } }));
 }
 
 function upserted(upsert: ResourceJson): ResourceChange {

@@ -383,5 +383,5 @@ t.test('removed names are forgotten once nobody can have them', async (t) => {
     envoy.got();
     envoy.ack('CDS');
   }
-  t.ok(s.hub.snapshot('k', envoy.session.status().types[0]?.typeUrl ?? '').marks.size < 600);
+  t.ok(s.hub.snapshot('k', envoy.status().types[0]?.typeUrl ?? '').marks.size < 600);
 });

@@ -125,9 +125,9 @@ t.test('names that are unsubscribed while they are due, or refused, are not sent
     [['c']],
   );
   client.nack('EDS', 'no');
-  t.equal(client.session.status().types[0]?.state, 'NACKED');
+  t.equal(client.status().types[0]?.state, 'NACKED');
   client.send('EDS', { resource_names_unsubscribe: ['c'] });
-  t.equal(client.session.status().types[0]?.state, 'SYNCED');
+  t.equal(client.status().types[0]?.state, 'SYNCED');
   await s.apply([gone('EDS', 'c')]);
   s.pass(120_000);
   t.same(client.got(), []);

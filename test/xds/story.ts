@@ -8,6 +8,7 @@ import { pushOrder } from '../../src/xds/resource-types.ts';
 import type { XdsVariant } from '../../src/xds/respond/respond.ts';
 import type { Slices } from '../../src/xds/slices.ts';
 import { Session } from '../../src/xds/stream/session.ts';
+import { streamStatusOf } from '../../src/xds/stream/status-of-type.ts';
 import { parseDeltaRequest, parseSotwRequest } from '../../src/xds/wire/discovery-messages.ts';
 
 const urlOf = (short: string) => pushOrder.find((rule) => rule.short === short)?.url ?? short;
@@ -24,8 +25,8 @@ export const eds = (name: string, content = 'v1'): ResourceChange => ({
 export const lds = (name: string, route: string, content = 'v1'): ResourceChange => ({
   upsert: resource('LDS', { name, stat_prefix: content, filter_chains: [{ filters: [manager(route)] }] }),
 });
-export const rds = (name: string, content = 'v1'): ResourceChange => ({
-  upsert: resource('RDS', { name, request_headers_to_remove: [content] }),
+export const rds = (name: string, ...content: readonly string[]): ResourceChange => ({
+  upsert: resource('RDS', { name, request_headers_to_remove: content.length > 0 ? content : ['v1'] }),
 });
 export const gone = (short: string, name: string): ResourceChange => ({
   remove: { typeUrl: urlOf(short), name },
@@ -43,13 +44,16 @@ function manager(route: string) {
 
 /**
  * A server without a network, whose time stands still until it is moved. `random` is all that it draws;
- * `revision` counts the changes of its past.
+ * `revision` counts the changes of its past; `tickMs` passes whenever the server looks at the clock.
  */
-export function story(hooks: Hooks = {}, ready = true, random = 0.5, revision = 1) {
+export function story(hooks: Hooks = {}, ready = true, random = 0.5, revision = 1, tickMs = 0) {
   let time = 0;
   const timers: { at: number; fn: () => void }[] = [];
   const clock: Clock = {
-    now: () => time,
+    now() {
+      time += tickMs;
+      return time;
+    },
     wall: () => time,
     after(delayMs, fn) {
       const timer = { at: time + delayMs, fn };
@@ -186,7 +190,8 @@ function client(hub: Hub, info: Session['info'], inSlices: boolean) {
           resource ? [[name, resource.version]] : [],
         ),
       ),
-    state: (short: string) => session.status().types.find(({ type }) => type === short),
+    status: () => streamStatusOf(session),
+    state: (short: string) => streamStatusOf(session).types.find(({ type }) => type === short),
     /** The client does not read, or does so again. */
     clog(now: boolean) {
       unread = now ? (unread ?? 1) : undefined;

@@ -20,6 +20,13 @@ export class ClassesOfPeers {
     classes.set(nodeClass, (classes.get(nodeClass) ?? 0) + 1);
   }
 
+  /** A stream is of another class from now on. The server's doing: no limit applies. */
+  move({ peer, nodeClass }: Pick<StreamInfo, 'peer' | 'nodeClass'>, to: string): void {
+    const classes = this.#streams.get(peer.address);
+    classes?.set(to, (classes.get(to) ?? 0) + 1);
+    this.leave({ peer, nodeClass });
+  }
+
   /** Removes a stream from the count. */
   leave({ peer, nodeClass }: Pick<StreamInfo, 'peer' | 'nodeClass'>): void {
     const classes = this.#streams.get(peer.address);

@@ -29,15 +29,30 @@ function toEnd(
     const words = `this address has ${kind.kinds} node classes that no other has, the most of all`;
     return { sessions: kind.sessions, words };
   }
-  const heaviest = isUrgent ? hub.heaviest(shedNamesMin) : undefined;
-  if (heaviest !== undefined)
+  const most = isUrgent ? heaviest(hub.sessions(), shedNamesMin) : undefined;
+  if (most !== undefined)
     return {
-      sessions: [heaviest],
+      sessions: [most],
       words: 'this stream has the most names that no other stream subscribes to',
     };
   // What it asks for is not counted before it is done.
   const working = isUrgent ? [...hub.sessions()].find((session) => session.isAtWork) : undefined;
   return { sessions: working === undefined ? [] : [working], words: 'this stream asks for much' };
+}
+
+/** The session with most names that no other subscribes to, if at least `namesMin`. */
+function heaviest(sessions: Iterable<Session>, namesMin: number): Session | undefined {
+  let [most, found]: [number, Session | undefined] = [namesMin, undefined];
+  for (const session of sessions) {
+    const names = ownNames(session);
+    if (names >= most) [most, found] = [names, session];
+  }
+  return found;
+}
+
+/** Number of subscribed names, each set divided by the streams that share it. */
+function ownNames({ subscriptions }: Session): number {
+  return subscriptions.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
 }
 
 /** Streams of one node class, and how many classes only their address has. */

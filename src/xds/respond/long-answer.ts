@@ -32,8 +32,10 @@ export class LongAnswers<M> {
 
   /** Whether the answer to a member has to be prepared first. */
   isFirst(member: Subscribed<M>, removals: Removals): boolean {
-    const { toSend, gone, held, all, set } = member.sub;
-    const names = toSend.size + gone.size + held.size + (all && !member.group.wildcard ? set.names.size : 0);
+    const { toSend, gone, held, all, set, moved } = member.sub;
+    const differing = moved === undefined ? 0 : moved.changed.size + moved.removed.size;
+    const names =
+      differing + toSend.size + gone.size + held.size + (all && !member.group.wildcard ? set.names.size : 0);
     return names > atOnceMax && this.#inVain < inVainMax && !this.#isMade(member, removals);
   }
 

@@ -23,21 +23,18 @@ export function* planDelta<M>(
     held: due.held,
     refs: refsOfChanged(sub, due.upserts),
     causes: due.causes,
-    superseded: due.difference.superseded,
+    superseded: due.superseded,
   };
 }
 
 function removedNames<M>(
   sub: Subscription,
   snapshot: Snapshot<M>,
-  { missing, held, difference }: Due,
+  { missing, held, removed }: Due,
   removals: Removals,
 ): readonly string[] {
   const isOver = (name: string) => !held.has(name) && snapshot.marks.get(name)?.resource === undefined;
-  const released =
-    removals === 'hold'
-      ? []
-      : [...difference.removed.map((mark) => mark.last.name), ...sub.held.keys(), ...sub.gone];
+  const released = removals === 'hold' ? [] : [...removed, ...sub.held.keys(), ...sub.gone];
   // `missing` has no duplicates and no existing names.
   if (released.length === 0) return held.size === 0 ? missing : missing.filter((name) => !held.has(name));
   return [...new Set([...missing, ...released])].filter(isOver);

@@ -1,6 +1,6 @@
 import type { Slices } from '../slices.ts';
 import type { Group, Snapshot } from '../state/snapshot.ts';
-import type { HeldRemoval, Subscription } from '../stream/subscription.ts';
+import type { Subscription } from '../stream/subscription.ts';
 import { gatherDue, type Removals, type ResponsePlan, refsOfChanged } from './due.ts';
 
 /**
@@ -14,14 +14,13 @@ export function* planSotw<M>(
   removals: Removals,
 ): Slices<ResponsePlan> {
   const due = yield* gatherDue(sub, snapshot, group, removals);
-  // A held resource is sent as it last was, which may be new to the client.
-  const news = due.difference.removed.filter((mark) => mark.changedRevision > sub.revision);
-  const heldNow = removals === 'hold' ? news.map((mark) => mark.last) : [];
   const shared = {
     removed: [],
-    held: sub.rule.fullState ? due.held : new Map<string, HeldRemoval>(),
-    refs: refsOfChanged(sub, [...due.upserts, ...heldNow]),
-    superseded: due.difference.superseded,
+    // Of endpoints, too: their removal is not told, and the client has them until the clusters are removed.
+    held: due.held,
+    // A held resource is sent as it last was, which may be new to the client.
+    refs: refsOfChanged(sub, [...due.upserts, ...due.heldNews]),
+    superseded: due.superseded,
     causes: due.causes,
   };
   if (!sub.rule.fullState) {
@@ -31,7 +30,7 @@ export function* planSotw<M>(
     ];
     return { ...shared, resources, send: resources.length > 0 || sub.answer };
   }
-  const removing = removals !== 'hold' && (due.difference.removed.length > 0 || sub.held.size > 0);
+  const removing = removals !== 'hold' && (due.removed.size > 0 || sub.held.size > 0);
   const send = sub.all || sub.answer || due.upserts.length > 0 || removing;
   const resources = yield* snapshot.visibleInSlices(group);
   for (const { last } of due.held.values()) if (last !== undefined) resources.push(last);

@@ -129,7 +129,13 @@ function* build<M>(
 /** Everything besides the group's state that determines a response. Nearly always short. */
 function stateKey(sub: Subscription, protocol: XdsVariant, removals: Removals): string {
   const flags = `${protocol} ${removals} ${sub.revision} ${sub.all} ${sub.answer}`;
-  if (sub.toSend.size + sub.gone.size + sub.held.size + sub.rejected.size === 0) return flags;
-  const held = [...sub.held].map(([name, { last }]) => `${name}=${last?.version}`);
-  return JSON.stringify([flags, [...sub.toSend], [...sub.gone], held, sub.rejected.size > 0]);
+  if (sub.moved === undefined && sub.toSend.size + sub.gone.size + sub.held.size + sub.rejected.size === 0)
+    return flags;
+  // Also what its ACK confirms: streams of one state may have heard of a removal at different times.
+  const held = Array.from(
+    sub.held,
+    ([name, { last, revision, isUnsure, moved }]) =>
+      `${name}=${last?.version} ${revision} ${isUnsure === true} ${moved}`,
+  );
+  return JSON.stringify([flags, [...sub.toSend], [...sub.gone], held, sub.rejected.size > 0, sub.moved?.id]);
 }

@@ -28,10 +28,12 @@ export function inventoryOf({ sub, group, snapshot }: Member): Inventory[] {
   const there = new Map(snapshot.visible(group).map((one) => [one.name, one]));
   const names = new Set([...there.keys(), ...group.set.names, ...different.keys()]);
   const answeredAt = sub.acked?.at;
+  const lastOf = (name: string) =>
+    sub.held.has(name) ? (sub.held.get(name)?.last ?? snapshot.marks.get(name)?.last) : undefined;
   return [...names].sort().map((name) => ({
     typeUrl: sub.rule.url,
     name,
-    resource: there.get(name) ?? (sub.held.has(name) ? snapshot.marks.get(name)?.last : undefined),
+    resource: there.get(name) ?? lastOf(name),
     difference: different.get(name),
     refusal: sub.rejected.get(name),
     answeredAt,

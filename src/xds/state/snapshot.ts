@@ -6,7 +6,7 @@ import type { NameSet } from './name-sets.ts';
 import { type AnswerBytes, type Answered, ResponseCache } from './response-cache.ts';
 
 /** The latest change of a name. `resource` is undefined after its removal. */
-interface Mark {
+export interface Mark {
   readonly revision: number;
   readonly cause: Cause;
   /** The revision that added it: a stream at an older revision never had it. */

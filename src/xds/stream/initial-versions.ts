@@ -4,7 +4,7 @@ import { each, type Slices } from '../slices.ts';
 import type { Unsettled } from '../state/unsettled.ts';
 import { versionBytes } from './client-state-bytes.ts';
 import type { Subscribed } from './subscribed.ts';
-import { addToSend, isPending, resumeDelta, type Subscription } from './subscription.ts';
+import { addToSend, isPending, noneToSend, type Subscription } from './subscription.ts';
 
 /** A stream, and whether it has requested a type. */
 interface Requester {
@@ -85,4 +85,33 @@ function* compareVersions<M>(
     });
   sub.revision = changedAt;
   if (!isPending(sub, group)) sub.confirmed = sub.revision;
+}
+
+/**
+ * Diffs what a reconnecting Delta client reports against the snapshot: only the difference is due. `current`
+ * gives a name's version, or undefined; `visible`: names that the client would be sent.
+ */
+function* resumeDelta(
+  sub: Subscription,
+  initialVersions: ReadonlyMap<string, string>,
+  visible: Iterable<string>,
+  current: (name: string) => string | undefined,
+): Slices {
+  if (initialVersions.size === 0) return;
+  sub.all = false;
+  sub.answer = false;
+  sub.toSend = noneToSend;
+  yield* each(visible, (name) => {
+    const version = current(name);
+    if (version !== undefined && version !== initialVersions.get(name)) addToSend(sub, name, 'new');
+  });
+  const gone = new Set(sub.gone);
+  yield* each(initialVersions.keys(), (name) => {
+    if (current(name) === undefined) gone.add(name);
+  });
+  if (gone.size > 0) sub.gone = gone;
+  // Subscribed, but on neither side: the client is told that it does not exist.
+  yield* each(sub.set.names, (name) => {
+    if (current(name) === undefined) addToSend(sub, name, 'new');
+  });
 }

@@ -1,3 +1,4 @@
+import type { Removals } from '../respond/due.ts';
 import { mayUseOlderVersion } from './refusal.ts';
 import type { Subscribed } from './subscribed.ts';
 import { isPending, type Sent } from './subscription.ts';
@@ -29,7 +30,7 @@ export function stateOf<M>(members: readonly Subscribed<M>[]): 'due' | 'waiting'
 }
 
 /** The types of a stream as turns. */
-export function turnsOf<M>(members: readonly Subscribed<M>[], isOverdue: (sent: Sent) => boolean): Turn[] {
+function turnsOf<M>(members: readonly Subscribed<M>[], isOverdue: (sent: Sent) => boolean): Turn[] {
   return members.map(({ sub, group, snapshot }) => ({
     eager: sub.rule.eager,
     pending: isPending(sub, group),
@@ -53,7 +54,7 @@ interface Next {
  * nothing is pending or in flight, held removals are sent, earliest type first, unless a later type was
  * refused: its older version may still name them. A type in flight never sends.
  */
-export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | undefined {
+function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | undefined {
   let blocked = false;
   for (const [index, turn] of turns.entries()) {
     if (turn.inFlight) blocked ||= !turn.overdue;
@@ -67,9 +68,38 @@ export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | un
 }
 
 /** Whether removals of type `index` must wait: a later type may still be changed to stop naming them. */
-export function mustHold(turns: readonly Turn[], index: number): boolean {
+function mustHold(turns: readonly Turn[], index: number): boolean {
   const earlierHolds = turns.slice(0, index).some((turn) => turn.held || turn.pending || turn.inFlight);
   return (
     earlierHolds || turns.slice(index + 1).some((turn) => turn.pending || turn.inFlight || turn.nacked())
   );
+}
+
+/**
+ * The subscription that may send now, how it sends removals, and whether an overdue answer no longer delays
+ * it.
+ */
+interface NextSend<S> {
+  readonly member: S;
+  readonly removals: Removals;
+  readonly isOutOfTurn: boolean;
+}
+
+/**
+ * What a stream may send now, if anything. `isSettling`: a client that has just reconnected keeps what was
+ * removed.
+ */
+export function nextSend<S extends Subscribed<unknown>>(
+  members: readonly S[],
+  isOverdue: (sent: Sent) => boolean,
+  isSettling: boolean,
+): NextSend<S> | undefined {
+  const turns = turnsOf(members, isOverdue);
+  const next = nextTurn(turns, !isSettling);
+  const member = next === undefined ? undefined : members[next.index];
+  if (next === undefined || member === undefined) return undefined;
+  const earlier = turns.slice(0, turns[next.index]?.eager ? 0 : next.index);
+  const waits = member.sub.rule.holdsRemovals && (isSettling || mustHold(turns, next.index));
+  const removals = next.release ? 'release' : waits ? 'hold' : 'now';
+  return { member, removals, isOutOfTurn: earlier.some((turn) => turn.inFlight) };
 }

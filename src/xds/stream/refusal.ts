@@ -1,7 +1,10 @@
 import type { Random } from '../../base/random.ts';
 import { each, type Slices } from '../slices.ts';
+import type { Mark } from '../state/snapshot.ts';
 import {
   addToSend,
+  confirm,
+  forgetRejected,
   isPending,
   mutableRejected,
   type ResourceRefusal,
@@ -39,6 +42,7 @@ interface RefusalContext {
   /** Whether the next response can carry a part of the resources. */
   readonly divisible: boolean;
   versionOf(name: string): string | undefined;
+  readonly addedRevision: AddedRevisionOf;
 }
 
 /**
@@ -74,16 +78,22 @@ export function* refuse(
   const all = blamed ?? [...names, ...removed];
   const known = blamed !== undefined || all.length === 1;
   const rejected = mutableRejected(sub);
+  const gone = new Set(removed);
   const suspects: string[] = [];
   const before = new Map<string, ResourceRefusal | undefined>();
   yield* each(all, (name) => {
     if (!sub.wildcard && !sub.set.names.has(name)) return;
+    // Endpoints that were sent again after their removal, for a cluster that is held: never offered again.
+    const removal = gone.has(name) ? undefined : sub.held.get(name);
+    if (removal !== undefined) {
+      sub.held = new Map([...sub.held, [name, { ...removal, isUnsure: true }]]);
+      return;
+    }
     suspects.push(name);
     before.set(name, rejected.get(name));
   });
   for (const some of [names, removed]) yield* each(some, (name) => void rejected.delete(name));
   if (rejected.size === 0) sub.offerAt = Number.POSITIVE_INFINITY;
-  const gone = new Set(removed);
   let news = suspects.length === 0;
   yield* each(suspects, (name) => {
     const earlier = before.get(name);
@@ -98,13 +108,15 @@ export function* refuse(
       message: rejected.size < wholeTextsMax ? message : cutTo(message),
       refusedAt: context.now,
     };
-    rejected.set(name, { confirmed, isCertain: known, version: now, ...words, at, pauseMs });
+    const hadOlder = earlier === undefined ? hadAtMove(sub, name, context.addedRevision) : earlier.hadOlder;
+    const older = hadOlder === undefined ? {} : { hadOlder };
+    rejected.set(name, { confirmed, isCertain: known, version: now, ...older, ...words, at, pauseMs });
     sub.offerAt = Math.min(sub.offerAt, at);
   });
   // An empty response can be refused only if it is the whole state.
   const stands = rejected.size > 0 || (all.length === 0 && !context.divisible);
   sub.nacked = stands ? { version, at: context.now, message } : undefined;
-  if (known || !stands) sub.confirmed = sent.revision;
+  if (known || !stands) confirm(sub, sent);
   else if (context.divisible && suspects.length > 0) {
     const middle = Math.ceil(suspects.length / 2);
     sub.suspects = [suspects.slice(0, middle), suspects.slice(middle), ...sub.suspects];
@@ -167,6 +179,27 @@ export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): n
   sub.offerAt = Math.min(sub.offerAt, next);
 }
 
+/**
+ * Forgets refusals of resources that were removed, and refused removals of resources that exist again. What
+ * was removed is held as long as others: the client has an older version, and has confirmed nothing since.
+ */
+export function forgetRefused(sub: Subscription, marks: ReadonlyMap<string, Removable>): void {
+  if (sub.rule.holdsRemovals) holdRefused(sub, marks);
+  forgetRejected(sub, (name) => marks.get(name)?.resource !== undefined);
+}
+
+function holdRefused(sub: Subscription, marks: ReadonlyMap<string, Removable>): void {
+  const held = new Map(sub.held);
+  for (const [name, { version, confirmed }] of sub.rejected) {
+    const { resource, last } = marks.get(name) ?? {};
+    if (version === undefined || resource !== undefined || held.has(name)) continue;
+    held.set(name, { revision: confirmed + 1, isUnsure: true, ...(last && { last }) });
+  }
+  if (held.size > sub.held.size) sub.held = held;
+}
+
+type Removable = Pick<Partial<Mark>, 'resource' | 'last'>;
+
 /** The revision that added a resource; undefined if unknown. */
 export type AddedRevisionOf = (name: string) => number | undefined;
 
@@ -178,8 +211,22 @@ export function mayUseOlderVersion(sub: Subscription, addedRevision: AddedRevisi
   return false;
 }
 
+/**
+ * Whether the client had a resource when its stream was moved; undefined if it was not moved since an ACK.
+ */
+function hadAtMove(
+  { movedFrom }: Subscription,
+  name: string,
+  addedRevision: AddedRevisionOf,
+): boolean | undefined {
+  if (movedFrom === undefined) return undefined;
+  if (movedFrom.had.has(name)) return movedFrom.had.get(name) !== undefined;
+  return (addedRevision(name) ?? 0) <= movedFrom.revision;
+}
+
 /** Whether the client may have an older version of one resource that it refused. */
 export function mayHaveOlder(sub: Subscription, name: string, addedRevision: AddedRevisionOf): boolean {
-  const { confirmed = sub.confirmed } = sub.rejected.get(name) ?? {};
+  const { confirmed = sub.confirmed, hadOlder } = sub.rejected.get(name) ?? {};
+  if (hadOlder !== undefined) return hadOlder;
   return confirmed === 0 ? !sub.startedEmpty : (addedRevision(name) ?? 0) <= confirmed;
 }

@@ -41,6 +41,8 @@ export interface SessionHost<S, M> {
   nacked(nack: Nack): void;
   /** Schedules a call of `advance`. */
   due(session: S): void;
+  /** A session with a move before it has done its work: it can be moved. */
+  mayMove(session: S): void;
   /** The session has confirmed more than before. */
   confirmed(session: S): void;
 }

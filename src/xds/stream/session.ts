@@ -1,26 +1,25 @@
 import type { Account } from '../admission/budget.ts';
-import type { Concern, ResourceDifference, StreamInfo, StreamStatus } from '../events.ts';
+import type { Concern, StreamInfo } from '../events.ts';
+import { changeClass } from '../move/change-class.ts';
+import type { MoveOrder } from '../move/move-order.ts';
 import { positionOf, ruleOf } from '../resource-types.ts';
 import { type Removals, releasedBy } from '../respond/due.ts';
 import { LongAnswers } from '../respond/long-answer.ts';
 import { cachedAnswer, type Response, respond } from '../respond/respond.ts';
 import { finish, type Slices } from '../slices.ts';
-import type { Group } from '../state/snapshot.ts';
 import type { DeltaRequest, SotwRequest } from '../wire/discovery-messages.ts';
 import { ackOf } from './ack.ts';
 import { stateBytes } from './client-state-bytes.ts';
-import { differencesOf } from './differences.ts';
 import { IgnoredRequests, leaveNames } from './ignored-requests.ts';
 import { InitialVersions } from './initial-versions.ts';
-import { mustHold, nextTurn, stateOf, turnsOf } from './push-order.ts';
+import { nextSend, stateOf } from './push-order.ts';
 import { ReadGate } from './read-gate.ts';
 import { ReferencedNames } from './referenced-names.ts';
-import { offerAgain, offerMany, refuse } from './refusal.ts';
+import { forgetRefused, offerAgain, offerMany, refuse } from './refusal.ts';
 import type { SessionHost, SessionStream } from './session-host.ts';
-import { hasAcked, typeStatusOf } from './status-of-type.ts';
-import type { Subscribed } from './subscribed.ts';
+import { hasAcked } from './status-of-type.ts';
+import type { Movable } from './subscribed.ts';
 import {
-  forgetRejected,
   judgeRequest,
   meansWildcard,
   newSubscription,
@@ -34,10 +33,9 @@ import {
 } from './subscription.ts';
 
 /** A stream's subscription to one type, as a snapshot finds it when the type changes. */
-export interface Member extends Subscribed<Member> {
+export interface Member extends Movable<Member> {
   readonly session: Session;
   readonly position: number;
-  group: Group<Member>;
 }
 
 // After a Delta client's versions are compared: removed clusters are kept until its RDS request has come.
@@ -45,7 +43,12 @@ const graceMs = 1_000;
 
 /** A stream whose node is known: takes requests, and writes what is due, in push order. */
 export class Session {
-  readonly info: StreamInfo;
+  /** Replaced when the stream is moved. */
+  info: StreamInfo;
+  /** The move to its class that is still to be made: its subscriptions are of an earlier class until then. */
+  order: MoveOrder<Member> | undefined;
+  // The revision of the first move that was not made: later ones have replaced it.
+  orderedAt = 0;
   readonly openedAtMs: number;
   readonly #host: SessionHost<Session, Member>;
   readonly stream: SessionStream;
@@ -79,6 +82,15 @@ export class Session {
     this.openedAtMs = host.now();
   }
 
+  /** Its subscriptions see the resources of the class that `order` moves it to; `advance` is called next. */
+  follow(order: MoveOrder<Member>): void {
+    this.order = undefined;
+    this.#isIdle = false;
+    this.#long.drop();
+    changeClass(this.#members, order, this.orderedAt, this.#host.revision());
+    this.#hasNewConfirmation = true;
+  }
+
   /** Whether a type has been requested: its URL needs no check then. */
   knows(typeUrl: string): boolean {
     return this.#byType.has(typeUrl);
@@ -90,10 +102,6 @@ export class Session {
     this.#account = this.#host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
     this.#countStateBytes();
   }
-
-  /** Number of subscribed names, each set divided by the streams that share it. */
-  readonly ownNames = (): number =>
-    this.#members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
 
   /** Processes a State of the World request, and writes what is due. */
   receiveSotw(request: SotwRequest): void {
@@ -145,6 +153,7 @@ export class Session {
   *#toEnd(work: readonly (Slices | undefined)[]): Slices {
     for (const some of work) if (some !== undefined) yield* some;
     this.isAtWork = false;
+    if (this.order !== undefined) this.#host.mayMove(this);
     this.advance();
   }
 
@@ -221,6 +230,7 @@ export class Session {
       ...{ now, random: this.#host.random },
       divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
       versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
+      addedRevision: (name) => marks?.get(name)?.addedRevision,
     });
     this.#hasNewConfirmation = true;
     this.#host.nacked({ ...ackOf(this.info, sub.rule, sent, now), message, ...verdictOnIt });
@@ -265,7 +275,7 @@ export class Session {
     const alone = this.#isIdle ? this.#changed : undefined;
     this.#changed = undefined;
     this.#isIdle = false;
-    const mayWrite = this.#host.isOpen(this.info.nodeClass) && !this.#gate.isShut();
+    const mayWrite = !this.order && this.#host.isOpen(this.info.nodeClass) && !this.#gate.isShut();
     if (mayWrite && (alone === undefined || !this.#sendAlone(alone))) this.#writeDue();
     if (!this.#hasNewConfirmation) return;
     this.#hasNewConfirmation = false;
@@ -287,20 +297,15 @@ export class Session {
     if (first !== undefined) this.#inSlices(first);
     if (first !== undefined) return;
     while (!this.#gate.isShut() && this.#isDue()) {
-      const turns = turnsOf(this.#members, (sent) => this.#isOverdue(sent));
-      const settling = this.#host.now() < this.#graceEndsAt;
-      const next = nextTurn(turns, !settling);
-      const member = next === undefined ? undefined : this.#members[next.index];
-      if (next === undefined || member === undefined) return;
-      const earlier = turns.slice(0, turns[next.index]?.eager ? 0 : next.index);
-      const late = earlier.some((turn) => turn.inFlight);
-      const waits = member.sub.rule.holdsRemovals && (settling || mustHold(turns, next.index));
-      const removals = next.release ? 'release' : waits ? 'hold' : 'now';
+      const isSettling = this.#host.now() < this.#graceEndsAt;
+      const next = nextSend(this.#members, (sent) => this.#isOverdue(sent), isSettling);
+      if (next === undefined) return;
+      const { member, removals, isOutOfTurn } = next;
       if (this.stream.inSlices !== undefined && this.#long.isFirst(member, removals)) {
         this.#inSlices(this.#long.make(member, removals));
         return;
       }
-      if (this.#send(member, removals) && late) this.#host.stats.outOfTurn += 1;
+      if (this.#send(member, removals) && isOutOfTurn) this.#host.stats.outOfTurn += 1;
     }
   }
 
@@ -326,8 +331,8 @@ export class Session {
 
   #send(member: Member, removals: Removals): boolean {
     const { sub, group, snapshot } = member;
-    if (sub.rejected.size > 0 && group.changedAt > sub.revision)
-      forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
+    if (sub.rejected.size > 0 && (group.changedAt > sub.revision || sub.moved !== undefined))
+      forgetRefused(sub, snapshot.marks);
     const made = this.#long.take(member, removals) ?? cachedAnswer(sub, group, this.info.protocol, removals);
     const response = made ?? finish(respond(sub, member, this.info.protocol, this.#host, removals));
     const released = releasedBy(sub, response.held);
@@ -340,6 +345,7 @@ export class Session {
       this.stream.write(response.bytes);
     } else {
       sub.confirmed = sub.revision;
+      sub.movedFrom = undefined;
       this.#hasNewConfirmation = true;
     }
     return response.send;
@@ -366,6 +372,7 @@ export class Session {
 
   /** Whether this stream has ACKed everything that a concern names, as far as it subscribes to it. */
   hasConfirmed(concern: Concern): boolean {
+    if (this.order !== undefined) return false;
     if (concern.subscribed && concern.types?.some((type) => !this.#byType.has(type))) return false;
     return this.#members.every(({ sub, group }) => hasAcked(sub, group, concern));
   }
@@ -373,11 +380,6 @@ export class Session {
   /** Its subscriptions, in push order. */
   get subscriptions(): readonly Member[] {
     return this.#members;
-  }
-
-  /** For `XdsServer.differences`. */
-  differences(): ResourceDifference[] {
-    return this.#members.flatMap((member) => differencesOf(member.sub, member.snapshot, member.group));
   }
 
   /** Leaves all groups. */
@@ -388,13 +390,8 @@ export class Session {
       member.snapshot.leave(member.group, member);
     }
     this.#members = [];
+    this.order = undefined;
     this.#byType.clear();
     this.#account?.close();
-  }
-
-  /** For `XdsServer.status`. */
-  status(): StreamStatus {
-    const types = this.#members.map(({ sub, group, snapshot }) => typeStatusOf(sub, group, snapshot.marks));
-    return { ...this.info, openedAtMs: this.openedAtMs, types };
   }
 }

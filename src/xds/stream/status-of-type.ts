@@ -1,6 +1,7 @@
-import type { Concern, NackStatus, TypeStatus } from '../events.ts';
+import type { Concern, NackStatus, StreamInfo, StreamStatus, TypeStatus } from '../events.ts';
 import { type Group, isSubscribedTo, type Snapshot } from '../state/snapshot.ts';
 import { type AddedRevisionOf, mayHaveOlder } from './refusal.ts';
+import type { Subscribed } from './subscribed.ts';
 import { isPending, type Subscription } from './subscription.ts';
 
 /** Whether a subscription has ACKed what a concern names, as far as the stream sees it. */
@@ -21,8 +22,20 @@ export function hasAcked<M>(
   return idle || sub.confirmed >= Math.min(revision, group.changedAt);
 }
 
+/** The status of a stream, for `XdsServer.status`. */
+export function streamStatusOf<M>({ info, openedAtMs, subscriptions }: StreamState<M>): StreamStatus {
+  const types = subscriptions.map(({ sub, group, snapshot }) => typeStatusOf(sub, group, snapshot.marks));
+  return { ...info, openedAtMs, types };
+}
+
+interface StreamState<M> {
+  readonly info: StreamInfo;
+  readonly openedAtMs: number;
+  readonly subscriptions: readonly Subscribed<M>[];
+}
+
 /** The status of one type of a stream. */
-export function typeStatusOf<M>(
+function typeStatusOf<M>(
   sub: Subscription,
   group: Group<M>,
   marks: Pick<Snapshot<M>['marks'], 'get'>,

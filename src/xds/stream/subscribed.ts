@@ -7,3 +7,9 @@ export interface Subscribed<M> {
   readonly snapshot: Snapshot<M>;
   readonly group: Group<M>;
 }
+
+/** One that can be moved to another class. */
+export interface Movable<M> extends Subscribed<M> {
+  snapshot: Snapshot<M>;
+  group: Group<M>;
+}

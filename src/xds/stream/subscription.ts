@@ -1,5 +1,5 @@
 import type { Cause } from '../cause.ts';
-import type { EncodedResource } from '../codec/codec.ts';
+import type { ClassDifference, HeldRemoval } from '../move/difference.ts';
 import type { TypeRule } from '../resource-types.ts';
 import { each, type Slices } from '../slices.ts';
 import type { NameSet, NameSets, ReadNames } from '../state/name-sets.ts';
@@ -27,13 +27,8 @@ export interface Sent {
   readonly released: ReadonlySet<string>;
   /** Its bytes if no other stream was sent the same, else 0. */
   readonly unsharedBytes: number;
-}
-
-/** A removal held back: its revision, cause and last content, if known. */
-export interface HeldRemoval {
-  readonly revision?: number;
-  readonly cause?: Cause;
-  readonly last?: EncodedResource;
+  /** The stream was moved to another class since, which has resources that differ from what was sent. */
+  readonly isBeforeMove?: true;
 }
 
 /** Why a client refused a resource, and when it is offered again. Shared by resources refused alike. */
@@ -47,6 +42,8 @@ export interface ResourceRefusal {
   /** The client's message, and when it came, in the server's clock. */
   readonly message: string;
   readonly refusedAt: number;
+  /** Whether the client has an older version, if its stream was moved since that was accepted. */
+  readonly hadOlder?: boolean;
   /** When it is offered again, in the server's clock (ms), and the pause before that, without jitter. */
   readonly at: number;
   readonly pauseMs: number;
@@ -84,6 +81,10 @@ export interface Subscription {
   leftLength: number;
   /** Removed resources that the client reported to have when it connected (Delta). */
   gone: ReadonlySet<string>;
+  /** The stream was moved to another class, and this has not been sent. */
+  moved: ClassDifference | undefined;
+  /** The same until it is ACKed: what the client accepted before is told by it. */
+  movedFrom: ClassDifference | undefined;
   /** Removed resources that the client keeps until no other resource names them. */
   held: ReadonlyMap<string, HeldRemoval>;
   /** Resources that were refused, or sent with a refused one, and not ACKed since. */
@@ -105,7 +106,7 @@ export interface Subscription {
 
 // Shared empty collections: nearly every subscription has nearly all of these empty, and each push reads
 // them.
-const noneToSend: Subscription['toSend'] = new Map();
+export const noneToSend: Subscription['toSend'] = new Map();
 const noNames: ReadonlySet<string> = new Set();
 const noHeldRemovals: Subscription['held'] = new Map();
 const noneRejected: Subscription['rejected'] = new Map();
@@ -128,6 +129,8 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
     leftNames: 0,
     leftLength: 0,
     gone: noNames,
+    moved: undefined,
+    movedFrom: undefined,
     held: noHeldRemovals,
     rejected: noneRejected,
     offerAt: Number.POSITIVE_INFINITY,
@@ -161,13 +164,19 @@ export function judgeRequest(
   sub.inFlight = undefined;
   if (error !== undefined) return 'nack';
   sub.acked = { version: sent.response.version, at: now };
-  sub.confirmed = sent.revision;
+  confirm(sub, sent);
   if (sub.nacked === undefined) return 'ack';
   // A rejected resource that was not sent since is still not accepted.
   acceptRejected(sub, sent.response.names);
   acceptRejected(sub, sent.response.removed);
   endNack(sub);
   return 'ack';
+}
+
+/** The client has accepted what was sent, except for what is refused. */
+export function confirm(sub: Subscription, sent: Sent): void {
+  sub.confirmed = sent.revision;
+  if (sub.movedFrom !== undefined && !sent.isBeforeMove) sub.movedFrom = undefined;
 }
 
 /** Refusals as a mutable map of this subscription. */
@@ -299,7 +308,7 @@ export function meansWildcard(
   return empty && sub.rule.wildcard && !sub.wildcard && !sub.explicit;
 }
 
-/** Forgets refusals of resources that were removed, and refused removals of resources that exist again. */
+/** Forgets refusals, except of what exists and was refused, or is gone and whose removal was refused. */
 export function forgetRejected(sub: Subscription, exists: (name: string) => boolean): void {
   if (sub.rejected.size > 0)
     keepRejected(sub, (name, { version }) => exists(name) === (version !== undefined));
@@ -318,6 +327,11 @@ function leaveName(sub: Subscription, name: string): void {
   sub.leftLength += name.length;
 }
 
+/** Forgets held removals: a difference between classes has them. */
+export function withoutHeld(sub: Subscription): void {
+  sub.held = noHeldRemovals;
+}
+
 /** Records that everything due was sent, except what is `held`. */
 export function noteSent(sub: Subscription, held: Subscription['held']): void {
   sub.held = held.size === 0 ? noHeldRemovals : held;
@@ -327,6 +341,7 @@ export function noteSent(sub: Subscription, held: Subscription['held']): void {
   sub.leftNames = 0;
   sub.leftLength = 0;
   sub.gone = noNames;
+  sub.moved = undefined;
 }
 
 function only(names: ReadonlySet<string>, keep: (name: string) => boolean): ReadonlySet<string> {
@@ -365,36 +380,8 @@ export function* dropUnsubscribed(sub: Subscription): Slices {
   if (sub.nacked !== undefined) keepRejected(sub, (name) => names.has(name));
 }
 
-/**
- * Diffs what a reconnecting Delta client reports against the snapshot: only the difference is due. `current`
- * gives a name's version, or undefined; `visible`: names that the client would be sent.
- */
-export function* resumeDelta(
-  sub: Subscription,
-  initialVersions: ReadonlyMap<string, string>,
-  visible: Iterable<string>,
-  current: (name: string) => string | undefined,
-): Slices {
-  if (initialVersions.size === 0) return;
-  sub.all = false;
-  sub.answer = false;
-  sub.toSend = noneToSend;
-  yield* each(visible, (name) => {
-    const version = current(name);
-    if (version !== undefined && version !== initialVersions.get(name)) addToSend(sub, name, 'new');
-  });
-  const gone = new Set(sub.gone);
-  yield* each(initialVersions.keys(), (name) => {
-    if (current(name) === undefined) gone.add(name);
-  });
-  if (gone.size > 0) sub.gone = gone;
-  // Subscribed, but on neither side: the client is told that it does not exist.
-  yield* each(sub.set.names, (name) => {
-    if (current(name) === undefined) addToSend(sub, name, 'new');
-  });
-}
-
 /** Whether there is, or may be, something to send. */
 export function isPending(sub: Subscription, group: Pick<Group<unknown>, 'changedAt'>): boolean {
-  return sub.all || sub.answer || sub.toSend.size > 0 || sub.gone.size > 0 || group.changedAt > sub.revision;
+  if (group.changedAt > sub.revision || sub.toSend.size > 0 || sub.moved !== undefined) return true;
+  return sub.all || sub.answer || sub.gone.size > 0;
 }
