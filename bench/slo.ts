@@ -72,6 +72,7 @@ async function measure(home: string): Promise<void> {
   writeWorld(folder, scale);
   const plane = await startPlane(home, folder);
   tell(`ready after ${figure(plane.readyS)} s, from the folder`);
+  await refuseProblems(plane);
   const proxies = await connect(plane, home);
   tell(`all ${scale.sidecars + scale.gateways} proxies have everything after ${figure(proxies.coldS)} s`);
   const cpu = cpuMs(plane.pid);
@@ -88,6 +89,13 @@ async function measure(home: string): Promise<void> {
   tell(`ready after ${figure(again.readyS)} s, from the last good state`);
   await again.stop();
   report({ summary, asked, cpuPerEventMs, rssMiB, plane, again, coldS: proxies.coldS });
+}
+
+/** A world of which the control plane refuses a part measures something else. */
+async function refuseProblems(plane: Plane): Promise<void> {
+  const found = await plane.ask('/problems');
+  if (/"severity":\s*"error"/.test(found))
+    throw new Error(`the world is not what it is meant to be: ${found}`);
 }
 
 function report(run: {
@@ -126,6 +134,7 @@ function report(run: {
     ...atMost('start from the last good state', again.readyS, 3, 's'),
   ];
   console.log(`\n${shown}\n\n${verdicts(bounds)}`);
+  if (bounds.some(({ met }) => !met)) process.exitCode = 1;
   keepJson(values.json, {
     machine: thisMachine(),
     scale,

@@ -136,6 +136,6 @@ metadata:
   name: all
 spec:
   selector:
-    labels: {dr: all}
-  idcs: [sh-a, sh-b]
+    matchLabels: {dr: all}
+  idcs: [{name: sh-a}, {name: sh-b}]
 `;
