@@ -1,4 +1,5 @@
 import { sameContent } from '../index/same-content.ts';
+import { SharedValues } from '../index/shared-values.ts';
 import type { GroupView, MeshView, ViewDelta } from '../index/view.ts';
 import { evacuates } from '../model/evacuation.ts';
 import { addressName, type ProbeRequest, type ProbeTarget, type Reach } from '../model/reach.ts';
@@ -109,6 +110,7 @@ class GroupPlanner implements Planner {
   #besideCritical = false;
   #unreached: ReadonlySet<string> = new Set();
   #hung: ReadonlySet<string> = new Set();
+  readonly #shared = new SharedValues();
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -199,7 +201,9 @@ class GroupPlanner implements Planner {
     const context = this.#context(view);
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
-      const planned = plansOfHost(view.groups.get(host), context);
+      const planned = plansOfHost(view.groups.get(host), context).map((plan) =>
+        shareParts(plan, this.#shared),
+      );
       plans.set(host, planned);
       setMembership(
         this.#checked,
@@ -214,6 +218,22 @@ class GroupPlanner implements Planner {
     }
     return plans;
   }
+}
+
+/** The parts of a plan that follow from a DR group, a policy or defaults: many Groups have them alike. */
+const commonParts = [
+  ...['addresses', 'connection', 'crossing', 'failback', 'handOn', 'hash', 'health', 'outlier', 'paths'],
+  ...['retryBudget', 'tls', 'warmup'],
+] as const satisfies readonly (keyof GroupPlan)[];
+
+/** The plan with these parts as those of others that are equal: they are most of its 3 KB. */
+function shareParts(plan: GroupPlan, shared: SharedValues): GroupPlan {
+  const common: Record<string, object> = {};
+  for (const part of commonParts) {
+    const value = plan[part];
+    if (value !== undefined) common[part] = shared.share(part, value);
+  }
+  return { ...plan, ...common };
 }
 
 /** The same for another IDC, of which failbacks and hung IDCs are not known here. */

@@ -3,6 +3,7 @@ import t from 'tap';
 import { createIndex } from '../../src/index/store.ts';
 import type { Change } from '../../src/model/object.ts';
 import { createPlanner, type PlannedGroups } from '../../src/plan/planner.ts';
+import type { GroupPlan } from '../../src/plan/types.ts';
 import { parseObject } from '../../src/registry/parse/object.ts';
 
 // What an IDC takes from others, as instances and gateways come and go and critical Groups appear.
@@ -59,8 +60,11 @@ function world(...objects: readonly object[]) {
   };
   const limits = new Map<string, number | undefined>();
   const order = new Map<string, readonly string[]>();
+  const plans = new Map<string, readonly GroupPlan[]>();
   const note = (planned: PlannedGroups) => {
-    for (const [host, [plan]] of planned) {
+    for (const [host, all] of planned) {
+      const [plan] = all;
+      plans.set(host, all);
       limits.set(host, plan?.spill?.limit);
       const idcs = [...(plan?.crossing?.idcs ?? [])].sort((a, b) => a.priority - b.priority);
       order.set(
@@ -79,6 +83,7 @@ function world(...objects: readonly object[]) {
   return {
     limits,
     order,
+    plans,
     save,
     apply,
     watched: () => planner.probeTargets(index.view()).map(({ address, port }) => `${address} ${port}`),
@@ -154,4 +159,14 @@ t.test('what has no limit whatever is declared', async (t) => {
     limitOf({}, { resolution: 'DNS', endpoints: [{ address: 'a.internal', locality: 'sh-b/z' }] }),
     undefined,
   );
+});
+
+t.test('what Groups have alike is one object in all of their plans', async (t) => {
+  const { plans } = world(...group('one'), ...group('two'));
+  const [one, two] = ['one.test', 'two.test'].map((host) => plans.get(host)?.[0]);
+  for (const part of ['paths', 'crossing', 'connection', 'outlier'] as const) {
+    t.ok(one?.[part], part);
+    t.equal(one?.[part], two?.[part], part);
+  }
+  t.not(one?.group, two?.group);
 });
