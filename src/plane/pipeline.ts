@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
+import { WorkLine } from '../base/work-line.ts';
 import type { Pushed } from '../delivery/deletion/deletions.ts';
 import type { Ledger, OpenPush } from '../delivery/ledger.ts';
 import type { ProbeTargets } from '../delivery/reach/reach.ts';
@@ -35,10 +36,11 @@ import { createFilterKeeper } from '../trail/filter-keeper.ts';
 import { Catalog, endpointsRebuiltAtOnce } from '../translate/catalog.ts';
 import type { ScopeChange } from '../translate/changes.ts';
 import type { BuiltResource, CompiledFilters } from '../translate/resources.ts';
-import { EncodeLine } from '../xds/codec/encode-ahead.ts';
 import { typeUrlOf } from '../xds/resource-types.ts';
 import type { Applied, Cause, ResourceChange } from '../xds/xds.ts';
 import { applyValidChanges } from './apply-valid-changes.ts';
+import { packResource } from './push/pack-resource.ts';
+import { unionOf } from './push/union.ts';
 
 /** What the path from event to push needs. */
 interface PipelineOptions {
@@ -130,8 +132,8 @@ const noChange = { groups: new Set<string>(), idcs: new Set<string>() };
  */
 const timeCheckMsMax = 10_000;
 
-/** Larger classes are encoded in slices. */
-const openAtOnceMax = 1_000;
+/** Classes with more Groups are built in slices. */
+const openAtOnceMax = 250;
 
 /** Creates an empty pipeline. */
 export function createPipeline(options: PipelineOptions): Pipeline {
@@ -145,11 +147,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ...(failbackShare && { failbackShare }),
     ...(mirrorPercent && { mirrorPercent }),
   });
-  const catalog = new Catalog();
+  const catalog = new Catalog({ pack: packResource });
   const refused = new Map<string, Finding>();
-  /** Node classes being encoded, with their initial resources. */
+  /** Node classes being built, with what they have so far. */
   const opening = new Map<string, Map<string, BuiltResource>>();
-  const encoding = new EncodeLine(clock);
+  const building = new WorkLine(clock);
   let filters: CompiledFilters = {};
   let filterProblem: Finding | undefined;
   let revision = 0;
@@ -248,14 +250,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
   }
 
-  /** Streams of a large class are answered once all of it is encoded; other streams are not delayed. */
-  function openInSlices(nodeClass: string, built: readonly BuiltResource[]): void {
-    const waiting = new Map(built.map((one) => [keyOf(one), one]));
+  /** Streams of a large class are answered once all of it is built; other streams are not delayed. */
+  function openInSlices(nodeClass: string, parts: Iterable<readonly BuiltResource[]>): void {
+    const waiting = new Map<string, BuiltResource>();
     opening.set(nodeClass, waiting);
-    const messages = built.map(({ message }) => message);
+    const steps = function* () {
+      for (const part of parts) {
+        for (const one of part) waiting.set(keyOf(one), one);
+        yield;
+      }
+    };
     // False if the class was dropped meanwhile.
     const isWanted = () => opening.get(nodeClass) === waiting;
-    encoding.add(messages, isWanted, () => {
+    building.add(steps(), isWanted, () => {
       opening.delete(nodeClass);
       applyChanges(nodeClass, { upserts: [...waiting.values()], removals: [] });
     });
@@ -319,9 +326,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     open(nodeClass, scope) {
       // The class is being opened by an earlier stream.
       if (opening.has(nodeClass)) return;
-      const built = catalog.open(nodeClass, scope);
-      if (built.length > openAtOnceMax) openInSlices(nodeClass, built);
-      else applyChanges(nodeClass, { upserts: built, removals: [] });
+      if (catalog.countOf(scope) > openAtOnceMax)
+        openInSlices(nodeClass, catalog.openInParts(nodeClass, scope));
+      else applyChanges(nodeClass, { upserts: catalog.open(nodeClass, scope), removals: [] });
     },
     probeTargets() {
       const { egress: near, ingress: far } = gatewaysToProbe(index.view().idcs, idc);
@@ -373,18 +380,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       return keeper.close();
     },
   };
-}
-
-/** The union by type. */
-function unionOf(parts: readonly Pushed['resources'][]): Pushed['resources'] {
-  const union = new Map<string, Set<string>>();
-  for (const part of parts)
-    for (const [type, names] of part) {
-      const into = union.get(type) ?? new Set();
-      for (const name of names) into.add(name);
-      union.set(type, into);
-    }
-  return union;
 }
 
 function keyOf({ kind, name }: Pick<BuiltResource, 'kind' | 'name'>): string {

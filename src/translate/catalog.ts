@@ -3,21 +3,17 @@ import type { Idc } from '../model/idc.ts';
 import type { NodeScope } from '../model/node.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import type { GroupPlan } from '../plan/types.ts';
-import { planForZone, preferredZone } from '../plan/zone.ts';
 import { difference, keepEqual, type ScopeChange } from './changes.ts';
+import { type GroupEntry, GroupMessages, type Pack } from './group-messages.ts';
 import { passthroughCluster } from './names.ts';
 import {
   type BuiltResource,
-  buildCrossingEndpoints,
-  buildGroupResources,
   buildPassthrough,
   buildRoutes,
   buildScopeResources,
   buildTcpResources,
-  type GroupReader,
   otherHostsOf,
   passesUnknown,
-  readerOf,
   routedListeners,
   rtds,
   type ScopeContext,
@@ -28,24 +24,11 @@ import { type GroupVisibility, ScopeIndex } from './scopes.ts';
 /** Work counters. Tests assert on them that an event's cost does not grow with unaffected Groups. */
 interface CatalogWork {
   /** Groups whose messages were built. */
-  groupsBuilt: number;
+  readonly groupsBuilt: number;
   /** Route configurations built. */
   routesBuilt: number;
   /** Scopes visited. */
   scopesVisited: number;
-}
-
-/** Messages of a Group by reader. */
-type Messages = Readonly<Record<GroupReader, readonly BuiltResource[]>>;
-
-/** The current state of a Group. */
-interface GroupEntry {
-  readonly plans: readonly GroupPlan[];
-  /**
-   * By preferred zone, undefined for none. Built when a scope first sees the Group: not while the registry is
-   * read.
-   */
-  readonly messages: Map<string | undefined, Messages>;
 }
 
 interface ScopeEntry {
@@ -76,7 +59,7 @@ export class Catalog {
   readonly #groups = new Map<string, GroupEntry>();
   readonly #scopes = new Map<string, ScopeEntry>();
   readonly #index = new ScopeIndex<ScopeEntry>();
-  readonly #work: CatalogWork = { groupsBuilt: 0, routesBuilt: 0, scopesVisited: 0 };
+  readonly #work: Omit<CatalogWork, 'groupsBuilt'> = { routesBuilt: 0, scopesVisited: 0 };
   /** For ingress gateways with runtime layers. */
   readonly #limits = new SpillLimits();
   #layers: readonly BuiltResource[] = this.#limits.layers().map(rtds);
@@ -86,28 +69,44 @@ export class Catalog {
   #declared: readonly string[] | undefined;
   readonly #stale = new Set<string>();
   readonly #rebuiltMax: number;
+  readonly #pack: Pack;
+  readonly #messages: GroupMessages;
 
   /**
-   * `freshenedMax`: after a change of hung gateways, endpoints of up to this many Groups are built at
-   * once; those of more by `rebuildStale`.
+   * `rebuiltMax`: after a change of hung gateways, endpoints of up to this many Groups are built at once;
+   * those of more by `rebuildStale`. `pack`: what is kept of a resource; default: all of it.
    */
-  constructor({ rebuiltMax = endpointsRebuiltAtOnce } = {}) {
+  constructor({
+    rebuiltMax = endpointsRebuiltAtOnce,
+    pack = (built) => built,
+  }: { readonly rebuiltMax?: number; readonly pack?: Pack } = {}) {
     this.#rebuiltMax = rebuiltMax;
+    this.#pack = pack;
+    this.#messages = new GroupMessages(pack);
   }
 
   /** Opens a scope under the caller's key; returns all its resources. */
   open(key: string, scope: NodeScope): readonly BuiltResource[] {
+    return [...this.openInParts(key, scope)].flat();
+  }
+
+  /** As `open`, Group by Group, built as they are asked for. Changes meanwhile come as those of any scope. */
+  *openInParts(key: string, scope: NodeScope): Iterable<readonly BuiltResource[]> {
     this.close(key);
-    const ownResources = buildScopeResources(scope, this.#context);
+    const ownResources = this.#buildOwn(scope);
     const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(scope) };
     this.#scopes.set(key, entry);
     this.#index.add(entry);
-    return [
-      ...ownResources,
-      ...entry.routes,
-      ...(hasRuntime(scope) ? this.#layers : []),
-      ...this.#groupsOf(scope).flatMap((group) => this.#messagesOf(group, scope)),
-    ];
+    yield [...ownResources, ...entry.routes, ...(hasRuntime(scope) ? this.#layers : [])];
+    for (const group of this.#index.keysOf(scope)) {
+      const found = this.#groups.get(group);
+      if (found !== undefined) yield this.#messages.of(found, scope);
+    }
+  }
+
+  /** Groups that a scope sees. */
+  countOf(scope: NodeScope): number {
+    return this.#index.keysOf(scope).length;
   }
 
   /** Forgets a scope. */
@@ -123,10 +122,12 @@ export class Catalog {
     const { ready, hungGateways } = this.#context;
     this.#idcs = idcs;
     this.#context = context;
+    if (gateways || hungGateways !== context.hungGateways)
+      this.#messages.changeAround({ idcs, hungGateways: context.hungGateways });
     const touched = new Map<ScopeEntry, ScopeUpdate>();
     for (const entry of this.#scopes.values()) {
       const old = entry.ownResources;
-      entry.ownResources = keepEqual(buildScopeResources(entry.scope, context), old);
+      entry.ownResources = keepEqual(this.#buildOwn(entry.scope), old);
       const isTold = entry.scope.role === 'ingress' && ready !== context.ready;
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.ownResources], routes });
@@ -172,18 +173,9 @@ export class Catalog {
       const entry = this.#groups.get(key);
       if (entry === undefined) continue;
       const scopes = [...this.#index.scopesOf(key)].filter(({ scope }) => scope.role === 'egress');
-      for (const each of scopes) touch(touched, each).old.push(...this.#messagesOf(entry, each.scope));
-      const endpoints = entry.plans.flatMap((plan) =>
-        plan.crossing === undefined
-          ? []
-          : [buildCrossingEndpoints(plan, plan.crossing, this.#idcs, this.#context.hungGateways ?? [])],
-      );
-      for (const [zone, messages] of entry.messages) {
-        const clusters = messages.egress.filter(({ kind }) => kind !== 'EDS');
-        const egress = keepEqual([...clusters, ...endpoints], messages.egress);
-        entry.messages.set(zone, { ...messages, egress });
-      }
-      for (const each of scopes) touch(touched, each).now.push(...this.#messagesOf(entry, each.scope));
+      for (const each of scopes) touch(touched, each).old.push(...this.#messages.of(entry, each.scope));
+      this.#messages.rebuildCrossings(entry);
+      for (const each of scopes) touch(touched, each).now.push(...this.#messages.of(entry, each.scope));
     }
   }
 
@@ -194,12 +186,12 @@ export class Catalog {
     const known = new Set([...groups.keys()].filter((host) => this.#index.hasHost(host)));
     for (const [key, plans] of this.#declarations(groups)) {
       const old = this.#groups.get(key);
-      const next = plans.length === 0 ? undefined : this.#nextGroup(plans, old);
+      const next = plans.length === 0 ? undefined : this.#messages.next(plans, old);
       const routes = !haveSameRoutes(old?.plans ?? [], plans);
       if (old !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
           const one = touchOne(entry);
-          one.old.push(...this.#messagesOf(old, entry.scope));
+          one.old.push(...this.#messages.of(old, entry.scope));
           one.routes ||= routes;
         }
       this.#stale.delete(key);
@@ -209,7 +201,7 @@ export class Catalog {
       if (next !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
           const one = touchOne(entry);
-          one.now.push(...this.#messagesOf(next, entry.scope));
+          one.now.push(...this.#messages.of(next, entry.scope));
           one.routes ||= routes;
         }
     }
@@ -242,7 +234,7 @@ export class Catalog {
 
   /** The work counters. */
   work(): Readonly<CatalogWork> {
-    return { ...this.#work };
+    return { groupsBuilt: this.#messages.built, ...this.#work };
   }
 
   /** Plans by the key of each declaration of a host; a removed one has no plans. */
@@ -265,44 +257,8 @@ export class Catalog {
     return found;
   }
 
-  #nextGroup(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
-    const messages: GroupEntry['messages'] = new Map();
-    const differs = plans.some((plan) => plan.zonePreference);
-    for (const [key, known] of old?.messages ?? []) {
-      const zone = differs ? key : undefined;
-      if (!messages.has(zone)) messages.set(zone, this.#buildMessages(plans, zone, known));
-    }
-    return { plans, messages };
-  }
-
-  #messagesOf({ plans, messages }: GroupEntry, scope: NodeScope): readonly BuiltResource[] {
-    const zone = scope.role === 'egress' ? undefined : preferredZone(plans, scope);
-    let found = messages.get(zone);
-    if (found === undefined) {
-      // Messages that do not depend on the zone are shared.
-      const [other] = messages.values();
-      found = this.#buildMessages(plans, zone, other);
-      messages.set(zone, found);
-    }
-    return found[readerOf(scope)];
-  }
-
-  #buildMessages(plans: readonly GroupPlan[], zone: string | undefined, old: Messages | undefined): Messages {
-    this.#work.groupsBuilt += 1;
-    const { hungGateways } = this.#context;
-    const built = plans.map((plan) => buildGroupResources(planForZone(plan, zone), this.#idcs, hungGateways));
-    const of = (role: GroupReader) =>
-      keepEqual(
-        built.flatMap((one) => one[role]),
-        old?.[role],
-      );
-    return {
-      sidecar: of('sidecar'),
-      ingress: of('ingress'),
-      'ingress-static': of('ingress-static'),
-      egress: of('egress'),
-      grpc: of('grpc'),
-    };
+  #buildOwn(scope: NodeScope): readonly BuiltResource[] {
+    return buildScopeResources(scope, this.#context).map((built) => this.#pack(built, true));
   }
 
   #groupsOf(scope: NodeScope): GroupEntry[] {
@@ -322,7 +278,7 @@ export class Catalog {
       ...buildPassthrough(scope, plans),
       ...buildTcpResources(scope, plans),
       ...listeners.map((listener) => buildRoutes(listener, plans, others, this.#context.ready)),
-    ];
+    ].map((built) => this.#pack(built, true));
   }
 
   #changes(touched: ReadonlyMap<ScopeEntry, ScopeUpdate>): ReadonlyMap<string, ScopeChange> {

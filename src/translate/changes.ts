@@ -10,27 +10,29 @@ export interface ScopeChange {
 
 /**
  * `built`, with messages that equal an old one replaced by the old object: identity then means "unchanged".
+ * Of several old ones the first that is equal.
  */
 export function keepEqual(
   built: readonly BuiltResource[],
   old: readonly BuiltResource[] | undefined,
 ): readonly BuiltResource[] {
-  if (old === undefined) return built;
-  const byName = new Map(old.map((one) => [`${one.kind}/${one.name}`, one]));
-  return built.map((one) => {
-    const same = byName.get(`${one.kind}/${one.name}`);
-    return same !== undefined && sameContent(same.message, one.message) ? same : one;
-  });
+  if (old === undefined || old.length === 0) return built;
+  const byName = Map.groupBy(old, nameOf);
+  return built.map(
+    (one) => byName.get(nameOf(one))?.find((same) => sameContent(same.message, one.message)) ?? one,
+  );
+}
+
+function nameOf({ kind, name }: BuiltResource): string {
+  return `${kind}/${name}`;
 }
 
 /** The difference between the resources `old` and `now` of a scope, by identity. */
 export function difference(old: readonly BuiltResource[], now: readonly BuiltResource[]): ScopeChange {
   const before = new Set(old);
-  const names = new Set(now.map((one) => `${one.kind}/${one.name}`));
+  const names = new Set(now.map(nameOf));
   return {
     upserts: now.filter((one) => !before.has(one)),
-    removals: old
-      .filter((one) => !names.has(`${one.kind}/${one.name}`))
-      .map(({ kind, name }) => ({ kind, name })),
+    removals: old.filter((one) => !names.has(nameOf(one))).map(({ kind, name }) => ({ kind, name })),
   };
 }

@@ -7,6 +7,7 @@ import { planPassthrough } from '../plan/passthrough.ts';
 import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
 import type { Crossing, GroupPlan, ListenerRole } from '../plan/types.ts';
 import type { ResourceTypeName, resourceTypes } from '../xds/resource-types.ts';
+import type { EncodedResource } from '../xds/xds.ts';
 import {
   buildChecksAssignment,
   buildEgressAssignment,
@@ -39,11 +40,11 @@ import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import type { RuntimeLayer } from './runtime.ts';
 
-/** A resource before encoding. */
+/** A resource: before encoding, or encoded. */
 export interface BuiltResource {
   readonly kind: ResourceTypeName;
   readonly name: string;
-  readonly message: Any;
+  readonly message: Any | EncodedResource;
 }
 
 /** Compiled filters by guarded listener. */
@@ -70,50 +71,74 @@ export function readerOf(scope: NodeScope): GroupReader {
   return scope.role === 'ingress' && scope.runtime !== true ? 'ingress-static' : scope.role;
 }
 
-/**
- * Clusters and endpoints of a Group by reader, for gRPC clients listeners too; shared parts are built once.
- */
+/** Clusters and endpoints of a Group for one kind of reader, for gRPC clients listeners too. */
 export function buildGroupResources(
   plan: GroupPlan,
+  reader: GroupReader,
   idcs: ReadonlyMap<string, Idc>,
   hungGateways?: readonly HungGateway[],
-): Readonly<Record<GroupReader, readonly BuiltResource[]>> {
+): readonly BuiltResource[] {
   // All hosts named by requests share one cluster (`passthrough.ts`).
-  if (plan.lookup === 'request')
-    return { sidecar: [], ingress: [], 'ingress-static': [], egress: [], grpc: [] };
+  if (plan.lookup === 'request') return [];
   const { crossing } = plan;
-  const isTcp = plan.protocol === 'tcp';
-  // Looked-up names are in the cluster itself.
-  const instances = plan.lookup === undefined ? [eds(buildInstancesAssignment(plan))] : [];
-  const failover = crossing || isTcp ? [cds(buildFailoverCluster(plan))] : [];
-  // Edge clients cannot name a TCP Group: it is entered from other IDCs only.
-  const ingress = isEntered(plan)
-    ? [
-        cds(buildInstancesCluster(plan, 'ingress')),
-        ...instances,
-        ...(isTcp ? [] : failover),
-        ...buildChecks(plan),
-      ]
+  switch (reader) {
+    case 'sidecar':
+      return [cds(buildInstancesCluster(plan, 'sidecar')), ...buildInstances(plan), ...buildFailover(plan)];
+    case 'ingress':
+    case 'ingress-static':
+      return buildForIngress(plan, reader);
+    case 'egress':
+      if (crossing === undefined) return [];
+      return [
+        cds(buildIdcsCluster(plan, crossing)),
+        buildCrossingEndpoints(plan, crossing, idcs, hungGateways),
+      ];
+    case 'grpc':
+      if (!isForGrpc(plan)) return [];
+      return [
+        ...buildGrpcClusters(plan).map(cds),
+        eds(buildGrpcInstances(plan)),
+        ...buildGrpcListeners(plan).map(lds),
+      ];
+  }
+}
+
+/**
+ * The part of `buildGroupResources` that depends on a Group's instances, if its other resources do not;
+ * undefined if any may.
+ */
+export function buildInstanceEndpoints(
+  plan: GroupPlan,
+  reader: GroupReader,
+): readonly BuiltResource[] | undefined {
+  if (plan.lookup !== undefined || reader === 'grpc') return undefined;
+  if (reader === 'egress') return [];
+  if (reader === 'sidecar') return buildInstances(plan);
+  return isEntered(plan)
+    ? [...buildInstances(plan), ...buildChecks(plan).filter(({ kind }) => kind === 'EDS')]
     : [];
-  const spillLimit = plan.spill && Math.min(plan.spill.limit, plan.connection.maxRequests);
-  return {
-    sidecar: [cds(buildInstancesCluster(plan, 'sidecar')), ...instances, ...failover],
-    ingress,
-    'ingress-static':
-      spillLimit === undefined || ingress.length === 0
-        ? ingress
-        : [cds(buildInstancesCluster(plan, 'ingress', spillLimit)), ...ingress.slice(1)],
-    egress: crossing
-      ? [cds(buildIdcsCluster(plan, crossing)), buildCrossingEndpoints(plan, crossing, idcs, hungGateways)]
-      : [],
-    grpc: isForGrpc(plan)
-      ? [
-          ...buildGrpcClusters(plan).map(cds),
-          eds(buildGrpcInstances(plan)),
-          ...buildGrpcListeners(plan).map(lds),
-        ]
-      : [],
-  };
+}
+
+/** Looked-up names are in the cluster itself. */
+function buildInstances(plan: GroupPlan): readonly BuiltResource[] {
+  return plan.lookup === undefined ? [eds(buildInstancesAssignment(plan))] : [];
+}
+
+function buildFailover(plan: GroupPlan): readonly BuiltResource[] {
+  return plan.crossing || plan.protocol === 'tcp' ? [cds(buildFailoverCluster(plan))] : [];
+}
+
+/** Edge clients cannot name a TCP Group: it is entered from other IDCs only. */
+function buildForIngress(plan: GroupPlan, reader: 'ingress' | 'ingress-static'): readonly BuiltResource[] {
+  if (!isEntered(plan)) return [];
+  const limit =
+    reader === 'ingress' ? undefined : plan.spill && Math.min(plan.spill.limit, plan.connection.maxRequests);
+  return [
+    cds(buildInstancesCluster(plan, 'ingress', limit)),
+    ...buildInstances(plan),
+    ...(plan.protocol === 'tcp' ? [] : buildFailover(plan)),
+    ...buildChecks(plan),
+  ];
 }
 
 /** The endpoints to which an egress gateway may send a Group's requests. */

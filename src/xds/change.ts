@@ -3,7 +3,7 @@ import { ruleOf } from './resource-types.ts';
 
 /** A change to one resource of a node class. */
 export type ResourceChange =
-  | { readonly upsert: ResourceJson }
+  | { readonly upsert: ResourceJson | EncodedResource }
   | { readonly remove: { readonly typeUrl: string; readonly name: string } };
 
 /** Encodes a change for a snapshot. Throws MeshError 'invalid', with the field's path. */

@@ -6,7 +6,7 @@ import { shed } from './admission/shed.ts';
 import type { Cause } from './cause.ts';
 import type { ResourceChange } from './change.ts';
 import { checkLimits } from './check-limits.ts';
-import type { ResourceJson } from './codec/codec.ts';
+import { EncodedResource, type ResourceJson } from './codec/codec.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
 import { type Applied, Hub, type Moved } from './hub.ts';
 import { clientStatus } from './services/client-status.ts';
@@ -30,7 +30,12 @@ export { sharedMessage } from '../base/shared-message.ts';
 export type { AdmissionLimit, TurnedAway } from './admission/admission-limits.ts';
 export type { Cause } from './cause.ts';
 export type { ResourceChange } from './change.ts';
-export type { ResourceJson } from './codec/codec.ts';
+export {
+  type EncodedResource,
+  encodeResource,
+  encodeResourceApart,
+  type ResourceJson,
+} from './codec/codec.ts';
 export type {
   Ack,
   Concern,
@@ -96,16 +101,22 @@ export interface XdsServer {
   /**
    * Changes resources of a class, all or none. Changes of one task are one push, in the order that xDS needs.
    * `cause` is returned in `Ack.causes` as the same object; default: a new one, of now. The first call
-   * creates the class, with `[]` an empty one. Resource objects must not be changed afterwards. Throws
-   * MeshError 'invalid', with the field's path, and then changes nothing.
+   * creates the class, with `[]` an empty one. Resource objects must not be changed afterwards; those of
+   * `encodeResource` need not be kept as JSON. Throws MeshError 'invalid', with the field's path, and then
+   * changes nothing.
    */
   apply(nodeClass: string, changes: readonly ResourceChange[], cause?: Cause): Applied;
   /** Puts resources, replacing those of the same type and name. See `apply`. */
-  upsert(nodeClass: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
+  upsert(nodeClass: string, resources: readonly (ResourceJson | EncodedResource)[], cause?: Cause): Applied;
   /** Removes resources of a type by name. See `apply`. */
   remove(nodeClass: string, typeUrl: string, names: readonly string[], cause?: Cause): Applied;
   /** Replaces all resources of a type. See `apply`. */
-  set(nodeClass: string, typeUrl: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
+  set(
+    nodeClass: string,
+    typeUrl: string,
+    resources: readonly (ResourceJson | EncodedResource)[],
+    cause?: Cause,
+  ): Applied;
   hasClass(nodeClass: string): boolean;
   classNames(): string[];
   /** Frees a class without streams. Throws MeshError 'conflict' if it has any. */
@@ -285,7 +296,7 @@ function removals(typeUrl: string, names: readonly string[]): ResourceChange[] {
   return names.map((name) => ({ remove: { typeUrl, name } }));
 }
 
-function upserted(upsert: ResourceJson): ResourceChange {
+function upserted(upsert: ResourceJson | EncodedResource): ResourceChange {
   return { upsert };
 }
 
@@ -296,16 +307,20 @@ function upserted(upsert: ResourceJson): ResourceChange {
 function replacing(
   names: readonly string[],
   typeUrl: string,
-  resources: readonly ResourceJson[],
+  resources: readonly (ResourceJson | EncodedResource)[],
 ): ResourceChange[] {
-  const other = resources.find((resource) => resource['@type'] !== typeUrl);
-  if (other !== undefined) throw new MeshError('invalid', `set of ${typeUrl} was given a ${other['@type']}`);
+  const other = resources.map(typeOf).find((type) => type !== typeUrl);
+  if (other !== undefined) throw new MeshError('invalid', `set of ${typeUrl} was given a ${other}`);
   const keep = new Set(resources.map((resource) => nameIn(resource)));
   const gone = names.filter((name) => !keep.has(name));
   return [...resources.map(upserted), ...gone.map((name) => ({ remove: { typeUrl, name } }))];
 }
 
-function nameIn(resource: ResourceJson): unknown {
+function typeOf(resource: ResourceJson | EncodedResource): string {
+  return resource instanceof EncodedResource ? resource.typeUrl : resource['@type'];
+}
+
+function nameIn(resource: ResourceJson | EncodedResource): unknown {
   const { name, cluster_name } = resource as { name?: unknown; cluster_name?: unknown };
   return cluster_name ?? name;
 }

@@ -235,6 +235,81 @@ t.test('a gateway that is left out changes endpoints, and of Groups that cross a
   t.strictSame([groupsBuilt, routesBuilt], [before.groupsBuilt, before.routesBuilt]);
 });
 
+t.test(
+  'a gateway elsewhere that moves is in the endpoints of Groups whose plans stay as they are',
+  async (t) => {
+    const catalog = crowd(3);
+    const far = new Map([['far', plansOf('far', 'shop', '10.0.0.1', true)]]);
+    catalog.update(far);
+    const moved = new Map([...idcs, ['sh-b', idc('sh-b', '10.9.0.9')] as const]);
+    catalog.updateContext(moved, { ...surroundings, localIdc: moved.get('sh-a') });
+    const changes = catalog.update(far);
+    t.strictSame(
+      [...changes].map(([key, { upserts }]) => [key, upserts.map(nameOf)]),
+      [['egress', ['EDS/idcs/far:80']]],
+    );
+    t.match(JSON.stringify(changes.get('egress')), '10.9.0.9');
+  },
+);
+
+t.test('what is kept of a resource is what it was packed to, and equal ones are no change', async (t) => {
+  let packs = 0;
+  const pack = (built: BuiltResource, isShared: boolean): BuiltResource => {
+    packs += 1;
+    const { kind, name, message } = built;
+    return {
+      kind,
+      name,
+      message: { '@type': isShared ? 'shared' : 'own', text: JSON.stringify(message) } as never,
+    };
+  };
+  const catalog = new Catalog({ pack });
+  catalog.updateContext(idcs, surroundings);
+  catalog.update(new Map([['h0', plansOf('h0', 'shop', '10.0.0.1')]]));
+  const opened = catalog.open('one', sidecar('shop', ['h0']));
+  t.strictSame(
+    opened.map(({ name, message }) => [name, (message as { '@type': string })['@type']]),
+    [
+      ...['egress', 'egress', 'outbound', 'outbound'].map((name) => [name, 'shared']),
+      ...['instances/h0:80', 'instances/h0:80'].map((name) => [name, 'own']),
+    ],
+  );
+  packs = 0;
+  const moved = cost(catalog, 'h0', plansOf('h0', 'shop', '10.0.0.2'));
+  t.strictSame([moved.changed, packs], [['one: EDS/instances/h0:80'], 1], 'only what changes is packed');
+  t.strictSame(cost(catalog, 'h0', plansOf('h0', 'shop', '10.0.0.2')).changed, []);
+});
+
+t.test('a large scope is opened Group by Group, with what changes meanwhile', async (t) => {
+  const catalog = new Catalog();
+  catalog.updateContext(idcs, surroundings);
+  const hosts = ['h0', 'h1', 'h2'];
+  catalog.update(new Map(hosts.map((host) => [host, plansOf(host, 'shop', '10.0.0.1')])));
+  const parts = catalog.openInParts('one', sidecar('shop'))[Symbol.iterator]();
+  const has = new Map<string, string>();
+  const take = (list: readonly BuiltResource[]) => {
+    for (const one of list) has.set(nameOf(one), JSON.stringify(one.message));
+  };
+  take(parts.next().value ?? []);
+  take(parts.next().value ?? []);
+  t.equal(catalog.work().groupsBuilt, 1, 'of three Groups one so far');
+  for (const [host, plans] of [
+    ['h0', plansOf('h0', 'shop', '10.0.0.9')],
+    ['h1', []],
+    ['h2', plansOf('h2', 'shop', '10.0.0.9')],
+  ] as const)
+    for (const { upserts, removals } of catalog.update(new Map([[host, plans]])).values()) {
+      take(upserts);
+      for (const one of removals) has.delete(nameOf(one));
+    }
+  for (let next = parts.next(); next.done !== true; next = parts.next()) take(next.value);
+  const fresh = catalog.open('two', sidecar('shop'));
+  t.strictSame(
+    [...has].sort(),
+    fresh.map((one) => [nameOf(one), JSON.stringify(one.message)] as [string, string]).sort(),
+  );
+});
+
 t.test('of many Groups the endpoints are built a few at a time', async (t) => {
   const catalog = new Catalog({ rebuiltMax: 2 });
   catalog.updateContext(idcs, surroundings);

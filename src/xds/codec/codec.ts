@@ -1,12 +1,12 @@
-import protobuf from 'protobufjs/minimal.js';
+import protobuf, { type Writer } from 'protobufjs/minimal.js';
 import type { Any } from '../../../protos/gen/envoy.d.ts';
 import { MeshError } from '../../base/error.ts';
 import { contentHash } from '../../base/hash.ts';
-import { nameFieldOf, referencesOf } from '../resource-types.ts';
+import { isResourceType, nameFieldOf, referencesOf, ruleOf } from '../resource-types.ts';
+import { bytesOf, type Content, joinedContent } from './content.ts';
 import { decodeMessage } from './decode.ts';
-import { encodeMessage, typePrefix } from './encode.ts';
+import { encodeMessage, encodeResourceBody, typePrefix } from './encode.ts';
 import { invalid } from './invalid.ts';
-import { ownBytes } from './own-bytes.ts';
 import type { BoundedReader } from './wellknown.ts';
 
 /**
@@ -16,19 +16,32 @@ import type { BoundedReader } from './wellknown.ts';
 export type ResourceJson = Any | { readonly '@type': string };
 
 /** A resource as it goes to any number of streams: encoded once, never changed. */
-export interface EncodedResource {
+export class EncodedResource {
   /** `type.googleapis.com/` and the full name. */
   readonly typeUrl: string;
   readonly name: string;
   /** Hash of the bytes: equal content, equal version. */
   readonly version: string;
-  /** The message itself, without its Any. */
-  readonly bytes: Uint8Array;
   /**
    * Names of the resources that a client requests again when this one has changed: the endpoints of an EDS
    * cluster, the route configurations of a listener.
    */
   readonly refs: readonly string[];
+  /** The message itself, without its Any. */
+  readonly content: Content;
+
+  constructor(of: Pick<EncodedResource, 'typeUrl' | 'name' | 'version' | 'refs' | 'content'>) {
+    this.typeUrl = of.typeUrl;
+    this.name = of.name;
+    this.version = of.version;
+    this.refs = of.refs;
+    this.content = of.content;
+  }
+
+  /** The content as bytes: each call makes a copy. */
+  get bytes(): Buffer {
+    return bytesOf(this.content);
+  }
 }
 
 // Builders return the same object for unchanged content.
@@ -44,41 +57,77 @@ export const codecStats = { resourcesEncoded: 0 };
 
 /**
  * Encodes a resource strictly; `resource` must not be changed afterwards. Throws MeshError 'invalid' with
- * the path of the field: an unknown type or field, a wrong value, no name.
+ * the path of the field: an unknown type or field, a wrong value, no name. One that is encoded is returned.
  */
-export function encodeResource(resource: ResourceJson): EncodedResource {
+export function encodeResource(resource: ResourceJson | EncodedResource): EncodedResource {
+  if (resource instanceof EncodedResource) return resource;
   const known = byObject.get(resource);
   if (known !== undefined) return known;
-  const { '@type': typeUrl, ...body } = resource as ResourceJson & Record<string, unknown>;
+  const encoded = encodeResourceApart(resource, (typeUrl, version, name) =>
+    byContent.get(keyOf(typeUrl, version, name))?.deref(),
+  );
+  byObject.set(resource, encoded);
+  const key = keyOf(encoded.typeUrl, encoded.version, encoded.name);
+  if (byContent.get(key)?.deref() === encoded) return encoded;
+  byContent.set(key, new WeakRef(encoded));
+  collected.register(encoded, key);
+  return encoded;
+}
+
+function keyOf(typeUrl: string, version: string, name: string): string {
+  return `${typeUrl} ${version} ${name}`;
+}
+
+/**
+ * As `encodeResource`, for a caller that keeps the result instead of `resource`: nothing is remembered here,
+ * so that equal contents are one only if `known` gives the earlier one.
+ */
+export function encodeResourceApart(
+  resource: ResourceJson,
+  known: (typeUrl: string, version: string, name: string) => EncodedResource | undefined = () => undefined,
+): EncodedResource {
+  const body = resource as ResourceJson & Record<string, unknown>;
+  const { '@type': typeUrl } = body;
   if (typeof typeUrl !== 'string' || !typeUrl.startsWith(typePrefix))
     throw invalid("'@type'", `does not name a type after '${typePrefix}'`, typeUrl);
   const type = typeUrl.slice(typePrefix.length);
   const name = body[nameFieldOf(typeUrl)];
   const path = type.slice(type.lastIndexOf('.') + 1);
   if (typeof name !== 'string' || name === '') throw invalid(path, 'has no name', name);
-  const bytes = encodeJson(type, body, `${path}(${name})`);
+  const writer = spareWriter ?? protobuf.Writer.create();
+  // One that is left by an error is not used again.
+  spareWriter = undefined;
+  const shared = encodeResourceBody(writer, type, body, `${path}(${name})`);
+  const bytes = writer.finish(true);
+  if (bytes.length <= spareBytesMax) spareWriter = writer.reset();
   codecStats.resourcesEncoded += 1;
   const version = contentHash(bytes);
-  const key = `${typeUrl} ${version} ${name}`;
-  const shared = byContent.get(key)?.deref();
-  const encoded = shared ?? {
-    typeUrl,
-    name,
-    version,
-    bytes: ownBytes(bytes),
-    refs: referencesOf(typeUrl, body),
-  };
-  byObject.set(resource, encoded);
-  if (shared !== undefined) return shared;
-  byContent.set(key, new WeakRef(encoded));
-  collected.register(encoded, key);
-  return encoded;
+  return (
+    known(typeUrl, version, name) ??
+    new EncodedResource({
+      ...{ typeUrl: urlOf(typeUrl), name, version },
+      refs: referencesOf(typeUrl, body),
+      content: joinedContent(bytes, name, shared),
+    })
+  );
+}
+
+// The writer of the last resource, with its memory.
+let spareWriter: Writer | undefined;
+const spareBytesMax = 2 ** 20;
+
+/** The same string for all resources of a type. */
+function urlOf(typeUrl: string): string {
+  return isResourceType(typeUrl) ? ruleOf(typeUrl).url : typeUrl;
 }
 
 /**
  * The JSON form of an encoded resource, with '@type'. Throws MeshError 'invalid' when the bytes are broken.
  */
-export function decodeResource(resource: Pick<EncodedResource, 'typeUrl' | 'bytes'>): ResourceJson {
+export function decodeResource(resource: {
+  readonly typeUrl: string;
+  readonly bytes: Uint8Array;
+}): ResourceJson {
   const body = decodeJson(resource.typeUrl.slice(typePrefix.length), resource.bytes);
   return { '@type': resource.typeUrl, ...(body as object) };
 }

@@ -1,7 +1,8 @@
 import protobuf, { type Writer } from 'protobufjs/minimal.js';
 import { isSharedMessage } from '../../base/shared-message.ts';
+import { type Content, contentOf, type PlacedContent } from './content.ts';
 import { invalid } from './invalid.ts';
-import { ownBytes } from './own-bytes.ts';
+
 import { scalars } from './scalar.ts';
 import { enumPlan, type FieldPlan, type MessagePlan, messagePlan } from './schema.ts';
 import { wellKnowns } from './wellknown.ts';
@@ -23,6 +24,23 @@ export function encodeMessage(writer: Writer, type: string, json: unknown, path:
     if (plan === undefined) throw invalid(path, 'is of a type that is not in the schema', type);
     encodeFields(writer, plan, json, path, undefined);
   }
+}
+
+/**
+ * As `encodeMessage`, for a resource: `json` has an '@type'. Returns the shared messages that are fields of
+ * it, with their places.
+ */
+export function encodeResourceBody(
+  writer: Writer,
+  type: string,
+  json: object,
+  path: string,
+): readonly PlacedContent[] {
+  const plan = messagePlan(type);
+  if (plan === undefined) throw invalid(path, 'is of a type that is not in the schema', type);
+  const placed: PlacedContent[] = [];
+  encodeFields(writer, plan, json, path, '@type', placed);
+  return placed;
 }
 
 function encodeAny(writer: Writer, json: unknown, path: string): void {
@@ -47,6 +65,7 @@ function encodeFields(
   json: unknown,
   path: string,
   skip: string | undefined,
+  placed?: PlacedContent[],
 ): void {
   if (!isObject(json)) throw invalid(path, `is not an object (${plan.name})`, json);
   // Few fields, mostly in order already: insertion sort by number.
@@ -72,23 +91,35 @@ function encodeFields(
   }
   for (let i = 0; i < fields.length; i += 1) {
     const field = fields[i] as FieldPlan;
-    encodeField(writer, field, values[i], `${path}.${field.name}`);
+    encodeField(writer, field, values[i], `${path}.${field.name}`, placed);
   }
 }
 
-function encodeField(writer: Writer, field: FieldPlan, value: unknown, path: string): void {
+function encodeField(
+  writer: Writer,
+  field: FieldPlan,
+  value: unknown,
+  path: string,
+  placed: PlacedContent[] | undefined,
+): void {
   if (field.shape === 'map') encodeMap(writer, field, value, path);
   else if (field.shape === 'one') encodeValue(writer, field.id, field.type, value, path, field.implicit);
-  else encodeList(writer, field, value, path);
+  else encodeList(writer, field, value, path, placed);
 }
 
-function encodeList(writer: Writer, field: FieldPlan, value: unknown, path: string): void {
+function encodeList(
+  writer: Writer,
+  field: FieldPlan,
+  value: unknown,
+  path: string,
+  placed: PlacedContent[] | undefined,
+): void {
   if (!Array.isArray(value)) throw invalid(path, 'is not a list', value);
   if (value.length === 0) return;
   const packed = (scalars.get(field.type)?.wire ?? (enumPlan(field.type) ? 0 : 2)) !== 2;
   if (!packed) {
     value.forEach((element, i) => {
-      encodeValue(writer, field.id, field.type, element, `${path}[${i}]`, false);
+      encodeValue(writer, field.id, field.type, element, `${path}[${i}]`, false, placed);
     });
     return;
   }
@@ -120,6 +151,7 @@ function encodeValue(
   value: unknown,
   path: string,
   implicit: boolean,
+  placed?: PlacedContent[],
 ): void {
   const scalar = scalars.get(type);
   if (scalar !== undefined) {
@@ -134,24 +166,37 @@ function encodeValue(
   }
   writer.uint32((id << 3) | 2);
   if (isObject(value) && isSharedMessage(value)) {
-    writer.bytes(encodeShared(type, value, path));
+    const content = encodeShared(type, value, path);
+    writer.bytes(scratchOf(content));
+    placed?.push({ at: writer.pos - content.length, content });
     return;
   }
   encodeMessage(writer.fork(), type, value, path);
   writer.ldelim();
 }
 
-/** Encoded bytes of messages marked by `sharedMessage`. */
-const sharedBytes = new WeakMap<object, { readonly type: string; readonly bytes: Uint8Array }>();
+/** Encoded messages marked by `sharedMessage`. */
+const sharedContents = new WeakMap<object, { readonly type: string; readonly content: Content }>();
 
-function encodeShared(type: string, value: object, path: string): Uint8Array {
-  const known = sharedBytes.get(value);
-  if (known?.type === type) return known.bytes;
+function encodeShared(type: string, value: object, path: string): Content {
+  const known = sharedContents.get(value);
+  if (known?.type === type) return known.content;
   const writer = protobuf.Writer.create();
   encodeMessage(writer, type, value, path);
-  const bytes = ownBytes(writer.finish());
-  sharedBytes.set(value, { type, bytes });
-  return bytes;
+  const { name } = value as { readonly name?: unknown };
+  const content = contentOf(writer.finish(true), typeof name === 'string' ? name : '');
+  sharedContents.set(value, { type, content });
+  return content;
+}
+
+let scratch = Buffer.allocUnsafeSlow(4_096);
+
+/** A content's bytes, until the next call. */
+function scratchOf(content: Content): Uint8Array {
+  if (content.whole !== undefined) return content.whole;
+  if (content.length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * content.length);
+  content.writeTo(scratch, 0);
+  return scratch.subarray(0, content.length);
 }
 
 function enumNumber(type: string, value: unknown, path: string): number {

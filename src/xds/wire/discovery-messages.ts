@@ -1,15 +1,14 @@
 import { MeshError } from '../../base/error.ts';
 import { safeExcerpt } from '../../base/text/safe-excerpt.ts';
 import type { EncodedResource } from '../codec/codec.ts';
-import { ownBytes } from '../codec/own-bytes.ts';
 import type { Slices } from '../slices.ts';
-import { lengthOf, messageInSlices, messageOf } from './frame.ts';
+import { Entry } from './entry.ts';
+import { messageInSlices, messageOf } from './frame.ts';
 import {
   ChunkWalk,
   type Cursor,
   eachShortField,
   field,
-  fieldHead,
   fieldsInSlices,
   readChunk,
   readText,
@@ -315,38 +314,11 @@ interface ResponseHead {
   readonly nonce: string;
 }
 
-/** The bytes of a resource's entry in a response, in parts. */
-type Entry = readonly Uint8Array[];
-
-// An entry is built once for each protocol, and used for many streams.
-const sotwEntries = new WeakMap<EncodedResource, Entry>();
-const deltaEntries = new WeakMap<EncodedResource, Entry>();
-// Longer resources are not copied into their entry: the routes of 30,000 Groups have 40 MB.
-const copiedBytesMax = 16 * 1024;
-
-function entryOf(resource: EncodedResource, delta: boolean): Entry {
-  const cache = delta ? deltaEntries : sotwEntries;
-  const known = cache.get(resource);
-  if (known !== undefined) return known;
-  const { bytes } = resource;
-  const inAny = [field(1, resource.typeUrl), fieldHead(2, bytes.length)];
-  const any = [fieldHead(2, lengthOf(inAny) + bytes.length), ...inAny];
-  const before = delta ? [field(1, resource.version), ...any] : any;
-  const after = delta ? [field(3, resource.name)] : [];
-  const entry = delta ? [fieldHead(2, lengthOf(before) + bytes.length + lengthOf(after)), ...before] : before;
-  const made =
-    bytes.length > copiedBytesMax
-      ? [ownBytes(Buffer.concat(entry)), bytes, ...after.map(ownBytes)]
-      : [ownBytes(Buffer.concat([...entry, bytes, ...after]))];
-  cache.set(resource, made);
-  return made;
-}
-
 /** Builds a DiscoveryResponse of encoded resources. */
 export function buildSotwResponse(head: ResponseHead, resources: readonly EncodedResource[]): Buffer {
   return messageOf([
     field(1, head.version),
-    ...resources.flatMap((resource) => entryOf(resource, false)),
+    ...resources.map((resource) => new Entry(resource, false)),
     field(4, head.typeUrl),
     field(5, head.nonce),
   ]);
@@ -361,7 +333,7 @@ export function* buildDeltaResponse(
   const gone = yield* fieldsInSlices(6, removed);
   return yield* messageInSlices([
     field(1, head.version),
-    ...resources.flatMap((resource) => entryOf(resource, true)),
+    ...resources.map((resource) => new Entry(resource, true)),
     field(4, head.typeUrl),
     field(5, head.nonce),
     gone,

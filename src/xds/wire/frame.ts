@@ -1,5 +1,9 @@
 import { MeshError } from '../../base/error.ts';
+import type { Content } from '../codec/content.ts';
 import { copyInto, type Slices } from '../slices.ts';
+
+/** A part of a message. */
+type Part = Uint8Array | Content;
 
 /**
  * A gRPC message with its prefix: a byte for "not compressed", four of length. (gRPC over HTTP/2,
@@ -22,7 +26,7 @@ export function frameOf(message: Buffer): Frame {
 }
 
 /** A message joined from parts within its frame, so that it is copied once. */
-export function messageOf(parts: readonly Uint8Array[]): Buffer {
+export function messageOf(parts: readonly Part[]): Buffer {
   const frame = framed(parts);
   const message = frame.subarray(headBytes);
   frames.set(message, frame);
@@ -30,7 +34,7 @@ export function messageOf(parts: readonly Uint8Array[]): Buffer {
 }
 
 /** As `messageOf`. */
-export function* messageInSlices(parts: readonly Uint8Array[]): Slices<Buffer> {
+export function* messageInSlices(parts: readonly Part[]): Slices<Buffer> {
   const length = lengthOf(parts);
   if (length < slicedBytesMin) return messageOf(parts);
   const frame = Buffer.allocUnsafeSlow(headBytes + length);
@@ -38,7 +42,9 @@ export function* messageInSlices(parts: readonly Uint8Array[]): Slices<Buffer> {
   frame.writeUInt32BE(length, 1);
   let [at, since] = [headBytes, 0];
   for (const part of parts) {
-    at = yield* copyInto(frame, part, at);
+    if (part instanceof Uint8Array) at = yield* copyInto(frame, part, at);
+    else if (part.inSlices === undefined) at = part.writeTo(frame, at);
+    else at = yield* part.inSlices(frame, at);
     since += part.length;
     if (since < slicedBytesMin) continue;
     since = 0;
@@ -49,16 +55,25 @@ export function* messageInSlices(parts: readonly Uint8Array[]): Slices<Buffer> {
   return message;
 }
 
-function framed(parts: readonly Uint8Array[]): Frame {
+function framed(parts: readonly Part[]): Frame {
   const length = lengthOf(parts);
-  const head = Buffer.alloc(headBytes);
-  head.writeUInt32BE(length, 1);
-  return Buffer.concat([head, ...parts], headBytes + length);
+  const frame = Buffer.allocUnsafe(headBytes + length);
+  frame[0] = 0;
+  frame.writeUInt32BE(length, 1);
+  let at = headBytes;
+  for (const part of parts)
+    if (part instanceof Uint8Array) {
+      frame.set(part, at);
+      at += part.length;
+    } else at = part.writeTo(frame, at);
+  return frame;
 }
 
 /** Total length of parts. */
-export function lengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
+function lengthOf(parts: readonly Part[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }
 
 /** Consumer of a frame reader. */

@@ -150,6 +150,26 @@ function varint(value: number): number[] {
   return out;
 }
 
+/** Bytes of a varint of at most 32 bits. */
+export function varintLength(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x200000) return 3;
+  return value < 0x10000000 ? 4 : 5;
+}
+
+/** Writes a varint of at most 32 bits; returns the place after it. */
+export function putVarint(target: Buffer, place: number, value: number): number {
+  let at = place;
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) {
+    target[at] = (rest & 0x7f) | 0x80;
+    at += 1;
+  }
+  target[at] = rest;
+  return at + 1;
+}
+
 /** A length-delimited field: tag, length and content. */
 export function field(id: number, content: Uint8Array | string): Buffer {
   const body = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
@@ -174,18 +194,9 @@ export function* fieldsInSlices(id: number, texts: readonly string[]): Slices<Bu
   const heads = 10;
   const out = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + heads + 3 * text.length, 0));
   let at = 0;
-  const put = (value: number) => {
-    let rest = value;
-    for (; rest > 0x7f; rest >>>= 7) {
-      out[at] = (rest & 0x7f) | 0x80;
-      at += 1;
-    }
-    out[at] = rest;
-    at += 1;
-  };
   yield* each(texts, (text) => {
-    put((id << 3) | 2);
-    put(Buffer.byteLength(text));
+    at = putVarint(out, at, (id << 3) | 2);
+    at = putVarint(out, at, Buffer.byteLength(text));
     at += out.write(text, at);
   });
   return out.subarray(0, at);

@@ -265,7 +265,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'source.ts',
   ],
   translate: ['bootstrap.ts', 'catalog.ts', 'changes.ts', 'names.ts', 'resources.ts', 'scopes.ts'],
-  xds: ['codec/codec.ts', 'codec/encode-ahead.ts', 'events.ts', 'resource-types.ts', 'xds.ts'],
+  xds: ['codec/codec.ts', 'events.ts', 'resource-types.ts', 'xds.ts'],
   drill: [
     'catalog.ts',
     'definition.ts',

@@ -1,11 +1,10 @@
 import t from 'tap';
-import type { Clock } from '../../../src/base/clock.ts';
-import type { ResourceJson } from '../../../src/xds/codec/codec.ts';
-import { EncodeLine } from '../../../src/xds/codec/encode-ahead.ts';
-import { typeUrl } from '../../support/clients/xds-client.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { WorkLine } from '../../src/base/work-line.ts';
 
-const resourcesOf = (count: number): ResourceJson[] =>
-  Array.from({ length: count }, (_, i) => ({ '@type': typeUrl('CDS'), name: `c-${i}` }) as ResourceJson);
+function* stepsOf(count: number): Iterable<number> {
+  for (let i = 0; i < count; i += 1) yield i;
+}
 
 /** A clock of which each look takes a millisecond. */
 function slowClock() {
@@ -26,14 +25,14 @@ function slowClock() {
 }
 
 t.test(
-  'however many are to be encoded, a turn of the event loop has one slice, and each its turn',
+  'however many steps are to be done, a turn of the event loop has one slice, and each its turn',
   async (t) => {
     const { clock, now, due } = slowClock();
-    const line = new EncodeLine(clock);
+    const line = new WorkLine(clock);
     const done: number[] = [];
     for (let i = 0; i < 50; i++)
       line.add(
-        resourcesOf(i === 49 ? 5 : 100),
+        stepsOf(i === 49 ? 5 : 100),
         () => i !== 7,
         () => void done.push(i),
       );

@@ -1,0 +1,147 @@
+import { sameContent } from '../index/same-content.ts';
+import type { Idc } from '../model/idc.ts';
+import type { NodeScope } from '../model/node.ts';
+import type { HungGateway } from '../plan/gateways.ts';
+import type { GroupPlan } from '../plan/types.ts';
+import { planForZone, preferredZone } from '../plan/zone.ts';
+import { keepEqual } from './changes.ts';
+import {
+  type BuiltResource,
+  buildCrossingEndpoints,
+  buildGroupResources,
+  buildInstanceEndpoints,
+  type GroupReader,
+  readerOf,
+} from './resources.ts';
+
+/** The messages of a Group for its readers in a zone that it prefers, undefined for none. */
+interface Messages {
+  readonly reader: GroupReader;
+  readonly zone: string | undefined;
+  readonly resources: readonly BuiltResource[];
+  readonly around: Around;
+}
+
+/** What the endpoints of other IDCs depend on beside a plan; another object once any of it changes. */
+interface Around {
+  readonly idcs: ReadonlyMap<string, Idc>;
+  readonly hungGateways: readonly HungGateway[] | undefined;
+}
+
+/** The current state of a Group. */
+export interface GroupEntry {
+  readonly plans: readonly GroupPlan[];
+  /** For those who read it. Built when one first sees the Group: not while the registry is read. */
+  readonly messages: Messages[];
+}
+
+/** Keeps a built resource in another form, such as encoded. `isShared`: others may have an equal one. */
+export type Pack = (built: BuiltResource, isShared: boolean) => BuiltResource;
+
+/** Builds the messages of Groups: for who reads them, and only what has changed. */
+export class GroupMessages {
+  readonly #pack: Pack;
+  #around: Around = { idcs: new Map(), hungGateways: undefined };
+  #built = 0;
+
+  constructor(pack: Pack) {
+    this.#pack = pack;
+  }
+
+  /** How often messages of a Group were built. */
+  get built(): number {
+    return this.#built;
+  }
+
+  /** New endpoints of other IDCs; those that were built stay until `rebuildCrossings`. */
+  changeAround(around: Around): void {
+    this.#around = around;
+  }
+
+  /** A Group with new plans, and the messages of all who read the old one. */
+  next(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
+    const next: GroupEntry = { plans, messages: [] };
+    if (old === undefined) return next;
+    const differs = plans.some((plan) => plan.zonePreference);
+    const moved = haveSameButInstances(old.plans, plans);
+    for (const earlier of old.messages) {
+      const zone = differs ? earlier.zone : undefined;
+      if (next.messages.some((one) => one.reader === earlier.reader && one.zone === zone)) continue;
+      if (!moved || zone !== earlier.zone || !this.#moveInstances(next, earlier))
+        this.#add(next, earlier.reader, zone, old.messages);
+    }
+    if (next.messages.length > 0) this.#built += 1;
+    return next;
+  }
+
+  /** A Group's messages for a scope. */
+  of(group: GroupEntry, scope: NodeScope): readonly BuiltResource[] {
+    const zone = scope.role === 'egress' ? undefined : preferredZone(group.plans, scope);
+    const reader = readerOf(scope);
+    const found = group.messages.find((one) => one.reader === reader && one.zone === zone);
+    if (found !== undefined) return found.resources;
+    this.#built += 1;
+    return this.#add(group, reader, zone);
+  }
+
+  /** Builds a Group's endpoints of other IDCs again. */
+  rebuildCrossings({ plans, messages }: GroupEntry): void {
+    const { idcs, hungGateways = [] } = this.#around;
+    const endpoints = plans.flatMap((plan) =>
+      plan.crossing === undefined
+        ? []
+        : [this.#pack(buildCrossingEndpoints(plan, plan.crossing, idcs, hungGateways), false)],
+    );
+    for (const [i, one] of messages.entries()) {
+      if (one.reader !== 'egress') continue;
+      const clusters = one.resources.filter(({ kind }) => kind !== 'EDS');
+      const resources = keepEqual([...clusters, ...endpoints], one.resources);
+      messages[i] = { ...one, resources, around: this.#around };
+    }
+  }
+
+  /** Adds messages that differ from earlier ones in endpoints alone; false: others may differ too. */
+  #moveInstances(group: GroupEntry, earlier: Messages): boolean {
+    const { reader, zone, resources: before, around } = earlier;
+    if (reader === 'egress' && around !== this.#around) return false;
+    const now = new Map<string, BuiltResource>();
+    for (const plan of group.plans) {
+      const endpoints = buildInstanceEndpoints(planForZone(plan, zone), reader);
+      if (endpoints === undefined) return false;
+      for (const one of endpoints) now.set(one.name, one);
+    }
+    const known = [...before, ...group.messages.flatMap((one) => one.resources)];
+    const resources = before.map((one) => {
+      const built = one.kind === 'EDS' ? now.get(one.name) : undefined;
+      return built === undefined ? one : (keepEqual([this.#pack(built, false)], known)[0] as BuiltResource);
+    });
+    group.messages.push({ reader, zone, resources, around });
+    return true;
+  }
+
+  /** Builds messages; those that equal earlier ones, or other readers', are the same objects. */
+  #add(
+    group: GroupEntry,
+    reader: GroupReader,
+    zone: string | undefined,
+    earlier: readonly Messages[] = [],
+  ): readonly BuiltResource[] {
+    const { idcs, hungGateways } = this.#around;
+    const isOf = (one: Messages) => one.reader === reader && one.zone === zone;
+    const known = [...earlier.filter(isOf), ...group.messages, ...earlier.filter((one) => !isOf(one))];
+    const resources = keepEqual(
+      group.plans
+        .flatMap((plan) => buildGroupResources(planForZone(plan, zone), reader, idcs, hungGateways))
+        .map((built) => this.#pack(built, false)),
+      known.flatMap((one) => one.resources),
+    );
+    group.messages.push({ reader, zone, resources, around: this.#around });
+    return resources;
+  }
+}
+
+/** Whether plans differ in their instances alone. */
+function haveSameButInstances(a: readonly GroupPlan[], b: readonly GroupPlan[]): boolean {
+  const others = ({ instances: _, drained: _drained, ...rest }: GroupPlan) => rest;
+  return a.length === b.length && a.every((plan, i) => sameContent(others(plan), others(b[i] as GroupPlan)));
+}
