@@ -5,7 +5,7 @@ import { contentHash } from '../../base/hash.ts';
 import { isResourceType, nameFieldOf, referencesOf, ruleOf } from '../resource-types.ts';
 import { bytesOf, type Content, joinedContent } from './content.ts';
 import { decodeMessage } from './decode.ts';
-import { encodeMessage, encodeResourceBody, typePrefix } from './encode.ts';
+import { encodeMessage, encodeResourceBody, typePrefix, withPath } from './encode.ts';
 import { invalid } from './invalid.ts';
 import type { BoundedReader } from './wellknown.ts';
 
@@ -94,10 +94,12 @@ export function encodeResourceApart(
   const name = body[nameFieldOf(typeUrl)];
   const path = type.slice(type.lastIndexOf('.') + 1);
   if (typeof name !== 'string' || name === '') throw invalid(path, 'has no name', name);
-  const writer = spareWriter ?? protobuf.Writer.create();
-  // One that is left by an error is not used again.
-  spareWriter = undefined;
-  const shared = encodeResourceBody(writer, type, body, `${path}(${name})`);
+  const [writer, shared] = withPath(`${path}(${name})`, (at) => {
+    const used = spareWriter ?? protobuf.Writer.create();
+    // One that is left by an error is not used again.
+    spareWriter = undefined;
+    return [used, encodeResourceBody(used, type, body, at)] as const;
+  });
   const bytes = writer.finish(true);
   if (bytes.length <= spareBytesMax) spareWriter = writer.reset();
   codecStats.resourcesEncoded += 1;
@@ -134,9 +136,11 @@ export function decodeResource(resource: {
 
 /** Encodes the message `type` (full name) from proto3 JSON. Errors name their path, beginning with `path`. */
 export function encodeJson(type: string, json: unknown, path: string = type): Uint8Array {
-  const writer = protobuf.Writer.create();
-  encodeMessage(writer, type, json, path);
-  return writer.finish();
+  return withPath(path, (at) => {
+    const writer = protobuf.Writer.create();
+    encodeMessage(writer, type, json, at);
+    return writer.finish();
+  });
 }
 
 /**

@@ -43,6 +43,30 @@ export function encodeResourceBody(
   return placed;
 }
 
+/**
+ * The path of a field, or of an element, for errors. Built only where the path so far is not empty: nearly
+ * all that is encoded has no error, and paths were a third of the time (`withPath`).
+ */
+function within(path: string, field: string): string {
+  return path === '' ? '' : `${path}.${field}`;
+}
+
+function at(path: string, key: string | number): string {
+  return path === '' ? '' : `${path}[${JSON.stringify(key)}]`;
+}
+
+/**
+ * Encodes without paths, and again with them where that throws. `encode` has no other effect than what it
+ * returns.
+ */
+export function withPath<R>(path: string, encode: (path: string) => R): R {
+  try {
+    return encode('');
+  } catch {
+    return encode(path);
+  }
+}
+
 function encodeAny(writer: Writer, json: unknown, path: string): void {
   if (!isObject(json)) throw invalid(path, "is not an object with '@type'", json);
   const url = json['@type'];
@@ -50,7 +74,7 @@ function encodeAny(writer: Writer, json: unknown, path: string): void {
     throw invalid(`${path}.@type`, `does not name a type after '${typePrefix}'`, url);
   const type = url.slice(typePrefix.length);
   writer.uint32(10).string(url).uint32(18).fork();
-  if (wellKnowns.has(type)) encodeMessage(writer, type, json.value, `${path}.value`);
+  if (wellKnowns.has(type)) encodeMessage(writer, type, json.value, within(path, 'value'));
   else {
     const plan = messagePlan(type);
     if (plan === undefined) throw invalid(`${path}.@type`, 'is not in the schema (protos/entries.ts)', url);
@@ -86,12 +110,17 @@ function encodeFields(
         throw invalid(`${path}.${key}`, `excludes ${path}.${other.name}`, value);
       if (other.id > field.id) at = i;
     }
-    fields.splice(at, 0, field);
-    values.splice(at, 0, value);
+    if (at === fields.length) {
+      fields.push(field);
+      values.push(value);
+    } else {
+      fields.splice(at, 0, field);
+      values.splice(at, 0, value);
+    }
   }
   for (let i = 0; i < fields.length; i += 1) {
     const field = fields[i] as FieldPlan;
-    encodeField(writer, field, values[i], `${path}.${field.name}`, placed);
+    encodeField(writer, field, values[i], within(path, field.name), placed);
   }
 }
 
@@ -119,15 +148,15 @@ function encodeList(
   const packed = (scalars.get(field.type)?.wire ?? (enumPlan(field.type) ? 0 : 2)) !== 2;
   if (!packed) {
     value.forEach((element, i) => {
-      encodeValue(writer, field.id, field.type, element, `${path}[${i}]`, false, placed);
+      encodeValue(writer, field.id, field.type, element, at(path, i), false, placed);
     });
     return;
   }
   writer.uint32((field.id << 3) | 2).fork();
   value.forEach((element, i) => {
     const scalar = scalars.get(field.type);
-    if (scalar) scalar.write(writer, element, `${path}[${i}]`);
-    else writer.int32(enumNumber(field.type, element, `${path}[${i}]`));
+    if (scalar) scalar.write(writer, element, at(path, i));
+    else writer.int32(enumNumber(field.type, element, at(path, i)));
   });
   writer.ldelim();
 }
@@ -138,8 +167,8 @@ function encodeMap(writer: Writer, field: FieldPlan, value: unknown, path: strin
     if (value[key] === undefined) continue;
     writer.uint32((field.id << 3) | 2).fork();
     const typedKey = field.keyType === 'bool' ? key === 'true' : key;
-    encodeValue(writer, 1, field.keyType, typedKey, `${path}[${JSON.stringify(key)}]`, false);
-    encodeValue(writer, 2, field.type, value[key], `${path}[${JSON.stringify(key)}]`, false);
+    encodeValue(writer, 1, field.keyType, typedKey, at(path, key), false);
+    encodeValue(writer, 2, field.type, value[key], at(path, key), false);
     writer.ldelim();
   }
 }

@@ -37,6 +37,8 @@ const enumPlans = new Map<string, EnumPlan>();
 
 /** The plan of a message by full name; undefined when the schema has no such message. */
 export function messagePlan(name: string): MessagePlan | undefined {
+  const known = messagePlans.get(name);
+  if (known !== undefined) return known;
   return memo(messagePlans, schema.messages, name, () => {
     const byName = new Map<string, FieldPlan>();
     const byId = new Map<number, FieldPlan>();
@@ -51,6 +53,9 @@ export function messagePlan(name: string): MessagePlan | undefined {
 
 /** The plan of an enum by full name; undefined when the schema has no such enum. */
 export function enumPlan(name: string): EnumPlan | undefined {
+  const known = enumPlans.get(name);
+  // What is a message is no enum.
+  if (known !== undefined || messagePlans.has(name)) return known;
   return memo(enumPlans, schema.enums, name, () => {
     const entries = Object.entries(schema.enums[name] ?? {});
     const byNumber = new Map<number, string>();
