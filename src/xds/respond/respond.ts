@@ -87,7 +87,7 @@ export function* respond<M>(
   const { changedAt } = group;
   const made = yield* planResponse(sub, { snapshot, group }, protocol, sequence, removals);
   if (isShared && group.changedAt === changedAt)
-    (group.responses as ResponseCache<PlannedResponse>).set(key, made);
+    (group.responses as ResponseCache<PlannedResponse>).set(key, made, group.members.size > 1);
   return made;
 }
 

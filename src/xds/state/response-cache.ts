@@ -45,14 +45,17 @@ export class ResponseCache<A extends Answered> {
     return answer instanceof WeakRef ? answer.deref() : answer;
   }
 
-  set(state: string, answer: A): void {
+  /**
+   * `isShared`: several members may come to this state; else the answer is kept only while it is in flight.
+   */
+  set(state: string, answer: A, isShared = true): void {
     this.#drop(state);
     const [oldest] = this.#kept.size >= statesMax ? this.#kept.keys() : [];
     if (oldest !== undefined) this.#drop(oldest);
     const own = answerBytes + 2 * state.length;
     const whole = own + (answer.bytes?.length ?? 0);
     const isShort = (answer.bytes?.length ?? 0) <= keptBytesMax;
-    const isStrong = isShort && this.#all.bytes + whole <= answerBytesMax;
+    const isStrong = isShared && isShort && this.#all.bytes + whole <= answerBytesMax;
     if (own > keptBytesMax || (!isStrong && this.#all.bytes + own > 2 * answerBytesMax)) return;
     const bytes = isStrong ? whole : own;
     this.#all.bytes += bytes;

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { answerBytesMax, ResponseCache } from '../../../src/xds/state/response-cache.ts';
+import { buffered } from '../../support/buffered.ts';
 
 const answer = (bytes: number) => ({ send: true, bytes: Buffer.alloc(bytes) });
 
@@ -32,4 +33,18 @@ t.test('a state whose text is long is not kept', async (t) => {
   const answers = new ResponseCache<ReturnType<typeof answer>>(all);
   answers.set('x'.repeat(100_000), answer(1));
   t.equal(all.bytes, 0);
+});
+
+t.test('an answer that nobody shares is kept only while it is held elsewhere', async (t) => {
+  const all = { bytes: 0 };
+  const answers = new ResponseCache<ReturnType<typeof answer>>(all);
+  let alone: ReturnType<typeof answer> | undefined = answer(50_000);
+  answers.set('alone', alone, false);
+  answers.set('shared', answer(50_000));
+  t.equal(answers.get('alone'), alone);
+  t.ok(all.bytes < 60_000, `${all.bytes}`);
+  alone = undefined;
+  for (let round = 0; round < 20 && answers.get('alone') !== undefined; round += 1) await buffered();
+  t.equal(answers.get('alone'), undefined);
+  t.ok(answers.get('shared'));
 });
