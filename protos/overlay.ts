@@ -22,6 +22,11 @@ export function applyOverlay(root: protobuf.Root): void {
     .add(new protobuf.Field('reload_config', 8, 'envoy.extensions.wasm.v3.ReloadConfig'))
     .add(new protobuf.Field('allow_on_headers_stop_iteration', 9, 'google.protobuf.BoolValue'));
 
+  // envoy/extensions/filters/http/lua/v3/lua.proto
+  root
+    .lookupType('envoy.extensions.filters.http.lua.v3.Lua')
+    .add(new protobuf.Field('clear_route_cache', 5, 'google.protobuf.BoolValue'));
+
   // envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto
   root
     .lookupType('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy')

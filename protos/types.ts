@@ -20,6 +20,7 @@ const aliases: Readonly<Record<string, string>> = {
   Listener: 'envoy.config.listener.v3.Listener',
   RouteConfiguration: 'envoy.config.route.v3.RouteConfiguration',
   VirtualHost: 'envoy.config.route.v3.VirtualHost',
+  ScopedRouteConfiguration: 'envoy.config.route.v3.ScopedRouteConfiguration',
   Route: 'envoy.config.route.v3.Route',
   TypedExtensionConfig: 'envoy.config.core.v3.TypedExtensionConfig',
   Secret: 'envoy.extensions.transport_sockets.tls.v3.Secret',

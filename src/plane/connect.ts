@@ -219,14 +219,17 @@ function explainer(parts: Parts, options: ControlPlaneOptions): Explainer {
 /** Registers stream observers; each event reaches them in this order. */
 function observeStreams(parts: Parts, options: ControlPlaneOptions): void {
   const { streamEvents, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
+  const { wholeTables } = parts;
   const classes: StreamObserver = {
     onUnknownClass({ nodeClass, node }) {
       const scope = scopeOf(node);
       startOrder.addClass(nodeClass, scope.role, () => xds.hold(nodeClass));
       pipeline.open(nodeClass, scope);
     },
+    onSubscribed: (subscribed) => wholeTables.subscribed(subscribed),
     onUnusedClass(nodeClass) {
       startOrder.forget(nodeClass);
+      wholeTables.forget(nodeClass);
       pipeline.forget(nodeClass);
       xds.dropClass(nodeClass);
     },

@@ -27,7 +27,8 @@ export async function startControlPlane(
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
     const { ledger, startOrder, failovers, evacuationWatch: evacuations } = parts;
-    for (const one of [ledger, gate.readiness, startOrder, connected, deletions, failback]) one.close();
+    for (const one of [ledger, gate.readiness, startOrder, parts.wholeTables]) one.close();
+    for (const one of [connected, deletions, failback]) one.close();
     for (const one of [failovers, evacuations, ...(parts.memory ? [parts.memory] : [])]) one.close();
     await Promise.all([xds.close(), pipeline.close()]);
     await parts.journal.close();

@@ -20,6 +20,7 @@ import {
   extensionConfigType,
   listenerType,
   routeType,
+  scopeType,
 } from '../xds/resource-types.ts';
 import { createXdsServer, type XdsServer } from '../xds/xds.ts';
 import { createGate, type Gate } from './gate.ts';
@@ -28,6 +29,7 @@ import { createPipeline, type Pipeline } from './pipeline.ts';
 import { createStreamEvents, type StreamEvents } from './stream-events.ts';
 import { classOf } from './streams.ts';
 import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
+import { WholeTables } from './whole-tables.ts';
 
 /** The parts of a control plane, in order of creation: each knows only earlier ones. */
 export interface Parts extends Serving, Delivery {
@@ -39,6 +41,7 @@ export interface Parts extends Serving, Delivery {
   readonly pipeline: Pipeline;
   readonly deletions: Deletions;
   readonly startOrder: StartOrder;
+  readonly wholeTables: WholeTables;
   /** Watches the heap. */
   readonly memory: MemoryGuard | undefined;
 }
@@ -82,11 +85,15 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
     unconfirmed: (concern) => xds.unconfirmed(concern),
   });
   const startOrder = new StartOrder({
-    ...{ clock, logger, listenTypes: [listenerType, routeType, extensionConfigType] },
+    ...{ clock, logger, listenTypes: [listenerType, scopeType, routeType, extensionConfigType] },
     hasEgress() {
       const { idcs } = pipeline.view();
       return idcs.size > 1 && (idcs.get(idc)?.spec.egress.length ?? 0) > 0;
     },
+  });
+  const wholeTables = new WholeTables({
+    ...{ clock, pipeline },
+    isSubscribed: (nodeClass, name) => xds.isSubscribed(nodeClass, routeType, name),
   });
   const { readiness } = delivery.gate;
   const memory =
@@ -99,7 +106,7 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
   const drainWatch = new DrainWatch({ clock, events });
   return {
     ...{ ...serving, ...delivery, earlier, failback, failovers, evacuationWatch, drainWatch },
-    ...{ pipeline, deletions, startOrder, memory },
+    ...{ pipeline, deletions, startOrder, wholeTables, memory },
   };
 }
 

@@ -30,7 +30,7 @@ import {
 } from '../plan/gateways.ts';
 import { createPlanner, type PlannedGroups, type Supposed } from '../plan/planner.ts';
 import { planTrailPolicies } from '../plan/trail.ts';
-import type { GroupPlan } from '../plan/types.ts';
+import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import { createFilterKeeper } from '../trail/filter-keeper.ts';
 import { Catalog, endpointsRebuiltAtOnce } from '../translate/catalog.ts';
@@ -100,6 +100,8 @@ export interface Pipeline {
   plansOf(host: string, supposed?: Supposed): readonly GroupPlan[];
   /** Gateways that proxies are not sent to, as they hang. */
   hungGateways(): readonly HungGateway[];
+  /** Serves the routes of these listeners to a class also as one table each (`WholeTables`). */
+  serveWhole(nodeClass: string, listeners: readonly ListenerRole[]): void;
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
@@ -186,11 +188,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ready = readiness();
     const now = planHungGateways(idcs, idc, reach);
     if (!sameContent(now, hungGateways)) hungGateways = now;
-    publish(
-      catalog.updateContext(idcs, { localIdc: idcs.get(idc), filters, ready, hungGateways }),
-      push,
-      applied,
-    );
+    const context = { localIdc: idcs.get(idc), filters, ready, hungGateways };
+    publish(catalog.updateContext(idcs, context), push, applied);
     rebuildStaleInSlices(clock.now());
   }
 
@@ -239,7 +238,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   /** Applies changes of scopes, and adds the result to `applied`. */
-  function publish(changes: ReadonlyMap<string, ScopeChange>, push: OpenPush, applied: Applied[]): void {
+  function publish(changes: ReadonlyMap<string, ScopeChange>, push?: OpenPush, applied: Applied[] = []) {
     for (const [nodeClass, change] of changes) {
       const waiting = opening.get(nodeClass);
       if (waiting === undefined) applied.push(...applyChanges(nodeClass, change, push));
@@ -349,6 +348,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     withoutLimit: () => planner.withoutLimit(),
     plansOf: (host, supposed) => planner.plansOf(index.view(), host, supposed),
     hungGateways: () => hungGateways,
+    serveWhole: (nodeClass, listeners) => publish(catalog.serveWhole(nodeClass, listeners)),
     forget(nodeClass) {
       opening.delete(nodeClass);
       catalog.close(nodeClass);

@@ -43,6 +43,7 @@ export function createStreamEvents(): StreamEvents {
       onConfirmed: event('onConfirmed'),
       onUnknownClass: event('onUnknownClass'),
       onUnusedClass: event('onUnusedClass'),
+      onSubscribed: event('onSubscribed'),
     },
     admit: event('admit'),
     observe(...more) {

@@ -1,10 +1,10 @@
-import { sameContent } from '../index/same-content.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeScope } from '../model/node.ts';
 import type { HungGateway } from '../plan/gateways.ts';
-import type { GroupPlan } from '../plan/types.ts';
+import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { difference, keepEqual, type ScopeChange } from './changes.ts';
-import { type GroupEntry, GroupMessages, type Pack } from './group-messages.ts';
+import { type GroupEntry, GroupMessages } from './group/messages.ts';
+import { haveSameRoutes } from './group/routes.ts';
 import { passthroughCluster } from './names.ts';
 import {
   type BuiltResource,
@@ -12,7 +12,10 @@ import {
   buildRoutes,
   buildScopeResources,
   buildTcpResources,
+  buildWholeTable,
+  changesRoutesOf,
   otherHostsOf,
+  type Pack,
   passesUnknown,
   routedListeners,
   rtds,
@@ -25,7 +28,7 @@ import { type GroupVisibility, ScopeIndex } from './scopes.ts';
 interface CatalogWork {
   /** Groups whose messages were built. */
   readonly groupsBuilt: number;
-  /** Route configurations built. */
+  /** Route configurations of several Groups built. */
   routesBuilt: number;
   /** Scopes visited. */
   scopesVisited: number;
@@ -36,8 +39,10 @@ interface ScopeEntry {
   readonly scope: NodeScope;
   /** Resources independent of Groups: listeners, filters, gateways. */
   ownResources: readonly BuiltResource[];
-  /** Resources built from all its Groups: routes, and TCP listeners and tunnels. */
+  /** Resources built from all its Groups: routes of several, and TCP listeners and tunnels. */
   routes: readonly BuiltResource[];
+  /** Listeners whose routes are also served as one table: some proxy still uses it. */
+  whole: readonly ListenerRole[];
 }
 
 /** A scope's resources before and after a change. */
@@ -94,19 +99,30 @@ export class Catalog {
   *openInParts(key: string, scope: NodeScope): Iterable<readonly BuiltResource[]> {
     this.close(key);
     const ownResources = this.#buildOwn(scope);
-    const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(scope) };
+    const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(scope, []), whole: [] };
     this.#scopes.set(key, entry);
     this.#index.add(entry);
     yield [...ownResources, ...entry.routes, ...(hasRuntime(scope) ? this.#layers : [])];
     for (const group of this.#index.keysOf(scope)) {
       const found = this.#groups.get(group);
-      if (found !== undefined) yield this.#messages.of(found, scope);
+      if (found !== undefined) yield [...this.#messages.of(found, scope), ...found.routes.of(scope)];
     }
   }
 
   /** Groups that a scope sees. */
   countOf(scope: NodeScope): number {
     return this.#index.keysOf(scope).length;
+  }
+
+  /**
+   * Serves the routes of these listeners also as one table each, named as the listener, and no others';
+   * returns each scope's changes. A proxy's connections use that table until its older listener has drained.
+   */
+  serveWhole(key: string, listeners: readonly ListenerRole[]): ReadonlyMap<string, ScopeChange> {
+    const entry = this.#scopes.get(key);
+    if (entry === undefined) return new Map();
+    entry.whole = listeners;
+    return this.#changes(new Map([[entry, { old: [], now: [], routes: true }]]));
   }
 
   /** Forgets a scope. */
@@ -186,13 +202,18 @@ export class Catalog {
     const known = new Set([...groups.keys()].filter((host) => this.#index.hasHost(host)));
     for (const [key, plans] of this.#declarations(groups)) {
       const old = this.#groups.get(key);
-      const next = plans.length === 0 ? undefined : this.#messages.next(plans, old);
       const routes = !haveSameRoutes(old?.plans ?? [], plans);
+      const next = plans.length === 0 ? undefined : this.#messages.next(plans, old, routes);
+      const changed = routes ? [...(old?.plans ?? []), ...plans] : [];
+      const of = (group: GroupEntry, { scope }: ScopeEntry) => [
+        ...this.#messages.of(group, scope),
+        ...(routes ? group.routes.of(scope) : []),
+      ];
       if (old !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
           const one = touchOne(entry);
-          one.old.push(...this.#messages.of(old, entry.scope));
-          one.routes ||= routes;
+          one.old.push(...of(old, entry));
+          one.routes ||= routes && (entry.whole.length > 0 || changesRoutesOf(entry.scope, changed));
         }
       this.#stale.delete(key);
       if (next === undefined) this.#groups.delete(key);
@@ -201,8 +222,8 @@ export class Catalog {
       if (next !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
           const one = touchOne(entry);
-          one.now.push(...this.#messages.of(next, entry.scope));
-          one.routes ||= routes;
+          one.now.push(...of(next, entry));
+          one.routes ||= routes && (entry.whole.length > 0 || changesRoutesOf(entry.scope, changed));
         }
     }
     this.#updateLimits(groups, touchOne);
@@ -265,7 +286,7 @@ export class Catalog {
     return this.#index.keysOf(scope).flatMap((key) => this.#groups.get(key) ?? []);
   }
 
-  #buildRoutes(scope: NodeScope): readonly BuiltResource[] {
+  #buildRoutes(scope: NodeScope, whole: ScopeEntry['whole']): readonly BuiltResource[] {
     const listeners = routedListeners(scope);
     this.#work.routesBuilt += listeners.length;
     const plans = this.#groupsOf(scope).flatMap((entry) => entry.plans);
@@ -277,7 +298,8 @@ export class Catalog {
     return [
       ...buildPassthrough(scope, plans),
       ...buildTcpResources(scope, plans),
-      ...listeners.map((listener) => buildRoutes(listener, plans, others, this.#context.ready)),
+      ...listeners.flatMap((listener) => buildRoutes(listener, plans, others, this.#context.ready)),
+      ...whole.map((listener) => buildWholeTable(listener, plans, others, this.#context.ready)),
     ].map((built) => this.#pack(built, true));
   }
 
@@ -287,7 +309,7 @@ export class Catalog {
     for (const [entry, { old, now, routes }] of touched) {
       if (routes) {
         old.push(...entry.routes);
-        entry.routes = keepEqual(this.#buildRoutes(entry.scope), entry.routes);
+        entry.routes = keepEqual(this.#buildRoutes(entry.scope, entry.whole), entry.routes);
         now.push(...entry.routes);
       }
       const change = difference(old, now);
@@ -318,32 +340,4 @@ function seenGroup(plan: GroupPlan | undefined): GroupVisibility | undefined {
 
 function hasRuntime(scope: NodeScope): boolean {
   return scope.role === 'ingress' && scope.runtime === true;
-}
-
-/** Whether routes built from both would be equal. */
-function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boolean {
-  return a.length === b.length && a.every((plan, i) => sameContent(decidedOf(plan), decidedOf(b[i])));
-}
-
-/** Excludes instances, shares and the order of IDCs: these change often, and routes do not depend on them. */
-function decidedOf(plan: GroupPlan | undefined): object | undefined {
-  if (plan === undefined) return undefined;
-  const {
-    instances: _,
-    drained: _drained,
-    localShare: _home,
-    evacuationShare: _left,
-    spill: _spill,
-    crossing,
-    paths,
-    ...rest
-  } = plan;
-  return {
-    ...rest,
-    crossing: crossing && { ...crossing, idcs: crossing.idcs.length },
-    paths: Object.values(paths).map(({ priorities, ...path }) => ({
-      ...path,
-      kinds: priorities.map(({ kind }) => kind),
-    })),
-  };
 }

@@ -24,13 +24,13 @@ import { unknownHosts } from './route/unknown-hosts.ts';
 type Permission = envoy.config.rbac.v3.Permission;
 type PerFilterConfig = NonNullable<VirtualHost['typed_per_filter_config']>;
 
-const namesFilter = 'isthmus.names';
+/** The filter that looks hosts up. */
+export const namesFilter = 'isthmus.names';
 const addressesFilter = 'isthmus.addresses';
 
-/** For an outbound listener; active in routes that enable it. */
+/** For an outbound listener; tables of one host leave it out. */
 export const passthroughFilter: HttpFilter = {
   name: namesFilter,
-  disabled: true,
   typed_config: packAny('envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig', {
     sub_cluster_config: { cluster_init_timeout: protoDuration(lookups.answerMs) },
   }),

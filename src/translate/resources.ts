@@ -1,9 +1,10 @@
-import type { Any } from '../../protos/gen/envoy.d.ts';
+import type { Any, RouteConfiguration } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import { planPassthrough } from '../plan/passthrough.ts';
+import { hasOwnScope } from '../plan/routes/route-scope.ts';
 import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
 import type { Crossing, GroupPlan, ListenerRole } from '../plan/types.ts';
 import type { ResourceTypeName, resourceTypes } from '../xds/resource-types.ts';
@@ -30,6 +31,7 @@ import {
   isForGrpc,
 } from './grpc.ts';
 import { edgeFilters } from './listener/edge-filters.ts';
+import { hostFilters } from './listener/host-filters.ts';
 import type { HttpFilter } from './listener/http-filter.ts';
 import { buildHttpListener, visitedToMetadata } from './listener/http-listener.ts';
 import { buildTcpListener } from './listener/tcp-listener.ts';
@@ -38,6 +40,7 @@ import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
 import { packAny } from './message-parts.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
+import { buildHostTables, buildOtherTables, type RouteTables } from './route/tables.ts';
 import type { RuntimeLayer } from './runtime.ts';
 
 /** A resource: before encoding, or encoded. */
@@ -46,6 +49,9 @@ export interface BuiltResource {
   readonly name: string;
   readonly message: Any | EncodedResource;
 }
+
+/** Keeps a built resource in another form, such as encoded. `isShared`: others may have an equal one. */
+export type Pack = (built: BuiltResource, isShared: boolean) => BuiltResource;
 
 /** Compiled filters by guarded listener. */
 export type CompiledFilters = Partial<Readonly<Record<GuardedListener, FilterModule>>>;
@@ -177,7 +183,7 @@ export function buildScopeResources(scope: NodeScope, context: ScopeContext): re
             role: 'outbound',
             listen: scope.outbound,
             log: scope,
-            filters: [passthroughFilter],
+            filters: [...hostFilters, passthroughFilter],
           }),
         ),
       ];
@@ -256,15 +262,38 @@ export function otherHostsOf(
   return passesUnknown(scope) ? { passthrough, declared: declared() } : { passthrough };
 }
 
-/** One listener's routes to the given Groups, and to other hosts; see `Surroundings.ready`. */
+/** One listener's routes that depend on more than one Group; see `Surroundings.ready`. */
 export function buildRoutes(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
   others?: OtherHosts,
   ready?: boolean,
+): readonly BuiltResource[] {
+  return tables(buildOtherTables(listener, plans, others, ready));
+}
+
+/** One listener's routes to all Groups and other hosts in one table, for listeners of an older version. */
+export function buildWholeTable(
+  listener: ListenerRole,
+  plans: readonly GroupPlan[],
+  others?: OtherHosts,
+  ready?: boolean,
 ): BuiltResource {
-  const routes = buildRouteConfiguration(listener, plans, others, ready);
-  return built('RDS', listener, packAny('envoy.config.route.v3.RouteConfiguration', routes));
+  return rds(buildRouteConfiguration(listener, plans, others, ready));
+}
+
+/** A Group's own routes at a listener. */
+export function buildHostRoutes(
+  listener: ListenerRole,
+  plans: readonly GroupPlan[],
+): readonly BuiltResource[] {
+  return tables(buildHostTables(listener, plans));
+}
+
+/** Whether a change of these plans' routes changes what `buildRoutes` and the like return for a scope. */
+export function changesRoutesOf(scope: NodeScope, plans: readonly GroupPlan[]): boolean {
+  const isShared = ({ group, protocol }: GroupPlan) => protocol === 'tcp' || !hasOwnScope(group.host);
+  return passesUnknown(scope) || plans.some(isShared);
 }
 
 function guarded(
@@ -283,7 +312,7 @@ function guarded(
         role,
         listen,
         log: scope,
-        filters: [...before, guardFilter(guard), ...after],
+        filters: [...before, guardFilter(guard), ...after, ...hostFilters],
         ...(role === 'edge' && context.localIdc?.spec.edge ? { edge: context.localIdc.spec.edge } : {}),
       }),
     ),
@@ -313,6 +342,15 @@ function cds(cluster: ReturnType<typeof buildInstancesCluster>): BuiltResource {
 function eds(assignment: ReturnType<typeof buildInstancesAssignment>): BuiltResource {
   const message = packAny('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment);
   return built('EDS', assignment.cluster_name, message);
+}
+
+function rds(table: RouteConfiguration): BuiltResource {
+  return built('RDS', table.name, packAny('envoy.config.route.v3.RouteConfiguration', table));
+}
+
+function tables({ tables, scopes }: RouteTables): readonly BuiltResource[] {
+  const message = 'envoy.config.route.v3.ScopedRouteConfiguration';
+  return [...tables.map(rds), ...scopes.map((scope) => built('SRDS', scope.name, packAny(message, scope)))];
 }
 
 function lds(listener: ReturnType<typeof buildHttpListener>): BuiltResource {

@@ -107,6 +107,18 @@ export interface Hooks {
   onUnknownClass?(stream: StreamInfo): void;
   /** The last stream of a class has ended: `dropClass` frees its memory. */
   onUnusedClass?(nodeClass: string): void;
+  /**
+   * The first request of a stream for a type. `names`, valid during the call, tells whether it names a
+   * resource: one that is applied now is in the first answer.
+   */
+  onSubscribed?(subscription: FirstSubscription): void;
+}
+
+/** A stream's first subscription to a type. */
+export interface FirstSubscription {
+  readonly stream: StreamInfo;
+  readonly typeUrl: string;
+  names(name: string): boolean;
 }
 
 /** The resources of one type that a client refuses. */

@@ -24,7 +24,7 @@ import { firstSequence } from './respond/respond.ts';
 import { SparseLog } from './sparse-log.ts';
 import { NameSets } from './state/name-sets.ts';
 import { type NodeClass, NodeClasses } from './state/node-classes.ts';
-import { type Group, type Snapshot, streamsOf } from './state/snapshot.ts';
+import { type Group, isSubscribedTo, type Snapshot, streamsOf } from './state/snapshot.ts';
 import { Unsettled } from './state/unsettled.ts';
 import { differencesOf } from './stream/differences.ts';
 import type { Member, Session } from './stream/session.ts';
@@ -309,6 +309,11 @@ export class Hub implements SessionHost<Session, Member> {
 
   confirmed(session: Session): void {
     this.#calls.confirmed(session);
+  }
+
+  subscribed({ info }: Session, { sub, group }: Member): void {
+    const names = (name: string) => isSubscribedTo(group, name);
+    if (!info.once) this.#calls.call('onSubscribed', { stream: info, typeUrl: sub.rule.url, names });
   }
 
   streamRefused(refused: RefusedStream): void {

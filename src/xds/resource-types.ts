@@ -66,7 +66,7 @@ export const resourceTypes = {
   SRDS: {
     message: 'envoy.config.route.v3.ScopedRouteConfiguration',
     service: ['envoy.service.route.v3.ScopedRoutesDiscoveryService', 'ScopedRoutes'],
-    ...{ fullState: true, wildcard: true, eager: false },
+    ...{ fullState: true, wildcard: true, eager: true },
   },
   RDS: {
     message: 'envoy.config.route.v3.RouteConfiguration',
@@ -106,6 +106,7 @@ export function typeUrlOf(name: ResourceTypeName): string {
 export const clusterType = typeUrlOf('CDS');
 export const endpointType = typeUrlOf('EDS');
 export const listenerType = typeUrlOf('LDS');
+export const scopeType = typeUrlOf('SRDS');
 export const routeType = typeUrlOf('RDS');
 export const extensionConfigType = typeUrlOf('ECDS');
 

@@ -14,6 +14,7 @@ import { discovery } from './services/discovery.ts';
 import { Health, healthService } from './services/health.ts';
 import { reflection, reflectionServices } from './services/reflection.ts';
 import { resourcesOfStream, type StreamResource } from './services/stream-resources.ts';
+import { subscribesToOne } from './services/subscribed-streams.ts';
 import { Answering } from './services/tool-calls.ts';
 import {
   type Levels,
@@ -148,6 +149,8 @@ export interface XdsServer {
    * names of that.
    */
   unconfirmed(what: number | Concern): StreamStatus[];
+  /** Whether a stream of a class subscribes to a resource, by name or with all. */
+  isSubscribed(nodeClass: string, typeUrl: string, name: string): boolean;
   /** Whether `unconfirmed(what)` is empty; cheaper. */
   isConfirmed(what: number | Concern): boolean;
   /**
@@ -223,6 +226,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     levels: () => listening.map((one) => one.levels()),
     kept: () => ({ ...hub.kept(), unreadBytes: calls.unreadBytes() }),
     status: () => hub.status(),
+    isSubscribed: (...what) => subscribesToOne(hub.clients(), ...what),
     unconfirmed: (what) => hub.unconfirmed(what),
     isConfirmed: (what) => hub.isConfirmed(what),
     differences: (stream) => hub.differences(stream),

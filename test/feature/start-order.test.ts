@@ -47,7 +47,9 @@ t.test('an ingress that starts is answered when an egress listens', async (t) =>
   const exit = connect('egress-1', egress);
   await take(exit, 'CDS', '*');
   const listeners = await take(exit, 'LDS', '*');
-  await take(exit, 'RDS', ...within(listeners, /"route_config_name":"([^"]+)"/g));
+  t.match(listeners, /"scoped_routes"/);
+  const scopes = await take(exit, 'SRDS', '*');
+  await take(exit, 'RDS', ...within(scopes, /"route_configuration_name":"([^"]+)"/g));
   t.notOk(answered, 'its listeners still lack their filters');
   await take(exit, 'ECDS', ...within(listeners, /"name":"([^"]+)","config_discovery"/g));
   await clusters;

@@ -78,7 +78,7 @@ export function buildCase(name: string): Readonly<Record<ProxyRole, readonly Bui
 export function goldenFiles(name: string): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const [role, built] of Object.entries(buildCase(name))) {
-    for (const kind of ['CDS', 'EDS', 'LDS', 'RDS'] as const) {
+    for (const kind of ['CDS', 'EDS', 'LDS', 'SRDS', 'RDS'] as const) {
       const messages = built.filter((one) => one.kind === kind).map((one) => one.message);
       if (messages.length === 0) continue;
       files.set(`${role}.${kind.toLowerCase()}.yaml`, stringify(messages, { aliasDuplicateObjects: false }));
@@ -117,6 +117,10 @@ export function envoyRejects(
   const byName = (kind: string, key: string) => new Map(of(kind).map((one) => [one[key], bare(one)]));
   const assignments = byName('EDS', 'cluster_name');
   const routes = byName('RDS', 'name');
+  const inline = of('SRDS').map((message) => {
+    const { route_configuration_name: name, ...scope } = bare(message);
+    return { ...scope, route_configuration: routes.get(name) };
+  });
   const clusters = of('CDS').map((message) => {
     const { eds_cluster_config: eds, type, ...cluster } = bare(message);
     return eds === undefined
@@ -129,9 +133,16 @@ export function envoyRejects(
     };
     for (const { filters } of listener.filter_chains) {
       const config = filters[0]?.typed_config as Json;
-      if (config.rds === undefined) continue;
-      config.route_config = routes.get((config.rds as Json).route_config_name);
-      delete config.rds;
+      if (config.rds !== undefined) {
+        config.route_config = routes.get((config.rds as Json).route_config_name);
+        delete config.rds;
+      } else if (config.scoped_routes !== undefined) {
+        const { scoped_rds: _, ...scoped } = config.scoped_routes as Json;
+        config.scoped_routes = {
+          ...scoped,
+          scoped_route_configurations_list: { scoped_route_configurations: inline },
+        };
+      } else continue;
       // A filter that is to be discovered needs a control plane; its own test has one.
       config.http_filters = (config.http_filters as Json[]).filter(
         (filter) => !('config_discovery' in filter),

@@ -183,7 +183,31 @@ t.test('the cost of a change depends on the change only', async (t) => {
   t.same(cost(large, 'h5', edited).changed, [], 'the same again changes nothing');
   const gone = cost(large, 'h5', []);
   t.equal(gone.scopesVisited, 4);
-  t.equal(gone.routesBuilt, 2 + 2 + 2, 'two sidecars, and both listeners of both gateways');
+  t.equal(gone.routesBuilt, 0, 'tables of other hosts are as they were');
+  const back = cost(large, 'h5', edited);
+  const own = /RDS\/outbound\/h5,SRDS\/outbound\/h5$/;
+  t.match(back.changed, [/^ingress/, own, own]);
+  t.equal(back.changed.length, 3);
+});
+
+t.test('one table of all hosts is built while it is asked for', async (t) => {
+  const catalog = crowd(10);
+  const key = 'sidecar 4';
+  const whole = (changes: ReadonlyMap<string, ScopeChange>) => changes.get(key)?.upserts.map(nameOf);
+  t.strictSame(whole(catalog.serveWhole(key, ['outbound'])), ['RDS/outbound']);
+  t.equal(catalog.serveWhole('nobody', ['outbound']).size, 0);
+  t.notOk(
+    cost(catalog, 'h5', plansOf('h5', 'shop', '10.0.0.9'))
+      .changed.join()
+      .includes('RDS'),
+  );
+  const gone = catalog.update(new Map([['h5', []]]));
+  t.ok(whole(gone)?.includes('RDS/outbound'), 'a Group that goes leaves it');
+  t.notOk(
+    gone.get('sidecar 5')?.upserts.some(({ kind }) => kind === 'RDS'),
+    'nobody else has one',
+  );
+  t.strictSame(catalog.serveWhole(key, []).get(key)?.removals, [{ kind: 'RDS', name: 'outbound' }]);
 });
 
 t.test('where unknown hosts pass, a host that comes or goes changes what is known', async (t) => {
@@ -191,14 +215,15 @@ t.test('where unknown hosts pass, a host that comes or goes changes what is know
   catalog.open('passes', { ...sidecar('other'), unknownHosts: 'pass' } as NodeScope);
   t.equal(cost(catalog, 'h5', plansOf('h5', 'shop', '10.0.0.9')).routesBuilt, 0, 'not one that stays');
   const come = cost(catalog, 'h99', plansOf('h99', 'shop', '10.0.0.1'));
-  t.ok(come.changed.includes('passes: RDS/outbound'), `${come.changed}`);
-  t.ok(cost(catalog, 'h99', []).changed.includes('passes: RDS/outbound'));
+  t.ok(come.changed.includes('passes: SRDS/outbound/h99'), `${come.changed}`);
+  const gone = catalog.update(new Map([['h99', []]])).get('passes');
+  t.strictSame(gone, { upserts: [], removals: [{ kind: 'SRDS', name: 'outbound/h99' }] });
   const routes = catalog
     .updateContext(new Map([['sh-c', idc('sh-c', '10.9.0.9')]]), surroundings)
     .get('passes');
   t.strictSame(
     routes?.upserts.map(nameOf),
-    ['RDS/outbound'],
+    ['RDS/outbound/*'],
     'and gateways elsewhere change what is refused',
   );
 });
@@ -270,8 +295,8 @@ t.test('what is kept of a resource is what it was packed to, and equal ones are 
   t.strictSame(
     opened.map(({ name, message }) => [name, (message as { '@type': string })['@type']]),
     [
-      ...['egress', 'egress', 'outbound', 'outbound'].map((name) => [name, 'shared']),
-      ...['instances/h0:80', 'instances/h0:80'].map((name) => [name, 'own']),
+      ...['egress', 'egress', 'outbound', 'outbound/*', 'outbound/*'].map((name) => [name, 'shared']),
+      ...['instances/h0:80', 'instances/h0:80', 'outbound/h0', 'outbound/h0'].map((name) => [name, 'own']),
     ],
   );
   packs = 0;

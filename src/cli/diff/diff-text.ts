@@ -134,6 +134,7 @@ const nouns: Readonly<Record<string, readonly [one: string, many: string]>> = {
   CDS: ['cluster', 'clusters'],
   EDS: ['endpoint list', 'endpoint lists'],
   LDS: ['listener', 'listeners'],
+  SRDS: ['route scope', 'route scopes'],
   RDS: ['route table', 'route tables'],
   ECDS: ['filter', 'filters'],
   RTDS: ['runtime layer', 'runtime layers'],

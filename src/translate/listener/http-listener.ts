@@ -5,13 +5,14 @@ import { outcomeHeader, trailHeader, visitedHeader } from '../../model/trail.ts'
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { ListenerRole } from '../../plan/types.ts';
 import { edgeHttp, insideHttp, workloadHttp } from '../leniency.ts';
-import { adsSource, packAny } from '../message-parts.ts';
+import { packAny } from '../message-parts.ts';
 import { headerPrefix, visitedKey } from '../names.ts';
 import { firstProxyRouter } from '../route/nobody-there.ts';
 import { upgrades } from '../upgrades.ts';
 import { jsonAccessLog } from './access-log.ts';
 import { clientChains, clientFilters, fromWorkload } from './client-address.ts';
 import { outcomeInMetadata } from './edge-filters.ts';
+import { scopedRoutes } from './host-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { type HttpRole, localReplies } from './local-replies.ts';
 
@@ -95,7 +96,7 @@ interface HttpListener {
   readonly edge?: EdgePolicy;
 }
 
-/** A listener whose RDS route configuration has its own name. */
+/** A listener whose routes are found by scope. */
 export function buildHttpListener(options: HttpListener): Listener {
   const { role, listen, edge = {} } = options;
   const chains =
@@ -132,10 +133,7 @@ function buildManager({ role, edge, filters, log }: HttpListener): HttpConnectio
       : { ...(role === 'outbound' ? workloadHttp : insideHttp), ...insideTimes }),
     ...accessLog(role, log),
     ...localReplies(role),
-    rds: {
-      route_config_name: role,
-      config_source: adsSource(),
-    },
+    ...scopedRoutes(role),
     upgrade_configs: upgrades,
     http_filters: [...filters, isFirst || role === 'peer' ? firstProxyRouter : routerFilter],
   };

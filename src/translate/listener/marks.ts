@@ -99,6 +99,11 @@ function hasHeader(header: string, value: StringMatcher): Predicate {
 function onResponseMatch(predicates: readonly Predicate[], filter: HttpFilter): HttpFilter {
   const [first, ...others] = predicates;
   const anyOf = others.length === 0 ? first : { or_matcher: { predicate: [...predicates] } };
+  return onMatch(anyOf as Predicate, filter);
+}
+
+/** The filter, skipped where the predicate does not match. */
+export function onMatch(predicate: Predicate, filter: HttpFilter): HttpFilter {
   return {
     name: filter.name,
     typed_config: packAny('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
@@ -106,7 +111,7 @@ function onResponseMatch(predicates: readonly Predicate[], filter: HttpFilter): 
         matcher_list: {
           matchers: [
             {
-              predicate: { not_matcher: anyOf },
+              predicate: { not_matcher: predicate },
               on_match: {
                 action: {
                   name: 'skip',

@@ -42,24 +42,13 @@ export function buildRouteConfiguration(
   others?: OtherHosts,
   ready?: boolean,
 ): RouteConfiguration {
-  const groups = byHost(
-    plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
-  );
+  const groups = routedHosts(listener, plans);
   return {
     name: listener,
-    // Workloads do not see a request's trail; they do see why it was refused. Clients: `edge-filters.ts`.
-    ...(listener === 'outbound'
-      ? { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader, unsentHeader] }
-      : {}),
-    // Between gateways only: the egress has acted on it, and a later proxy would apply it to the egress.
-    ...(listener === 'sidecar' || listener === 'ingress'
-      ? { response_headers_to_remove: [failHealthHeader] }
-      : {}),
     ...(listener === 'outbound' && others !== undefined && needsPassthrough(groups, others)
       ? { typed_per_filter_config: addressesPermitted(others.passthrough) }
       : {}),
-    // An instance's own state: forwarded, it would apply to the gateway, and so to all instances here.
-    ...(listener === 'peer' ? { response_headers_to_remove: [failHealthHeader, degradedHeader] } : {}),
+    ...responsesOf(listener),
     // Clients of a proxy send the proxy's port: only routes of a host match ports.
     ignore_port_in_host_matching: true,
     virtual_hosts: [
@@ -70,7 +59,33 @@ export function buildRouteConfiguration(
   };
 }
 
-function needsPassthrough(groups: readonly GroupPlan[][], { declared }: OtherHosts): boolean {
+/** What all route tables of a listener do to responses. */
+export function responsesOf(listener: ListenerRole): Pick<RouteConfiguration, 'response_headers_to_remove'> {
+  switch (listener) {
+    case 'outbound':
+      // Workloads do not see a request's trail; they do see why it was refused. Clients: `edge-filters.ts`.
+      return { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader, unsentHeader] };
+    case 'sidecar':
+    case 'ingress':
+      // Between gateways only: the egress has acted on it, and a later proxy would apply it to the egress.
+      return { response_headers_to_remove: [failHealthHeader] };
+    case 'peer':
+      // An instance's own state: forwarded, it would apply to the gateway, and so to all instances here.
+      return { response_headers_to_remove: [failHealthHeader, degradedHeader] };
+    case 'edge':
+      return {};
+  }
+}
+
+/** The plans with routes at a listener, by host: the ports of each host together, the default one last. */
+export function routedHosts(listener: ListenerRole, plans: readonly GroupPlan[]): GroupPlan[][] {
+  return byHost(
+    plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
+  );
+}
+
+/** Whether a sidecar's table of these hosts passes requests on to hosts that they name. */
+export function needsPassthrough(groups: readonly GroupPlan[][], { declared }: OtherHosts): boolean {
   return declared !== undefined || groups.flat().some(({ lookup }) => lookup === 'request');
 }
 
@@ -81,7 +96,6 @@ function otherHosts(groups: readonly GroupPlan[][], declared: OtherHosts['declar
   return [...(known.length === 0 ? [] : [knownHosts(known)]), passthroughHost];
 }
 
-/** The ports of each host together, the default one last. */
 function byHost(plans: readonly GroupPlan[]): GroupPlan[][] {
   const hosts = new Map<string, GroupPlan[]>();
   for (const plan of plans) {
@@ -103,7 +117,8 @@ interface BuiltHost {
   readonly host: VirtualHost;
 }
 
-function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
+/** One host with all its ports, in the order of `routedHosts`. */
+export function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
   const [first] = ports as [GroupPlan];
   const known = built.get(first) ?? new Map<ListenerRole, BuiltHost>();
   built.set(first, known);
@@ -177,7 +192,8 @@ const undeclared: Route = sharedMessage<Route>({
 function dialled(routes: readonly Route[], port: number): Route[] {
   const named = routes.map((route) => atPort(route, port));
   if (port !== 80) return named;
-  const none = { name: ':authority', string_match: { safe_regex: { regex: '[^:]*' } } };
+  // In the table of other hosts every name has a port (`host-filters.ts`).
+  const none = { name: ':authority', string_match: { safe_regex: { regex: '([*]:[^:]*:0|[^:]*)' } } };
   return [
     ...named,
     ...routes.map((route) => ({

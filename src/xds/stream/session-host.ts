@@ -45,4 +45,6 @@ export interface SessionHost<S, M> {
   mayMove(session: S): void;
   /** The session has confirmed more than before. */
   confirmed(session: S): void;
+  /** The session has requested a type for the first time. */
+  subscribed(session: S, member: M): void;
 }

@@ -138,7 +138,6 @@ export class Session {
     else yield* subscribeSotw(sub, yield* this.#host.sets.read(names), said);
     if (said.isAnew) sub.all = sub.answer = sub.wildcard || sub.set.names.size > 0;
     this.#regroup(known, sub);
-    if (said.first) this.#referencedNames.moveTo(sub);
   }
 
   /** Runs work of a request or an answer in slices, then goes on. */
@@ -202,7 +201,6 @@ export class Session {
       yield* this.#initial.add(member, initialVersions, this);
       this.#countStateBytes();
     }
-    if (first) this.#referencedNames.moveTo(sub);
   }
 
   #judgeNonce(sub: Subscription, request: { nonce: string; error: string | undefined }) {
@@ -253,9 +251,11 @@ export class Session {
     if (known === undefined) {
       this.#byType.set(sub.rule.url, member);
       this.#members = [...this.#members, member].sort((a, b) => a.position - b.position);
+      this.#referencedNames.moveTo(sub);
     } else snapshot.leave(known.group, known);
     member.group = group;
     group.members.add(member);
+    if (known === undefined) this.#host.subscribed(this, member);
     this.#hasNewConfirmation = true;
     return member;
   }

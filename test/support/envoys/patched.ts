@@ -6,6 +6,9 @@ import type { Change } from '../../../src/model/object.ts';
 import { createPlanner } from '../../../src/plan/planner.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
 import { Catalog } from '../../../src/translate/catalog.ts';
+import type { BuiltResource } from '../../../src/translate/resources.ts';
+import type { TypeStatus } from '../../../src/xds/events.ts';
+import { type ResourceTypeName, typeUrlOf } from '../../../src/xds/resource-types.ts';
 import { createXdsServer, type ResourceJson } from '../../../src/xds/xds.ts';
 import { type ProxyProcess, startEnvoy } from './proxied.ts';
 
@@ -30,6 +33,8 @@ export interface Patched {
   readonly envoy: ProxyProcess;
   /** Takes in other objects; returns when the Envoy has ACKed what followed. */
   save(yaml: string): Promise<void>;
+  /** The state of each type on its stream. */
+  types(): readonly TypeStatus[];
   close(): Promise<void>;
 }
 
@@ -41,7 +46,16 @@ export interface Patched {
 export async function startPatched(options: PatchedOptions): Promise<Patched> {
   const server = createXdsServer();
   const port = await server.listen('127.0.0.1:0');
-  const put = (yaml: string) => server.upsert('patched', messagesOf(options, yaml)).revision;
+  let served: readonly BuiltResource[] = [];
+  const put = (yaml: string) => {
+    const before = served;
+    served = resourcesOf(options, yaml);
+    const there = new Set(served.map(keyOf));
+    return server.apply('patched', [
+      ...served.map(({ message }) => ({ upsert: message as ResourceJson })),
+      ...before.filter((one) => !there.has(keyOf(one))).map(({ kind, name }) => removal(kind, name)),
+    ]).revision;
+  };
   const acked = async (revision: number) => {
     while (!server.isConfirmed(revision)) await new Promise((resolve) => setTimeout(resolve, 2));
   };
@@ -52,6 +66,7 @@ export async function startPatched(options: PatchedOptions): Promise<Patched> {
   return {
     envoy,
     save: (yaml) => acked(put(yaml)),
+    types: () => server.status()[0]?.types ?? [],
     async close() {
       await envoy.stop();
       await server.close(0);
@@ -66,7 +81,15 @@ export function withoutTrailFilters(message: Loose): void {
       manager.http_filters = manager.http_filters?.filter((filter: Loose) => !filter.config_discovery);
 }
 
-function messagesOf({ scope, hopLimit = 1, ...options }: PatchedOptions, yaml: string): ResourceJson[] {
+function keyOf({ kind, name }: BuiltResource): string {
+  return `${kind} ${name}`;
+}
+
+function removal(kind: ResourceTypeName, name: string) {
+  return { remove: { typeUrl: typeUrlOf(kind), name } };
+}
+
+function resourcesOf({ scope, hopLimit = 1, ...options }: PatchedOptions, yaml: string): BuiltResource[] {
   const changes = loadAll(yaml).map((document): Change => {
     const { object, faults } = parseObject(document, 'patched.yaml');
     if (object === undefined) throw new Error(JSON.stringify(faults));
@@ -82,9 +105,9 @@ function messagesOf({ scope, hopLimit = 1, ...options }: PatchedOptions, yaml: s
   const planner = createPlanner({ localIdc: scope.idc, hopLimit, loopPrevention });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
   catalog.update(planner.update(view, all, 0));
-  return catalog.open('patched', scope).map(({ message }) => {
-    const copy = structuredClone(message);
-    options.patch?.(copy);
-    return copy as ResourceJson;
+  return catalog.open('patched', scope).map((one) => {
+    const message = structuredClone(one.message);
+    options.patch?.(message);
+    return { ...one, message };
   });
 }

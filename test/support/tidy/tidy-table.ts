@@ -237,6 +237,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'passthrough.ts',
     'planner.ts',
     'retries/retry.ts',
+    'routes/route-scope.ts',
     'tcp.ts',
     'trail.ts',
     'types.ts',

@@ -1,18 +1,20 @@
-import { sameContent } from '../index/same-content.ts';
-import type { Idc } from '../model/idc.ts';
-import type { NodeScope } from '../model/node.ts';
-import type { HungGateway } from '../plan/gateways.ts';
-import type { GroupPlan } from '../plan/types.ts';
-import { planForZone, preferredZone } from '../plan/zone.ts';
-import { keepEqual } from './changes.ts';
+import { sameContent } from '../../index/same-content.ts';
+import type { Idc } from '../../model/idc.ts';
+import type { NodeScope } from '../../model/node.ts';
+import type { HungGateway } from '../../plan/gateways.ts';
+import type { GroupPlan } from '../../plan/types.ts';
+import { planForZone, preferredZone } from '../../plan/zone.ts';
+import { keepEqual } from '../changes.ts';
 import {
   type BuiltResource,
   buildCrossingEndpoints,
   buildGroupResources,
   buildInstanceEndpoints,
   type GroupReader,
+  type Pack,
   readerOf,
-} from './resources.ts';
+} from '../resources.ts';
+import { GroupRoutes } from './routes.ts';
 
 /** The messages of a Group for its readers in a zone that it prefers, undefined for none. */
 interface Messages {
@@ -33,10 +35,8 @@ export interface GroupEntry {
   readonly plans: readonly GroupPlan[];
   /** For those who read it. Built when one first sees the Group: not while the registry is read. */
   readonly messages: Messages[];
+  readonly routes: GroupRoutes;
 }
-
-/** Keeps a built resource in another form, such as encoded. `isShared`: others may have an equal one. */
-export type Pack = (built: BuiltResource, isShared: boolean) => BuiltResource;
 
 /** Builds the messages of Groups: for who reads them, and only what has changed. */
 export class GroupMessages {
@@ -59,8 +59,10 @@ export class GroupMessages {
   }
 
   /** A Group with new plans, and the messages of all who read the old one. */
-  next(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
-    const next: GroupEntry = { plans, messages: [] };
+  next(plans: readonly GroupPlan[], old: GroupEntry | undefined, hasNewRoutes: boolean): GroupEntry {
+    const keepsRoutes = old !== undefined && !hasNewRoutes;
+    const routes = keepsRoutes ? old.routes : new GroupRoutes(plans, this.#pack, old?.routes);
+    const next: GroupEntry = { plans, messages: [], routes };
     if (old === undefined) return next;
     const differs = plans.some((plan) => plan.zonePreference);
     const moved = haveSameButInstances(old.plans, plans);

@@ -1,0 +1,107 @@
+import type {
+  RouteConfiguration,
+  ScopedRouteConfiguration,
+  VirtualHost,
+} from '../../../protos/gen/envoy.d.ts';
+import { isWildcard } from '../../model/values/hostname.ts';
+import { hasOwnScope, otherHosts, routeScopeOf } from '../../plan/routes/route-scope.ts';
+import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
+import { ownHost, withoutFilters } from '../listener/host-filters.ts';
+import { addressesPermitted, namesFilter, passthroughHost } from '../passthrough.ts';
+import { readyHost } from './ready.ts';
+import { needsPassthrough, type OtherHosts, responsesOf, routedHosts, virtualHostOf } from './route.ts';
+import { knownHosts, unknownHosts } from './unknown-hosts.ts';
+
+/** Route tables, and the scopes that lead to them. */
+export interface RouteTables {
+  readonly tables: readonly RouteConfiguration[];
+  readonly scopes: readonly ScopedRouteConfiguration[];
+}
+
+/** The table of hosts of Groups outside of a sidecar's scope: not a host's name. */
+const declaredTable = 'outbound/*declared';
+
+/** The tables of the hosts of some Groups, each with its scope; none of patterns of hosts. */
+export function buildHostTables(listener: ListenerRole, plans: readonly GroupPlan[]): RouteTables {
+  const hosts = routedHosts(listener, plans).flatMap((ports) => {
+    const host = ports[0]?.group.host;
+    return host === undefined || !hasOwnScope(host)
+      ? []
+      : [{ host, virtualHost: virtualHostOf(ports, listener) }];
+  });
+  return {
+    tables: hosts.map(({ host, virtualHost }) =>
+      tableOfOne(listener, routeScopeOf(listener, host).name, virtualHost),
+    ),
+    scopes: hosts.map(({ host }) => buildScope(listener, host)),
+  };
+}
+
+/**
+ * The table of requests for all other hosts, with those of Groups whose hosts are patterns, and its scope; of
+ * a sidecar that passes unknown hosts through also the scopes of hosts that it must not. `ready`: the answer
+ * of an edge's readiness path; absent: not served.
+ */
+export function buildOtherTables(
+  listener: ListenerRole,
+  plans: readonly GroupPlan[],
+  others?: OtherHosts,
+  ready?: boolean,
+): RouteTables {
+  const groups = routedHosts(listener, plans);
+  const patterns = groups.filter(([plan]) => plan !== undefined && !hasOwnScope(plan.group.host));
+  const routed = new Set(groups.map(([plan]) => plan?.group.host));
+  const known = (others?.declared ?? []).filter((host) => !routed.has(host));
+  const knownPatterns = known.filter(isWildcard);
+  const name = routeScopeOf(listener, otherHosts).name;
+  const table: RouteConfiguration = {
+    name,
+    ...(others !== undefined && needsPassthrough(patterns, others)
+      ? { typed_per_filter_config: addressesPermitted(others.passthrough) }
+      : {}),
+    ...responsesOf(listener),
+    ignore_port_in_host_matching: true,
+    virtual_hosts: [
+      ...patterns.map((ports) => virtualHostOf(ports, listener)),
+      ...(knownPatterns.length === 0 ? [] : [knownHosts(knownPatterns)]),
+      ...restOf(listener, others, ready),
+    ],
+  };
+  const own = known.filter(hasOwnScope);
+  const declared = own.length === 0 ? [] : [tableOfOne(listener, declaredTable, knownHosts([]))];
+  return {
+    tables: [table, ...declared],
+    scopes: [
+      buildScope(listener, otherHosts),
+      ...own.map((host) => buildScope(listener, host, declaredTable)),
+    ],
+  };
+}
+
+/** Hosts that are nobody's. */
+function restOf(listener: ListenerRole, others?: OtherHosts, ready?: boolean): readonly VirtualHost[] {
+  if (listener === 'outbound') return [others?.declared === undefined ? unknownHosts : passthroughHost];
+  return listener === 'edge' && ready !== undefined ? [readyHost(ready)] : [];
+}
+
+function tableOfOne(listener: ListenerRole, name: string, virtualHost: VirtualHost): RouteConfiguration {
+  return {
+    name,
+    ...responsesOf(listener),
+    ...withoutFilters(listener === 'outbound' ? [namesFilter] : []),
+    virtual_hosts: [{ ...virtualHost, ...ownHost }],
+  };
+}
+
+function buildScope(
+  listener: ListenerRole,
+  host: string,
+  table = routeScopeOf(listener, host).name,
+): ScopedRouteConfiguration {
+  const { name, key } = routeScopeOf(listener, host);
+  return {
+    name,
+    route_configuration_name: table,
+    key: { fragments: key.map((string_key) => ({ string_key })) },
+  };
+}
