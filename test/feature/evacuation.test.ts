@@ -113,11 +113,12 @@ async function spread(
   return counts;
 }
 
-/** Waits until the share that leaves is about this. */
+/** Waits until some leave, and the share that does is about this. */
 function untilLeaving(percent: number): Promise<void> {
   return until(`${percent} % leave`, async () => {
     const { 'sh-a': stay = 0 } = await spread(caller, 'plain', { count: 40 });
-    return Math.abs(40 - stay - 0.4 * percent) <= 10;
+    const left = 40 - stay;
+    return left > 0 && Math.abs(left - 0.4 * percent) <= 10;
   });
 }
 
