@@ -41,8 +41,6 @@ interface ScopeEntry {
   ownResources: readonly BuiltResource[];
   /** Resources built from all its Groups: routes of several, and TCP listeners and tunnels. */
   routes: readonly BuiltResource[];
-  /** Listeners whose routes are also served as one table: some proxy still uses it. */
-  whole: readonly ListenerRole[];
 }
 
 /** A scope's resources before and after a change. */
@@ -63,6 +61,11 @@ export const endpointsRebuiltAtOnce = 250;
 export class Catalog {
   readonly #groups = new Map<string, GroupEntry>();
   readonly #scopes = new Map<string, ScopeEntry>();
+  /**
+   * Listeners whose routes are also served as one table, by scope: some proxy still uses it. It may say so
+   * before its scope is open.
+   */
+  readonly #whole = new Map<string, readonly ListenerRole[]>();
   readonly #index = new ScopeIndex<ScopeEntry>();
   readonly #work: Omit<CatalogWork, 'groupsBuilt'> = { routesBuilt: 0, scopesVisited: 0 };
   /** For ingress gateways with runtime layers. */
@@ -97,9 +100,9 @@ export class Catalog {
 
   /** As `open`, Group by Group, built as they are asked for. Changes meanwhile come as those of any scope. */
   *openInParts(key: string, scope: NodeScope): Iterable<readonly BuiltResource[]> {
-    this.close(key);
+    this.#remove(key);
     const ownResources = this.#buildOwn(scope);
-    const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(scope, []), whole: [] };
+    const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(key, scope) };
     this.#scopes.set(key, entry);
     this.#index.add(entry);
     yield [...ownResources, ...entry.routes, ...(hasRuntime(scope) ? this.#layers : [])];
@@ -119,14 +122,20 @@ export class Catalog {
    * returns each scope's changes. A proxy's connections use that table until its older listener has drained.
    */
   serveWhole(key: string, listeners: readonly ListenerRole[]): ReadonlyMap<string, ScopeChange> {
+    if (listeners.length === 0) this.#whole.delete(key);
+    else this.#whole.set(key, listeners);
     const entry = this.#scopes.get(key);
     if (entry === undefined) return new Map();
-    entry.whole = listeners;
     return this.#changes(new Map([[entry, { old: [], now: [], routes: true }]]));
   }
 
   /** Forgets a scope. */
   close(key: string): void {
+    this.#whole.delete(key);
+    this.#remove(key);
+  }
+
+  #remove(key: string): void {
     const entry = this.#scopes.get(key);
     if (entry !== undefined) this.#index.delete(entry);
     this.#scopes.delete(key);
@@ -213,7 +222,7 @@ export class Catalog {
         for (const entry of this.#index.scopesOf(key)) {
           const one = touchOne(entry);
           one.old.push(...of(old, entry));
-          one.routes ||= routes && (entry.whole.length > 0 || changesRoutesOf(entry.scope, changed));
+          one.routes ||= routes && (this.#whole.has(entry.key) || changesRoutesOf(entry.scope, changed));
         }
       this.#stale.delete(key);
       if (next === undefined) this.#groups.delete(key);
@@ -223,7 +232,7 @@ export class Catalog {
         for (const entry of this.#index.scopesOf(key)) {
           const one = touchOne(entry);
           one.now.push(...of(next, entry));
-          one.routes ||= routes && (entry.whole.length > 0 || changesRoutesOf(entry.scope, changed));
+          one.routes ||= routes && (this.#whole.has(entry.key) || changesRoutesOf(entry.scope, changed));
         }
     }
     this.#updateLimits(groups, touchOne);
@@ -286,7 +295,7 @@ export class Catalog {
     return this.#index.keysOf(scope).flatMap((key) => this.#groups.get(key) ?? []);
   }
 
-  #buildRoutes(scope: NodeScope, whole: ScopeEntry['whole']): readonly BuiltResource[] {
+  #buildRoutes(key: string, scope: NodeScope): readonly BuiltResource[] {
     const listeners = routedListeners(scope);
     this.#work.routesBuilt += listeners.length;
     const plans = this.#groupsOf(scope).flatMap((entry) => entry.plans);
@@ -299,7 +308,9 @@ export class Catalog {
       ...buildPassthrough(scope, plans),
       ...buildTcpResources(scope, plans),
       ...listeners.flatMap((listener) => buildRoutes(listener, plans, others, this.#context.ready)),
-      ...whole.map((listener) => buildWholeTable(listener, plans, others, this.#context.ready)),
+      ...(this.#whole.get(key) ?? []).map((listener) =>
+        buildWholeTable(listener, plans, others, this.#context.ready),
+      ),
     ].map((built) => this.#pack(built, true));
   }
 
@@ -309,7 +320,7 @@ export class Catalog {
     for (const [entry, { old, now, routes }] of touched) {
       if (routes) {
         old.push(...entry.routes);
-        entry.routes = keepEqual(this.#buildRoutes(entry.scope, entry.whole), entry.routes);
+        entry.routes = keepEqual(this.#buildRoutes(entry.key, entry.scope), entry.routes);
         now.push(...entry.routes);
       }
       const change = difference(old, now);

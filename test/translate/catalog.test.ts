@@ -195,7 +195,11 @@ t.test('one table of all hosts is built while it is asked for', async (t) => {
   const key = 'sidecar 4';
   const whole = (changes: ReadonlyMap<string, ScopeChange>) => changes.get(key)?.upserts.map(nameOf);
   t.strictSame(whole(catalog.serveWhole(key, ['outbound'])), ['RDS/outbound']);
-  t.equal(catalog.serveWhole('nobody', ['outbound']).size, 0);
+  catalog.serveWhole('later', ['outbound']);
+  const later = () => catalog.open('later', sidecar('shop')).map(nameOf).includes('RDS/outbound');
+  t.ok(later(), 'asked for before its scope is open');
+  catalog.close('later');
+  t.notOk(later(), 'closed since');
   t.notOk(
     cost(catalog, 'h5', plansOf('h5', 'shop', '10.0.0.9'))
       .changed.join()
