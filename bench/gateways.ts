@@ -8,7 +8,7 @@ import { type GatewayWorld, type Size, startGatewayWorld } from './gateways/worl
 import { thisMachine } from './support/machine.ts';
 import { cpuMs, residentMiB } from './support/process.ts';
 import { keepJson } from './support/results.ts';
-import { figure, table } from './support/table.ts';
+import { atMost, figure, table, verdicts } from './support/table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,7 +24,10 @@ interface SizeRow {
   readonly drGroups: number;
   readonly idcs: number;
   readonly hopLimit: number;
-  readonly readyS: number;
+  /** From the start of a gateway's process until it was ready; and the processor time that it took. */
+  readonly ingressFillS: number;
+  readonly egressFillS: number;
+  readonly egressFillCpuS: number;
   readonly ingressMiB: number;
   readonly egressMiB: number;
   /** CPU of the gateway for one request, in µs, median of the rounds. */
@@ -38,6 +41,8 @@ interface CheckRow {
   /** Percent of one processor, without any request. */
   readonly egressPercent: number;
   readonly remoteIngressPercent: number;
+  /** The same while the egress is stopped: its own checks of instances alone. */
+  readonly alonePercent: number;
   readonly egressMiB: number;
   readonly remoteIngressMiB: number;
 }
@@ -55,7 +60,9 @@ const sizeTable = table<SizeRow>(
     ['DR groups', (row) => row.drGroups],
     ['IDCs', (row) => row.idcs],
     ['hop limit', (row) => row.hopLimit],
-    ['ready s', (row) => figure(row.readyS)],
+    ['ingress fill s', (row) => figure(row.ingressFillS)],
+    ['egress fill s', (row) => figure(row.egressFillS)],
+    ['of it CPU s', (row) => figure(row.egressFillCpuS)],
     ['ingress MiB', (row) => Math.round(row.ingressMiB)],
     ['egress MiB', (row) => Math.round(row.egressMiB)],
     ['ingress µs', (row) => figure(row.ingressUs)],
@@ -69,13 +76,24 @@ const checkTable = table<CheckRow>(
     ['checked', (row) => (row.checked ? 'yes' : 'no')],
     ['egress CPU %', (row) => figure(row.egressPercent)],
     ['remote ingress CPU %', (row) => figure(row.remoteIngressPercent)],
+    ['without egress %', (row) => figure(row.alonePercent)],
     ['egress MiB', (row) => Math.round(row.egressMiB)],
     ['remote ingress MiB', (row) => Math.round(row.remoteIngressMiB)],
   ],
   checks,
 );
-console.log(`\n${sizeTable}\n\n${checkTable}`);
-keepJson(values.json, { machine: thisMachine(), sizes, checks, tables: [sizeTable, checkTable] });
+const full = sizes.at(-1);
+const bounds = [
+  ...atMost('egress of many Groups: fill', full?.egressFillS, 10, 's'),
+  ...atMost('ingress of many Groups: fill', full?.ingressFillS, 10, 's'),
+  ...atMost('egress of many Groups: resident', full?.egressMiB, 400, 'MiB'),
+  ...atMost('checked from another IDC: remote ingress', checks.at(-1)?.remoteIngressPercent, 5, '%'),
+];
+console.log(`\n${sizeTable}\n\n${checkTable}\n\n${verdicts(bounds)}`);
+keepJson(values.json, {
+  ...{ machine: thisMachine(), sizes, checks, bounds },
+  tables: [sizeTable, checkTable, verdicts(bounds)],
+});
 
 /** Both sizes at once, with requests in turn, so that disturbances affect both alike. */
 async function measureSizes(list: readonly Size[]): Promise<SizeRow[]> {
@@ -84,7 +102,7 @@ async function measureSizes(list: readonly Size[]): Promise<SizeRow[]> {
     process.stderr.write(`${size.groups} Groups … `);
     const world = await startGatewayWorld(size);
     worlds.push(world);
-    process.stderr.write(`ready after ${figure(world.readyS)} s\n`);
+    process.stderr.write(`filled in ${figure(world.fillS.egress)} s\n`);
   }
   const costs = worlds.map(() => ({ ingress: [] as number[], egress: [] as number[] }));
   for (let round = 0; round < 6; round++) {
@@ -97,14 +115,16 @@ async function measureSizes(list: readonly Size[]): Promise<SizeRow[]> {
       costs[i]?.egress.push(egress);
     }
   }
-  const rows = worlds.map(({ readyS, pids }, i): SizeRow => {
+  const rows = worlds.map(({ fillS, pids }, i): SizeRow => {
     const size = list[i] as Size;
     return {
       groups: size.groups,
       drGroups: size.drGroups,
       idcs: size.idcs,
       hopLimit: size.hopLimit,
-      readyS,
+      ingressFillS: fillS.ingress,
+      egressFillS: fillS.egress,
+      egressFillCpuS: fillS.egressCpu,
       ingressMiB: residentMiB(pids.ingress),
       egressMiB: residentMiB(pids.egress),
       ingressUs: median(costs[i]?.ingress ?? []),
@@ -123,20 +143,29 @@ async function measureChecks(groups: number, checked: boolean): Promise<CheckRow
   const { egress, remoteIngress } = world.pids;
   // The first checks are spread over a second; meanwhile all clusters warm.
   await sleep(systemClock, 5_000);
-  const before = [cpuMs(egress), cpuMs(remoteIngress)] as const;
-  const from = performance.now();
-  await sleep(systemClock, Number(values.seconds) * 1_000);
-  const ms = performance.now() - from;
+  const [egressPercent = 0, remoteIngressPercent = 0] = await percents([egress, remoteIngress]);
+  process.kill(egress, 'SIGSTOP');
+  const [alonePercent = 0] = await percents([remoteIngress]);
   const row = {
     groups,
     checked,
-    egressPercent: ((cpuMs(egress) - before[0]) / ms) * 100,
-    remoteIngressPercent: ((cpuMs(remoteIngress) - before[1]) / ms) * 100,
+    egressPercent,
+    remoteIngressPercent,
+    alonePercent,
     egressMiB: residentMiB(egress),
     remoteIngressMiB: residentMiB(remoteIngress),
   };
   await world.close();
   return row;
+}
+
+/** Percent of one processor that each process uses, over some seconds. */
+async function percents(pids: readonly number[]): Promise<number[]> {
+  const before = pids.map(cpuMs);
+  const from = performance.now();
+  await sleep(systemClock, Number(values.seconds) * 1_000);
+  const ms = performance.now() - from;
+  return pids.map((pid, i) => ((cpuMs(pid) - (before[i] ?? 0)) / ms) * 100);
 }
 
 /**

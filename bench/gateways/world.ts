@@ -2,7 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { stringify } from 'yaml';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress, type Mesh, startMesh } from '../../test/support/mesh.ts';
+import { freeAddress, type Mesh, startMesh, until } from '../../test/support/mesh.ts';
+import { cpuMs } from '../support/process.ts';
 
 /** How large a mesh is. */
 export interface Size {
@@ -22,8 +23,11 @@ export interface GatewayWorld {
   readonly hosts: readonly string[];
   /** Process ids of the gateways whose cost is measured. */
   readonly pids: { readonly ingress: number; readonly egress: number; readonly remoteIngress: number };
-  /** From the start of the control plane until both gateways were ready, in seconds. */
-  readonly readyS: number;
+  /**
+   * From the start of a gateway's process until it was ready, in seconds; the control plane was. `egressCpu`:
+   * the processor time of that process until then.
+   */
+  readonly fillS: { readonly ingress: number; readonly egress: number; readonly egressCpu: number };
   close(): Promise<void>;
 }
 
@@ -46,32 +50,37 @@ export async function startGatewayWorld(size: Size): Promise<GatewayWorld> {
   const names = Array.from({ length: size.idcs }, (_, i) => `idc-${i}`);
   const hosts = Array.from({ length: size.groups }, (_, i) => `group-${i}.bench`);
   const objects = [
-    ...names.map((name, i) => idcObject(name, i === 0 ? here : there)),
+    ...names.map((name, i) => idcObject(name, i, i === 0 ? here : there)),
     ...Array.from({ length: size.drGroups }, (_, i) => drGroupObject(i, hosts, names, size)),
     ...hosts.map((host, i) => serviceEntry(host, i, port)),
   ];
   const files = { 'all.yaml': objects.map((object) => stringify(object)).join('---\n') };
-  const started = performance.now();
   const meshes: Mesh[] = [];
   for (const idc of [own, remote]) meshes.push(await startMesh(idc, files, { hopLimit: size.hopLimit }));
   const [mine, other] = meshes as [Mesh, Mesh];
   const patience = { readyTimeoutMs: 300_000 };
-  const far = { role: 'ingress', idc: remote, edge: there.edge, peer: there.peer } as const;
+  // One process stands for the ingress gateways of all other IDCs, each of which has an address of its own.
+  const peer = { address: '0.0.0.0', port: there.peer.port };
+  const far = { role: 'ingress', idc: remote, edge: there.edge, peer } as const;
   const remoteIngress = await other.envoy('remote-ingress', far, patience);
-  const [ingress, egress] = await Promise.all([
-    mine.envoy('ingress', { role: 'ingress', idc: own, edge: here.edge, peer: here.peer }, patience),
+  await until('the control plane answers', () => mine.plane.readiness().ready, patience.readyTimeoutMs);
+  const [egress, egressS] = await timed(() =>
     mine.envoy(
       'egress',
       { role: 'egress', idc: own, sidecar: here.sidecar, ingress: here.ingress },
       patience,
     ),
-  ]);
+  );
+  const egressCpu = cpuMs(egress.pid) / 1000;
+  const [ingress, ingressS] = await timed(() =>
+    mine.envoy('ingress', { role: 'ingress', idc: own, edge: here.edge, peer: here.peer }, patience),
+  );
   return {
     edge: here.edge,
     sidecar: here.sidecar,
     hosts,
     pids: { ingress: ingress.pid, egress: egress.pid, remoteIngress: remoteIngress.pid },
-    readyS: (performance.now() - started) / 1000,
+    fillS: { ingress: ingressS, egress: egressS, egressCpu },
     async close() {
       await Promise.all(meshes.map((mesh) => mesh.close()));
       upstream.closeAllConnections();
@@ -80,14 +89,29 @@ export async function startGatewayWorld(size: Size): Promise<GatewayWorld> {
   };
 }
 
-function idcObject(name: string, at: Record<'edge' | 'peer' | 'sidecar' | 'ingress', ListenAddress>): object {
+async function timed<T>(work: () => Promise<T>): Promise<readonly [T, number]> {
+  const started = performance.now();
+  const result = await work();
+  return [result, (performance.now() - started) / 1000];
+}
+
+/**
+ * The i-th IDC. Its gateways have an address of their own: Envoy takes two endpoints with one address for
+ * one.
+ */
+function idcObject(
+  name: string,
+  i: number,
+  at: Record<'edge' | 'peer' | 'sidecar' | 'ingress', ListenAddress>,
+): object {
+  const address = `127.0.0.${i + 1}`;
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Idc',
     metadata: { name },
     spec: {
-      ingress: [{ address: '127.0.0.1', edgePort: at.edge.port, peerPort: at.peer.port }],
-      egress: [{ address: '127.0.0.1', sidecarPort: at.sidecar.port, ingressPort: at.ingress.port }],
+      ingress: [{ address, edgePort: at.edge.port, peerPort: at.peer.port }],
+      egress: [{ address, sidecarPort: at.sidecar.port, ingressPort: at.ingress.port }],
     },
   };
 }

@@ -1,3 +1,4 @@
+import { contentHash } from '../base/hash.ts';
 import type { MeshView } from '../index/view.ts';
 import { type DrChoice, type DrGroup, roundTripLimits } from '../model/idc.ts';
 import { joinVisited, type LoopPrevention } from '../model/trail.ts';
@@ -13,37 +14,57 @@ interface CrossingOptions {
   readonly hopLimit: number;
   /** Round trip to the furthest IDC, milliseconds. */
   readonly roundTripMs?: number | undefined;
-  /** IDCs used only when no other can serve. */
-  readonly last?: ReadonlySet<string>;
+  /** IDCs used only when no other can serve, because they are evacuated or hang. */
+  readonly evacuated?: ReadonlySet<string>;
+  readonly hung?: ReadonlySet<string>;
   /** 'off' in drills alone: no IDC is excluded, nor visited only once. */
   readonly loopPrevention: LoopPrevention;
 }
 
+/** Crossings by IDCs, DR group and the rest: Groups of a DR group have few different ones. */
+const planned = new WeakMap<MeshView['idcs'], WeakMap<DrGroup, Map<string, Crossing | undefined>>>();
+
 /**
  * Where requests to a Group may cross to from the local IDC; undefined: nowhere. That is so without a DR
  * group, with hop limit 0, and if the local gateways are not declared. IDCs of the DR group without declared
- * gateways are left out: the registry rejects such a DR group, but the Idc may be deleted later.
+ * gateways are left out: the registry rejects such a DR group, but the Idc may be deleted later. Equal
+ * questions get the same object.
  */
 export function planCrossing(options: CrossingOptions): Crossing | undefined {
-  const { drGroup, idcs, localIdc, loopPrevention } = options;
+  const { drGroup, idcs, localIdc, loopPrevention, evacuated = none, hung = none } = options;
   if (drGroup === undefined || !idcs.has(localIdc)) return undefined;
+  const byGroup = planned.get(idcs) ?? new WeakMap<DrGroup, Map<string, Crossing | undefined>>();
+  planned.set(idcs, byGroup);
+  const known = byGroup.get(drGroup) ?? new Map<string, Crossing | undefined>();
+  byGroup.set(drGroup, known);
+  const { hopLimit, roundTripMs = '' } = options;
+  const lasts = [evacuated, hung].map((names) => [...names].sort().join());
+  const key = [localIdc, hopLimit, roundTripMs, loopPrevention, ...lasts].join(' ');
+  if (!known.has(key)) known.set(key, planNewCrossing(drGroup, options));
+  return known.get(key);
+}
+
+const none: ReadonlySet<string> = new Set();
+
+function planNewCrossing(drGroup: DrGroup, options: CrossingOptions): Crossing | undefined {
+  const { idcs, localIdc, loopPrevention, evacuated = none, hung = none } = options;
   const hopLimit = Math.min(options.hopLimit, drGroup.spec.hopLimit);
-  const { last = new Set() } = options;
-  const targets = planTargets(drGroup, idcs, localIdc, last);
+  const targets = planTargets(drGroup, idcs, localIdc, new Set([...evacuated, ...hung]));
   if (hopLimit === 0 || targets.length === 0) return undefined;
   const { roundTripMs = roundTripLimits.msDefault } = options;
   const times = {
     connectTimeoutMs: crossingConnectMs(roundTripMs),
     silenceMs: crossingSilenceMs(roundTripMs),
   };
+  const begun = joinVisited([localIdc]);
   if (loopPrevention === 'off')
     return {
-      ...{ idcs: targets, ...times, permits: 'all' },
+      ...{ idcs: targets, ...times, permits: 'all', begun },
       handOnNamesMax: Number.POSITIVE_INFINITY,
     };
   const isMember = drGroup.spec.idcs.some(({ name }) => name === localIdc);
   // Permits do not depend on preference, so that routes stay the same.
-  const others = planTargets(drGroup, idcs, localIdc, new Set()).map(({ idc }) => idc);
+  const others = planTargets(drGroup, idcs, localIdc, none).map(({ idc }) => idc);
   // A request may begin outside of the DR group and then enter it; the peer listener serves only members.
   const outside = isMember ? [...idcs.keys()].filter((idc) => idc !== localIdc && !others.includes(idc)) : [];
   const sets = visitedSets(others, isMember ? hopLimit : 1, outside);
@@ -53,10 +74,19 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
   });
   // At the peer listener a request has made at least one crossing: its trail has two names.
   const namesMax = Math.min(hopLimit, others.length + (outside.length > 0 ? 1 : 0));
-  return {
-    ...{ idcs: targets, ...times, permits },
-    ...(isMember && namesMax >= 2 ? { handOnNamesMax: namesMax } : {}),
-  };
+  if (!isMember || namesMax < 2) return { idcs: targets, ...times, permits, begun };
+  // Which IDCs hang is not in the name: it changes endpoints, and no routes.
+  const declared = planTargets(drGroup, idcs, localIdc, evacuated);
+  const onward = onwardName(declared, { ...times, permits });
+  return { idcs: targets, ...times, permits, begun, handOnNamesMax: namesMax, onward };
+}
+
+/** How many IDCs a name shows. */
+const shownIdcs = 4;
+
+function onwardName(declared: readonly CrossingIdc[], rest: object): string {
+  const shown = declared.slice(0, shownIdcs).map(({ idc }) => idc);
+  return `${shown.join(',')}/${contentHash(JSON.stringify([declared, rest])).slice(0, 12)}`;
 }
 
 /**

@@ -69,10 +69,9 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
   const defaultPort = ports.find((port) => httpVersion(port) !== undefined);
   const traffic = mergeTraffic(view.drGroup?.spec.traffic, trafficFromAnnotations(view.entry));
   const evacuated = evacuatedIdcs(view, context.evacuations ?? []);
-  const last = new Set([...evacuated.keys(), ...(context.hung ?? [])]);
   const permitted = planCrossing({
     ...context,
-    ...{ drGroup: view.drGroup, last, roundTripMs: traffic.roundTripMs },
+    ...{ drGroup: view.drGroup, evacuated: new Set(evacuated.keys()), roundTripMs: traffic.roundTripMs },
   });
   const shared = { view, context, naming, traffic, evacuated, permitted, defaultPort };
   return ports.map((port) => planPort(port, shared));
@@ -230,7 +229,7 @@ function smallerShare(a: number | undefined, b: number | undefined): number | un
 /** Requests that other IDCs send to an evacuated one come as a last resort: served here or not at all. */
 function withoutHandOn(crossing: Crossing | undefined): Crossing | undefined {
   if (crossing === undefined) return undefined;
-  const { handOnNamesMax: _, ...rest } = crossing;
+  const { handOnNamesMax: _, onward: _onward, ...rest } = crossing;
   return rest;
 }
 

@@ -47,7 +47,7 @@ export function tcpCrossing(
 ): Crossing | undefined {
   // A tunnel names its Group, which a wildcard cannot.
   if (crossing === undefined || host.startsWith('*')) return undefined;
-  const { handOnNamesMax: _, ...rest } = crossing;
+  const { handOnNamesMax: _, onward: _onward, ...rest } = crossing;
   return rest;
 }
 

@@ -234,6 +234,13 @@ export interface Crossing {
   readonly idcs: readonly CrossingIdc[];
   /** A set not listed may go nowhere. `all`: no loop prevention, in drills only. */
   readonly permits: readonly Permit[] | 'all';
+  /** The set of a request that has visited no other IDC yet: such a request may go to all of `idcs`. */
+  readonly begun: string;
+  /**
+   * Names everything that decides where a request may be handed on to. Groups with equal names share an
+   * egress's cluster for such requests. Absent: nothing is handed on, or without loop prevention.
+   */
+  readonly onward?: string;
   /**
    * A request from another IDC that cannot be served here may be handed on while its trail has at most this
    * many names, the local one included. Absent: never. Infinity: always, in drills only.

@@ -4,8 +4,8 @@ import type { HungGateway } from '../plan/gateways.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { difference, keepEqual, type ScopeChange } from './changes.ts';
 import { type GroupEntry, GroupMessages } from './group/messages.ts';
-import { haveSameRoutes } from './group/routes.ts';
 import { passthroughCluster } from './names.ts';
+import { OnwardClusters } from './onward.ts';
 import {
   type BuiltResource,
   buildPassthrough,
@@ -21,6 +21,7 @@ import {
   rtds,
   type ScopeContext,
 } from './resources.ts';
+import { haveSameRoutes } from './route/same-routes.ts';
 import { SpillLimits } from './runtime.ts';
 import { type GroupVisibility, ScopeIndex } from './scopes.ts';
 
@@ -71,6 +72,8 @@ export class Catalog {
   /** For ingress gateways with runtime layers. */
   readonly #limits = new SpillLimits();
   #layers: readonly BuiltResource[] = this.#limits.layers().map(rtds);
+  /** For egress gateways. */
+  readonly #onward: OnwardClusters;
   #idcs: ReadonlyMap<string, Idc> = new Map();
   #context: ScopeContext = { localIdc: undefined, filters: {} };
   /** Hosts of all Groups, sorted; undefined after one was added or removed. */
@@ -91,6 +94,7 @@ export class Catalog {
     this.#rebuiltMax = rebuiltMax;
     this.#pack = pack;
     this.#messages = new GroupMessages(pack);
+    this.#onward = new OnwardClusters(pack);
   }
 
   /** Opens a scope under the caller's key; returns all its resources. */
@@ -105,7 +109,12 @@ export class Catalog {
     const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(key, scope) };
     this.#scopes.set(key, entry);
     this.#index.add(entry);
-    yield [...ownResources, ...entry.routes, ...(hasRuntime(scope) ? this.#layers : [])];
+    yield [
+      ...ownResources,
+      ...entry.routes,
+      ...(hasRuntime(scope) ? this.#layers : []),
+      ...(scope.role === 'egress' ? this.#onward.resources() : []),
+    ];
     for (const group of this.#index.keysOf(scope)) {
       const found = this.#groups.get(group);
       if (found !== undefined) yield [...this.#messages.of(found, scope), ...found.routes.of(scope)];
@@ -157,6 +166,7 @@ export class Catalog {
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.ownResources], routes });
     }
+    this.#rebuildOnward((entry) => touch(touched, entry));
     this.#markStale(hungGateways ?? []);
     if (this.#stale.size <= this.#rebuiltMax) this.#rebuildStale(this.#stale.size, touched);
     return this.#changes(touched);
@@ -236,6 +246,7 @@ export class Catalog {
         }
     }
     this.#updateLimits(groups, touchOne);
+    if (this.#onward.update(groups)) this.#rebuildOnward(touchOne);
     if ([...groups.keys()].some((host) => known.has(host) !== this.#index.hasHost(host))) {
       this.#declared = undefined;
       // Their routes contain the hosts of all Groups.
@@ -259,6 +270,18 @@ export class Catalog {
       const one = touch(entry);
       one.old.push(...old);
       one.now.push(...byName.values());
+    }
+  }
+
+  #rebuildOnward(touch: (entry: ScopeEntry) => ScopeUpdate): void {
+    const old = this.#onward.resources();
+    const now = this.#onward.build(this.#idcs, this.#context.hungGateways);
+    if (old.length === now.length && old.every((one, i) => one === now[i])) return;
+    for (const entry of this.#scopes.values()) {
+      if (entry.scope.role !== 'egress') continue;
+      const one = touch(entry);
+      one.old.push(...old);
+      one.now.push(...now);
     }
   }
 

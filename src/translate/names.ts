@@ -21,6 +21,14 @@ export function idcsCluster(group: GroupPort): string {
   return `idcs/${groupName(group)}`;
 }
 
+/**
+ * Cluster (and EDS service) of other IDCs' ingress gateways for requests that another IDC has handed on: one
+ * for all Groups with equal `Crossing.onward`, at the egress.
+ */
+export function onwardCluster(onward: string): string {
+  return `onward/${onward}`;
+}
+
 /** Cluster (and EDS service) of the local egress gateways: one for all Groups. */
 export const egressCluster = 'egress';
 

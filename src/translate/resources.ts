@@ -14,6 +14,7 @@ import {
   buildEgressAssignment,
   buildIdcsAssignment,
   buildInstancesAssignment,
+  buildOnwardAssignment,
 } from './cluster/assignment.ts';
 import {
   buildChecksCluster,
@@ -21,6 +22,7 @@ import {
   buildFailoverCluster,
   buildIdcsCluster,
   buildInstancesCluster,
+  buildOnwardCluster,
 } from './cluster/cluster.ts';
 import {
   buildGrpcClusters,
@@ -38,6 +40,7 @@ import { buildTcpListener } from './listener/tcp-listener.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './listener/trail-filter.ts';
 import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
 import { packAny } from './message-parts.ts';
+import { onwardCluster } from './names.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import { buildHostTables, buildOtherTables, type RouteTables } from './route/tables.ts';
@@ -155,6 +158,20 @@ export function buildCrossingEndpoints(
   hungGateways: readonly HungGateway[] = [],
 ): BuiltResource {
   return eds(buildIdcsAssignment(plan, crossing, idcs, hungGateways));
+}
+
+/** The cluster for requests to be handed on, of all Groups with these crossings, and its endpoints. */
+export function buildOnward(
+  crossing: Crossing,
+  idcs: ReadonlyMap<string, Idc>,
+  hungGateways?: readonly HungGateway[],
+): readonly BuiltResource[] {
+  if (crossing.onward === undefined) return [];
+  const name = onwardCluster(crossing.onward);
+  return [
+    cds(buildOnwardCluster(name, crossing)),
+    eds(buildOnwardAssignment(name, crossing, idcs, hungGateways)),
+  ];
 }
 
 /** Whether a path leads through an ingress to the Group's instances. */

@@ -192,15 +192,16 @@ t.test('negative control: where the egress does not ask the next IDC, a POST is 
   t.strictSame(await entriesOf([asked]), [{ 'sh-b': 1 }], 'nobody asked who has somebody');
 });
 
-/** What the trail filter would write of a request that begins here. */
+/** What the trail filter would write of a request that begins here. Routes are chosen by it. */
 const trail = {
   name: 'trail',
   typed_config: {
-    '@type': 'type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
-    mutations: {
-      request_mutations: ['x-isthmus-trail', 'x-isthmus-visited'].map((key) => ({
-        append: { header: { key, value: 'sh-a' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
-      })),
+    '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua',
+    default_source_code: {
+      inline_string: `function envoy_on_request(handle)
+  for _, name in ipairs({"x-isthmus-trail", "x-isthmus-visited"}) do handle:headers():replace(name, "sh-a") end
+  handle:clearRouteCache()
+end`,
     },
   },
 };

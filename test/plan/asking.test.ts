@@ -41,9 +41,19 @@ t.test('how many are left, by the names in the trail', async (t) => {
     { visited: 'a,b,c', to: ['d'] },
   ];
   const times = { connectTimeoutMs: 1_050, silenceMs: 2_000 };
-  const crossing: Crossing = { idcs: inOrder('b', 'c', 'd'), permits, handOnNamesMax: 3, ...times };
+  const crossing: Crossing = {
+    idcs: inOrder('b', 'c', 'd'),
+    permits,
+    begun: 'a',
+    handOnNamesMax: 3,
+    ...times,
+  };
   t.strictSame(idcsLeftToTry(crossing), [3, 1], 'from 2 names on; the most that any of these may ask');
   t.strictSame(idcsLeftToTry({ ...crossing, permits: 'all' }), []);
-  t.strictSame(idcsLeftToTry({ idcs: crossing.idcs, permits, ...times }), [], 'nothing is handed on');
+  t.strictSame(
+    idcsLeftToTry({ idcs: crossing.idcs, permits, begun: 'a', ...times }),
+    [],
+    'nothing is handed on',
+  );
   t.strictSame(idcsLeftToTry(undefined), []);
 });

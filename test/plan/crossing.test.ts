@@ -16,6 +16,12 @@ function mesh(names: string): ReadonlyMap<string, Idc> {
   return new Map([...names].map((name) => [name, { kind: 'Idc', meta: meta(name), spec }]));
 }
 
+/** IDCs that come last. */
+interface Last {
+  readonly evacuated?: ReadonlySet<string>;
+  readonly hung?: ReadonlySet<string>;
+}
+
 interface Case {
   /** One letter for each IDC of the mesh, and of the DR group in order. */
   readonly mesh: string;
@@ -27,8 +33,8 @@ interface Case {
   readonly loopPrevention?: LoopPrevention;
 }
 
-function crossing(given: Case): Crossing | undefined {
-  const drGroup: DrGroup = {
+function drGroupOf(given: Case): DrGroup {
+  return {
     kind: 'DrGroup',
     meta: meta('dr'),
     spec: {
@@ -41,12 +47,16 @@ function crossing(given: Case): Crossing | undefined {
       traffic: {},
     },
   };
+}
+
+function crossing(given: Case, last: Last = {}): Crossing | undefined {
   return planCrossing({
-    drGroup,
+    drGroup: drGroupOf(given),
     idcs: mesh(given.mesh),
     localIdc: given.own ?? 'a',
     hopLimit: given.meshHopLimit ?? 4,
     loopPrevention: given.loopPrevention ?? 'on',
+    ...last,
   });
 }
 
@@ -119,6 +129,35 @@ t.test('in order, each IDC is a priority; by weight, those with weight share the
     { idc: 'c', priority: 1 },
     { idc: 'e', priority: 2 },
   ]);
+});
+
+t.test('equal crossings of requests that are handed on have one name, whatever hangs', async (t) => {
+  const of = (given: Partial<Case> = {}, last: Last = {}) =>
+    crossing({ mesh: 'abcd', dr: 'abcd', hopLimit: 2, ...given }, last);
+  const name = of()?.onward;
+  t.match(name, /^b,c,d\/[0-9a-f]{12}$/);
+  t.equal(of()?.onward, name, 'of another DR group');
+  const hung = of({}, { hung: new Set(['b']) });
+  t.strictSame(hung?.idcs.map(({ idc }) => idc).join(''), 'cdb');
+  t.equal(hung?.onward, name);
+  const evacuated = of({}, { evacuated: new Set(['b']) });
+  t.equal(evacuated?.idcs.map(({ idc }) => idc).join(''), 'cdb');
+  const others = [evacuated, of({ dr: 'acbd' }), of({ hopLimit: 3 }), of({ weights: [1, 1, 1, 1] })];
+  t.equal(new Set([name, ...others.map((one) => one?.onward)]).size, 5, 'what differs has a name of its own');
+  t.equal(of({ hopLimit: 1 })?.onward, undefined, 'nothing is handed on');
+  t.equal(of({ dr: 'bcd' })?.onward, undefined, 'nor outside of the DR group');
+  t.equal(of({ loopPrevention: 'off' })?.onward, undefined);
+  t.equal(of()?.begun, 'a');
+});
+
+t.test('equal questions about one DR group get one object', async (t) => {
+  const [idcs, drGroup] = [mesh('abc'), drGroupOf({ mesh: 'abc', dr: 'abc' })];
+  const ask = (last: Last = {}, hopLimit = 2) =>
+    planCrossing({ drGroup, idcs, localIdc: 'a', hopLimit, loopPrevention: 'on', ...last });
+  t.equal(ask(), ask({ hung: new Set() }));
+  t.not(ask(), ask({ hung: new Set(['b']) }));
+  t.not(ask({ evacuated: new Set(['b']) }), ask({ hung: new Set(['b']) }));
+  t.not(ask(), ask({}, 1));
 });
 
 t.test('without loop prevention everybody may go anywhere: for drills', async (t) => {

@@ -106,8 +106,8 @@ t.test('one failed connection ejects, unless a rule says otherwise', async (t) =
 t.test('a tunnel is not passed on: the egress asks each permitted IDC twice', async (t) => {
   const [one, pattern] = [{ host: 'a.test' }, { host: '*.test' }];
   t.equal(tcpCrossing(one, undefined), undefined);
-  const crossing = { idcs: [], permits: [], connectTimeoutMs: 1_050, silenceMs: 2_000 };
-  t.strictSame(tcpCrossing(one, { ...crossing, handOnNamesMax: 3 }), crossing);
+  const crossing = { idcs: [], permits: [], begun: 'a', connectTimeoutMs: 1_050, silenceMs: 2_000 };
+  t.strictSame(tcpCrossing(one, { ...crossing, handOnNamesMax: 3, onward: 'b,c' }), crossing);
   t.equal(tcpCrossing(pattern, crossing), undefined);
   const path = { listener: 'sidecar', priorities: [{ kind: 'idc' }, { kind: 'idc' }, { kind: 'idc' }] };
   const paths = { sidecar: path, peer: { listener: 'peer', retry: 'as it was' } };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
+import type { DrGroup } from '../../src/model/idc.ts';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { HungGateway } from '../../src/plan/gateways.ts';
 import { planGroup } from '../../src/plan/group.ts';
@@ -13,16 +14,24 @@ import { drGroup, idc, serviceEntry } from '../index/fixture.ts';
 const idcs = new Map([
   ['sh-a', idc('sh-a')],
   ['sh-b', idc('sh-b')],
+  ['bj-c', idc('bj-c', '10.9.0.3')],
 ]);
 const at = (port: number) => ({ address: '127.0.0.1', port });
 
-/** The plans of a Group in `namespace`, with an instance at `address` and one in another zone. */
+/** IDCs of a DR group, by the number of crossings that it allows. */
+const members = { 1: ['sh-a', 'sh-b'], 2: ['sh-a', 'bj-c', 'sh-b'] } as const;
+
+/**
+ * The plans of a Group in `namespace`, with an instance at `address` and one in another zone; `hops`: how
+ * often its requests may cross.
+ */
 function plansOf(
   host: string,
   namespace: string,
   address: string,
-  leaves = false,
+  hops: 0 | 1 | 2 = 0,
   zonePreference = false,
+  hung: readonly string[] = [],
 ): readonly GroupPlan[] {
   const instance = {
     address,
@@ -36,15 +45,21 @@ function plansOf(
     host,
     entry: serviceEntry(`${namespace}/${host}`, [host]),
     instances: [instance, { ...instance, address: '10.0.0.3', locality: 'sh-a/z2' }],
-    ...(leaves && { drGroup: drGroup('dr', [host]) }),
+    ...(hops > 0 && { drGroup: drGroupOf(host, hops as 1 | 2) }),
   };
   return planGroup(group, {
     localIdc: 'sh-a',
     idcs,
-    hopLimit: 1,
+    hopLimit: 2,
+    hung: new Set(hung),
     loopPrevention: 'on',
     checkIntervalMsMin: 1000,
   }).map((plan) => (zonePreference ? { ...plan, zonePreference } : plan));
+}
+
+function drGroupOf(host: string, hopLimit: 1 | 2): DrGroup {
+  const made = drGroup('dr', [host], undefined, members[hopLimit]);
+  return { ...made, spec: { ...made.spec, hopLimit } };
 }
 
 function sidecar(namespace: string, dependsOn?: readonly string[], zone?: string): NodeScope {
@@ -81,7 +96,7 @@ t.test('changes bring each scope to the state that a new client would get', asyn
     host: fc.constantFrom('h0', 'h1', 'h2', 'h3'),
     namespace: fc.constantFrom('n0', 'n1'),
     address: fc.constantFrom('10.0.0.1', '10.0.0.2'),
-    leaves: fc.boolean(),
+    hops: fc.constantFrom(0 as const, 1 as const, 2 as const),
     zonal: fc.boolean(),
     gone: fc.boolean(),
   });
@@ -89,6 +104,7 @@ t.test('changes bring each scope to the state that a new client would get', asyn
     groups: fc.array(group, { maxLength: 3 }),
     opens: fc.subarray(Object.keys(scopes)),
     hungGateways: fc.option(fc.subarray([...hung]), { nil: undefined }),
+    hungIdcs: fc.subarray(['bj-c']),
     rebuilt: fc.integer({ min: 0, max: 2 }),
   });
   fc.assert(
@@ -102,9 +118,13 @@ t.test('changes bring each scope to the state that a new client would get', asyn
         for (const one of upserts) has.set(nameOf(one), JSON.stringify(one.message));
         for (const one of removals) has.delete(nameOf(one));
       };
-      const all = new Map<string, readonly GroupPlan[]>();
+      // Whatever hangs at a time, hangs for all Groups.
+      const all = new Map<string, (hungIdcs: readonly string[]) => readonly GroupPlan[]>();
+      const planned = (hosts: Iterable<string>, hungIdcs: readonly string[]) =>
+        new Map([...hosts].map((host) => [host, all.get(host)?.(hungIdcs) ?? []]));
+      let isHung: readonly string[] = [];
       let around: ScopeContext = surroundings;
-      for (const { groups, opens, hungGateways, rebuilt } of steps) {
+      for (const { groups, opens, hungGateways, hungIdcs, rebuilt } of steps) {
         if (hungGateways !== undefined) {
           around = { ...surroundings, hungGateways };
           for (const [key, change] of catalog.updateContext(idcs, around)) take(key, change);
@@ -113,20 +133,18 @@ t.test('changes bring each scope to the state that a new client would get', asyn
           held.delete(key);
           take(key, { upserts: catalog.open(key, scopes[key] as NodeScope), removals: [] });
         }
-        const update = new Map(
-          groups.map(({ host, namespace, address, leaves, zonal, gone }) => [
-            host,
-            gone ? [] : plansOf(host, namespace, address, leaves, zonal),
-          ]),
-        );
-        for (const [host, plans] of update) all.set(host, plans);
-        for (const [key, change] of catalog.update(update)) take(key, change);
+        for (const { host, namespace, address, hops, zonal, gone } of groups)
+          all.set(host, (hung) => (gone ? [] : plansOf(host, namespace, address, hops, zonal, hung)));
+        const isEveryOne = hungIdcs.join() !== isHung.join();
+        isHung = hungIdcs;
+        const hosts = isEveryOne ? all.keys() : groups.map(({ host }) => host);
+        for (const [key, change] of catalog.update(planned(hosts, isHung))) take(key, change);
         for (const [key, change] of catalog.rebuildStale(rebuilt)) take(key, change);
       }
       while (catalog.stale > 0) for (const [key, change] of catalog.rebuildStale(1)) take(key, change);
       const fresh = new Catalog();
       fresh.updateContext(idcs, around);
-      fresh.update(all);
+      fresh.update(planned(all.keys(), isHung));
       for (const [key, has] of held) {
         const now = fresh.open(key, scopes[key] as NodeScope);
         const expected = new Map(now.map((one) => [nameOf(one), JSON.stringify(one.message)]));
@@ -241,7 +259,7 @@ t.test('changes of gateways rebuild no routes', async (t) => {
 
 t.test('a gateway that is left out changes endpoints, and of Groups that cross alone', async (t) => {
   const catalog = crowd(20);
-  catalog.update(new Map([['far', plansOf('far', 'shop', '10.0.0.1', true)]]));
+  catalog.update(new Map([['far', plansOf('far', 'shop', '10.0.0.1', 1)]]));
   const before = catalog.work();
   const of = (hungGateways: readonly HungGateway[]) =>
     Object.fromEntries(
@@ -342,7 +360,7 @@ t.test('a large scope is opened Group by Group, with what changes meanwhile', as
 t.test('of many Groups the endpoints are built a few at a time', async (t) => {
   const catalog = new Catalog({ rebuiltMax: 2 });
   catalog.updateContext(idcs, surroundings);
-  catalog.update(new Map(['a', 'b', 'c'].map((host) => [host, plansOf(host, 'shop', '10.0.0.1', true)])));
+  catalog.update(new Map(['a', 'b', 'c'].map((host) => [host, plansOf(host, 'shop', '10.0.0.1', 1)])));
   catalog.open('egress', egress);
   const upserts = (changes: ReadonlyMap<string, ScopeChange>) =>
     changes.get('egress')?.upserts.map(nameOf) ?? [];
@@ -351,12 +369,12 @@ t.test('of many Groups the endpoints are built a few at a time', async (t) => {
   t.strictSame(upserts(catalog.rebuildStale(1)), ['EDS/idcs/a:80']);
   t.equal(catalog.stale, 2);
   // One that is planned anew has the newest; one that is gone needs none.
-  catalog.update(new Map([['b', plansOf('b', 'shop', '10.0.0.2', true)]]));
+  catalog.update(new Map([['b', plansOf('b', 'shop', '10.0.0.2', 1)]]));
   t.equal(catalog.stale, 1);
   catalog.update(new Map([['c', []]]));
   t.strictSame([catalog.stale, upserts(catalog.rebuildStale(9))], [0, []]);
   // What is back before it was built is no change.
-  catalog.update(new Map([['c', plansOf('c', 'shop', '10.0.0.1', true)]]));
+  catalog.update(new Map([['c', plansOf('c', 'shop', '10.0.0.1', 1)]]));
   catalog.updateContext(idcs, { ...surroundings, hungGateways: [] });
   t.equal(catalog.stale, 3);
   catalog.updateContext(idcs, { ...surroundings, hungGateways: hung });
@@ -385,13 +403,42 @@ t.test('where a zone is preferred only its endpoints are built for it', async (t
     const shared = new Set(second);
     return first.filter((one) => one.name.includes('h0') && !shared.has(one)).map(nameOf);
   };
-  const plain = plansOf('h0', 'shop', '10.0.0.1', true);
+  const plain = plansOf('h0', 'shop', '10.0.0.1', 1);
   catalog.update(new Map([['h0', plain]]));
   t.strictSame(differing(), []);
   t.equal(catalog.work().groupsBuilt, 1, 'without the setting once for all');
-  const { changed } = cost(catalog, 'h0', plansOf('h0', 'shop', '10.0.0.1', true, true));
+  const { changed } = cost(catalog, 'h0', plansOf('h0', 'shop', '10.0.0.1', 1, true));
   t.strictSame(changed, ['0: EDS/instances/h0:80', '1: EDS/instances/h0:80']);
   t.strictSame(differing(), ['EDS/instances/h0:80']);
   t.strictSame(cost(catalog, 'h0', plain).changed, changed, 'and taken back');
   t.strictSame(differing(), []);
+});
+
+t.test('Groups that cross alike share a cluster for what is handed on, while there are any', async (t) => {
+  const catalog = new Catalog();
+  catalog.updateContext(idcs, surroundings);
+  catalog.open('egress', egress);
+  const change = (update: Readonly<Record<string, readonly GroupPlan[]>>) => {
+    const { upserts = [], removals = [] } =
+      catalog.update(new Map(Object.entries(update))).get('egress') ?? {};
+    const names = (list: readonly Pick<BuiltResource, 'kind' | 'name'>[]) =>
+      list.map(nameOf).filter((name) => /onward|RDS/.test(name));
+    return { upserts: names(upserts), removals: names(removals) };
+  };
+  const plans = (host: string, address = '10.0.0.1', hung: readonly string[] = []) =>
+    plansOf(host, 'shop', address, 2, false, hung);
+  const routes = ['RDS/sidecar', 'RDS/ingress'];
+  const first = change({ a: plans('a') });
+  const [cluster = '', endpoints = ''] = first.upserts.filter((name) => name.includes('onward'));
+  t.match(cluster, /^CDS\/onward\/bj-c,sh-b\/[0-9a-f]{12}$/);
+  t.equal(endpoints, cluster.replace('CDS', 'EDS'));
+  t.strictSame(change({ b: plans('b') }), { upserts: routes, removals: [] }, 'a second Group brings none');
+  t.strictSame(change({ b: plans('b', '10.0.0.9') }), { upserts: [], removals: [] });
+  t.strictSame(
+    change({ a: plans('a', '10.0.0.1', ['bj-c']), b: plans('b', '10.0.0.9', ['bj-c']) }),
+    { upserts: [endpoints], removals: [] },
+    'an IDC that hangs changes endpoints, and no routes',
+  );
+  t.strictSame(change({ a: [] }), { upserts: routes, removals: [] }, 'the other one still has it');
+  t.strictSame(change({ b: [] }), { upserts: routes, removals: [cluster, endpoints] });
 });

@@ -106,23 +106,43 @@ function isAmong(hungGateways: readonly HungGateway[], at: ListenAddress): boole
   return hungGateways.some(({ address, port }) => address === at.address && port === at.port);
 }
 
-/**
- * Other IDCs' ingress gateways for a Group, most preferred IDC first, each with the visited sets that may use
- * it.
- */
+/** Other IDCs' ingress gateways for a Group, most preferred IDC first. */
 export function buildIdcsAssignment(
   plan: GroupPlan,
   crossing: Crossing,
+  ...where: CrossingSurroundings
+): ClusterLoadAssignment {
+  return crossingAssignment(idcsCluster(plan.group), crossing, () => ({}), ...where);
+}
+
+/** The same for requests that were handed on, each gateway with the visited sets that may use it. */
+export function buildOnwardAssignment(
+  name: string,
+  crossing: Crossing,
+  ...where: CrossingSurroundings
+): ClusterLoadAssignment {
+  return crossingAssignment(name, crossing, (idc) => permitMetadata(crossing.permits, idc), ...where);
+}
+
+/** What endpoints of other IDCs depend on besides a crossing. */
+type CrossingSurroundings = readonly [
   idcs: ReadonlyMap<string, Idc>,
-  hungGateways: readonly HungGateway[] = [],
+  hungGateways?: readonly HungGateway[] | undefined,
+];
+
+function crossingAssignment(
+  name: string,
+  crossing: Crossing,
+  metadataOf: (idc: string) => Pick<LbEndpoint, 'metadata'>,
+  ...[idcs, hungGateways = []]: CrossingSurroundings
 ): ClusterLoadAssignment {
   return assignment(
-    idcsCluster(plan.group),
+    name,
     crossing.idcs.map(({ idc, priority, weight }): LocalityEndpoints => {
       const target = idcs.get(idc);
       const gateways =
         target === undefined ? [] : peersOf(target).filter((one) => !isAmong(hungGateways, one));
-      const permitted = permitMetadata(crossing.permits, idc);
+      const permitted = metadataOf(idc);
       return {
         priority,
         locality: { region: idc },

@@ -148,21 +148,39 @@ export function buildEgressCluster(): Cluster {
 }
 
 /**
- * Other IDCs' ingress gateways for a Group. A request may use endpoints whose subset contains its visited
- * set; unknown sets match none. Unreachable gateways are ejected, all but the last; answers never eject, as
- * they come from beyond the gateway (docs/decisions/002-egress-ejects-the-unreachable.md). Health checks go
- * through the gateway to the Group's instances: a failure means that this IDC has none.
+ * Other IDCs' ingress gateways for a Group: for requests that have visited no other IDC yet, which alone are
+ * routed here (`route.ts`). Health checks go through the gateway to the Group's instances: a failure means
+ * that this IDC has none.
  */
 export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   return {
-    ...edsCluster(idcsCluster(plan.group)),
-    connect_timeout: protoDuration(crossing.connectTimeoutMs),
+    ...crossingCluster(idcsCluster(plan.group), crossing),
+    ...(crossing.check === undefined ? {} : { health_checks: crossingChecks(plan, crossing.check) }),
+  };
+}
+
+/**
+ * The same for requests that another IDC has handed on, of all Groups with these crossings. A request may use
+ * endpoints whose subset contains its visited set; unknown sets match none. One for many Groups: each set is
+ * a load balancer of its own in each thread
+ * (docs/decisions/180-what-a-gateway-of-many-groups-costs.md).
+ */
+export function buildOnwardCluster(name: string, crossing: Crossing): Cluster {
+  return { ...crossingCluster(name, crossing), lb_subset_config: byVisited };
+}
+
+/**
+ * Unreachable gateways are ejected, all but the last; answers never eject, as they come from beyond the
+ * gateway (docs/decisions/002-egress-ejects-the-unreachable.md).
+ */
+function crossingCluster(name: string, { connectTimeoutMs, silenceMs }: Crossing): Cluster {
+  return {
+    ...edsCluster(name),
+    connect_timeout: protoDuration(connectTimeoutMs),
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection),
     outlier_detection: outlierDetection(gatewayOutlier, gatewayOutlier.maxEjectionPercent.sidecar),
-    ...(crossing.permits === 'all' ? {} : { lb_subset_config: byVisited }),
-    ...(crossing.check === undefined ? {} : { health_checks: crossingChecks(plan, crossing.check) }),
-    ...gatewayHttp(crossing.silenceMs),
+    ...gatewayHttp(silenceMs),
   };
 }
 

@@ -1,4 +1,3 @@
-import { sameContent } from '../../index/same-content.ts';
 import type { NodeScope } from '../../model/node.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
 import { keepEqual } from '../changes.ts';
@@ -33,32 +32,4 @@ export class GroupRoutes {
   #build(listener: ListenerRole): readonly BuiltResource[] {
     return buildHostRoutes(listener, this.#plans).map((one) => this.#pack(one, false));
   }
-}
-
-/** Whether routes built from both would be equal. */
-export function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boolean {
-  return a.length === b.length && a.every((plan, i) => sameContent(decidedOf(plan), decidedOf(b[i])));
-}
-
-/** Excludes instances, shares and the order of IDCs: these change often, and routes do not depend on them. */
-function decidedOf(plan: GroupPlan | undefined): object | undefined {
-  if (plan === undefined) return undefined;
-  const {
-    instances: _,
-    drained: _drained,
-    localShare: _home,
-    evacuationShare: _left,
-    spill: _spill,
-    crossing,
-    paths,
-    ...rest
-  } = plan;
-  return {
-    ...rest,
-    crossing: crossing && { ...crossing, idcs: crossing.idcs.length },
-    paths: Object.values(paths).map(({ priorities, ...path }) => ({
-      ...path,
-      kinds: priorities.map(({ kind }) => kind),
-    })),
-  };
 }

@@ -3,6 +3,7 @@ import { type TcpListener, tcpConnectAttempts } from '../../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
 import { packAny } from '../message-parts.ts';
 import { failoverCluster, tcpListenerName, tlsListenerName } from '../names.ts';
+import type { HeaderMatcher } from '../route/header-matchers.ts';
 import { jsonAccessLog } from './access-log.ts';
 
 type NetworkFilter = envoy.config.listener.v3.Filter;
@@ -85,10 +86,15 @@ export function tcpProxyFilter(config: TcpProxy): NetworkFilter {
  * terminated, and its payload goes to one of them. At a sidecar it is terminated too: it comes from a
  * workload that uses the sidecar as HTTP proxy (RFC 9110, 9.3.6).
  */
-export function buildConnectRoutes(cluster: string, action: RouteAction, ends: boolean): Route[] {
+export function buildConnectRoutes(
+  cluster: string,
+  action: RouteAction,
+  ends: boolean,
+  headers: readonly HeaderMatcher[] = [],
+): Route[] {
   return [
     {
-      match: { connect_matcher: {} },
+      match: { connect_matcher: {}, ...(headers.length === 0 ? {} : { headers: [...headers] }) },
       route: {
         cluster,
         ...action,

@@ -31,15 +31,16 @@ const unsentMark: envoy.config.route.v3.HeaderMatcher = {
 };
 
 /**
- * An IDC's mark that it did not serve a request, and that no others were tried: it did not hand it on, or its
- * egress reached none of them.
+ * An IDC's marks that it did not serve a request, and that no others were tried: it did not hand it on, or
+ * its egress reached none of them. Exact values, not one regular expression: Envoy compiles one for each
+ * route (docs/decisions/180-what-a-gateway-of-many-groups-costs.md).
  */
-const nobodyMark: envoy.config.route.v3.HeaderMatcher = {
-  name: nobodyHeader,
-  string_match: {
-    safe_regex: { regex: [nobodyThere, nobodyFree, nobodyReached, `${egressPrefix}-${noWayOut}`].join('|') },
-  },
-};
+const nobodyMarks: readonly envoy.config.route.v3.HeaderMatcher[] = [
+  nobodyThere,
+  nobodyFree,
+  nobodyReached,
+  `${egressPrefix}-${noWayOut}`,
+].map((exact) => ({ name: nobodyHeader, string_match: { exact } }));
 
 /**
  * How often Envoy picks again if it picks a host that was tried. It compares two random hosts by active
@@ -71,7 +72,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
   if (rule.retries === 0) return {};
   const marks = [
     ...(rule.on.includes('told-unsent') ? [unsentMark] : []),
-    ...(rule.on.includes('told-nobody') ? [nobodyMark] : []),
+    ...(rule.on.includes('told-nobody') ? nobodyMarks : []),
   ];
   const policy: RetryPolicy = {
     retry_on: rule.on.map((condition) => retryOn[condition]).join(','),

@@ -12,6 +12,7 @@ import {
   failoverCluster,
   idcsCluster,
   instancesCluster,
+  onwardCluster,
   passthroughCluster,
 } from '../names.ts';
 import { addressesPermitted, namesLookedUp, passthroughHost } from '../passthrough.ts';
@@ -224,11 +225,12 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
     const isOutbound = path.listener === 'outbound';
     const cluster =
       isOutbound && plan.lookup !== 'request' ? failoverCluster(plan.group) : clusterOf(plan, path);
-    return buildConnectRoutes(cluster, own, isPeer || isOutbound);
+    const leaves = cluster === idcsCluster(plan.group);
+    return buildConnectRoutes(cluster, own, isPeer || isOutbound, leaves ? begunHere(plan) : []);
   }
-  const routes = (of: Path, headers: readonly HeaderMatcher[] = []) =>
+  const routes = (of: Path, headers: readonly HeaderMatcher[] = [], cluster = clusterOf(plan, of)) =>
     buildRequestRoutes({
-      cluster: clusterOf(plan, of),
+      cluster,
       path: of,
       movesOn: movesOn(plan, of),
       headers,
@@ -242,12 +244,30 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
     });
   if (isPeer) return [...buildPeerRoutes(plan, routes), ...routes(path)];
   if (clusterOf(plan, path) !== idcsCluster(plan.group)) return routes(path);
-  const onward = path.listener === 'ingress' ? (plan.handOn?.onward ?? []) : [];
   return [
     ...buildNobodyThereRoutes(plan),
-    ...onward.flatMap((each, i) => routes(each, [visitedCount(i + 2, i + 2)])),
-    ...routes(path),
+    ...routes(path, begunHere(plan)),
+    ...(path.listener === 'ingress' ? buildOnwardRoutes(plan, routes) : []),
   ];
+}
+
+/**
+ * Matches requests that have visited no other IDC: only these reach `idcs/HOST:PORT`, whose endpoints do not
+ * tell visited IDCs apart. Any other, and one without the trail filter's header, has no route.
+ */
+function begunHere({ crossing }: GroupPlan): readonly HeaderMatcher[] {
+  if (crossing === undefined || crossing.permits === 'all') return [];
+  return [{ name: visitedHeader, string_match: { exact: crossing.begun } }];
+}
+
+/** The egress's routes for requests that another IDC has handed on, by number of visited IDCs. */
+function buildOnwardRoutes(
+  { crossing, handOn }: GroupPlan,
+  routes: (path: Path, headers: readonly HeaderMatcher[], cluster: string) => Route[],
+): Route[] {
+  if (crossing?.onward === undefined) return [];
+  const cluster = onwardCluster(crossing.onward);
+  return (handOn?.onward ?? []).flatMap((each, i) => routes(each, [visitedCount(i + 2, i + 2)], cluster));
 }
 
 /**
