@@ -179,8 +179,9 @@ t.test('checks stay within their budget, and their interval seldom changes', asy
     unhealthyIntervalMs: 250,
     timeoutMs: 2_400,
   });
-  t.strictSame(planCrossingCheck(500, 4_000, 40), {
-    intervalMs: 4_000,
+  t.strictSame(planCrossingCheck(500, checkIntervalMsMin(31), 800).intervalMs, 1_000, 'few: as before');
+  t.strictSame(planCrossingCheck(500, checkIntervalMsMin(1_000), 40), {
+    intervalMs: 32_000,
     unhealthyIntervalMs: 4_000,
     timeoutMs: 2_080,
   });

@@ -286,7 +286,7 @@ t.test(
   'a gateway elsewhere that moves is in the endpoints of Groups whose plans stay as they are',
   async (t) => {
     const catalog = crowd(3);
-    const far = new Map([['far', plansOf('far', 'shop', '10.0.0.1', true)]]);
+    const far = new Map([['far', plansOf('far', 'shop', '10.0.0.1', 1)]]);
     catalog.update(far);
     const moved = new Map([...idcs, ['sh-b', idc('sh-b', '10.9.0.9')] as const]);
     catalog.updateContext(moved, { ...surroundings, localIdc: moved.get('sh-a') });

@@ -22,6 +22,13 @@ const roundTrips = 2;
 const unhealthyPart = 0.5;
 
 /**
+ * The part of the budget for checks of IDCs that have instances. That one has lost them is told by the first
+ * request there (decision 006), and that a gateway hangs by the control plane's probes (decision 120); only a
+ * return is told by nothing but checks (docs/decisions/181-checks-are-for-the-return.md).
+ */
+const quietPart = 1 / 8;
+
+/**
  * The shortest interval that keeps the budget for so many checked Groups, in milliseconds. Seconds times a
  * power of two: it changes seldom, since each change warms all clusters again.
  */
@@ -39,7 +46,7 @@ export function planCrossingCheck(
   intervalMsMin: number,
   roundTripMs: number,
 ): CrossingCheck {
-  const intervalMs = Math.max(crossingPart * atInstance, intervalMsMin);
+  const intervalMs = Math.max(crossingPart * atInstance, intervalMsMin / quietPart);
   return {
     intervalMs,
     unhealthyIntervalMs: Math.max(unhealthyPart * atInstance, intervalMsMin),

@@ -55,6 +55,9 @@ export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyChec
       // Gateways start together, and so would their checks: spread them.
       initial_jitter: protoDuration(Math.min(check.intervalMs, 1_000)),
       interval_jitter_percent: 20,
+      // A connection kept for each Group is sent a PING each second: more than the checks themselves
+      // (docs/decisions/181-checks-are-for-the-return.md). The timeout includes the handshake.
+      reuse_connection: false,
       unhealthy_interval: protoDuration(check.unhealthyIntervalMs),
       no_traffic_interval: protoDuration(check.unhealthyIntervalMs),
       no_traffic_healthy_interval: interval,
