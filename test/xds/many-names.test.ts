@@ -101,7 +101,7 @@ t.test('a client that never asks for endpoints causes no growing list of them', 
   }
   client.got();
   const referred = new ReferencedNames();
-  for (let times = 0; times < 100; times++) referred.add('EDS', ['a'], undefined);
+  for (let times = 0; times < 100; times++) referred.add('EDS', ['a'], undefined, 1);
   t.equal(referred.size, 1);
   // And it still gets what it was referred to.
   client.send('EDS', { resource_names_subscribe: ['a'] });

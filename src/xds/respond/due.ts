@@ -107,7 +107,7 @@ function holdRemovals(
 ): EncodedResource[] {
   const news: EncodedResource[] = [];
   for (const [name, removal] of sub.held) if (!isThere(name)) held.set(name, removal);
-  for (const name of sub.gone) held.set(name, {});
+  for (const name of sub.gone) if (!isThere(name)) held.set(name, {});
   for (const [name, removal] of removed) {
     held.set(name, merged(removal, sub.held.get(name)));
     if (removal.isUnsure && removal.last !== undefined) news.push(removal.last);

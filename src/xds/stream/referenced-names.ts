@@ -1,10 +1,16 @@
 import { isSubscribedTo } from '../state/snapshot.ts';
+import { NamesToCome } from './names-to-come.ts';
 import type { Subscribed } from './subscribed.ts';
 import { addToSend, type Subscription } from './subscription.ts';
 
-/** Resources referred to by what a stream was sent, of types that it has not requested yet. */
+/**
+ * Resources referred to by what a stream was sent, of types that it has not requested yet. A changed cluster
+ * warms until its endpoints are sent again, a changed listener until its routes are.
+ */
 export class ReferencedNames {
   readonly #byType = new Map<string, Set<string>>();
+  /** Those that it is still to subscribe to. */
+  readonly toCome = new NamesToCome();
 
   /** How many names it holds. */
   get size(): number {
@@ -13,13 +19,15 @@ export class ReferencedNames {
 
   /**
    * A stream was sent resources that refer to others: these are sent again, at once or when it requests their
-   * type.
+   * type. `revision`: that of what was sent.
    */
   add(
     typeUrl: string,
     names: readonly string[],
     target: Pick<Subscribed<unknown>, 'sub' | 'group'> | undefined,
+    revision: number,
   ): void {
+    this.toCome.sent(typeUrl, names, target?.group, revision);
     if (target === undefined) this.#keepForLater(typeUrl, names);
     else
       for (const name of names)

@@ -65,6 +65,7 @@ export class Session {
   readonly #gate: ReadGate;
   readonly #byType = new Map<string, Member>();
   readonly #referencedNames = new ReferencedNames();
+  #isRefusing = false; // A NACK was read, and is not recorded yet.
   readonly #ignored = new IgnoredRequests();
   #nodeBytes = 0;
   #account: Account | undefined;
@@ -211,6 +212,8 @@ export class Session {
     if (verdict === 'stale') this.#host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
     if (sent.unsharedBytes > 0) this.#account?.unanswered(-sent.unsharedBytes);
+    if (sub.rule.refersTo !== undefined) this.#referencedNames.toCome.answered(sub.rule.refersTo, now);
+    this.#isRefusing = verdict === 'nack';
     if (verdict === 'ack') {
       this.#host.acked(ackOf(this.info, sub.rule, sent, now));
       this.#hasNewConfirmation = true;
@@ -230,6 +233,7 @@ export class Session {
       versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
       addedRevision: (name) => marks?.get(name)?.addedRevision,
     });
+    this.#isRefusing = false;
     this.#hasNewConfirmation = true;
     this.#host.nacked({ ...ackOf(this.info, sub.rule, sent, now), message, ...verdictOnIt });
     this.#countStateBytes();
@@ -255,6 +259,7 @@ export class Session {
     } else snapshot.leave(known.group, known);
     member.group = group;
     group.members.add(member);
+    this.#referencedNames.toCome.subscribed(sub.rule.url, group);
     if (known === undefined) this.#host.subscribed(this, member);
     this.#hasNewConfirmation = true;
     return member;
@@ -270,13 +275,13 @@ export class Session {
   advance(): void {
     if (this.isAtWork) return;
     const late = this.#ignored.next((type) => this.#isOverdue(this.#byType.get(type)?.sub.inFlight));
-    if (late !== undefined) this.receiveSotw(late);
-    if (late !== undefined) return;
+    if (late !== undefined) return this.receiveSotw(late);
     const alone = this.#isIdle ? this.#changed : undefined;
     this.#changed = undefined;
     this.#isIdle = false;
     const mayWrite = !this.order && this.#host.isOpen(this.info.nodeClass) && !this.#gate.isShut();
     if (mayWrite && (alone === undefined || !this.#sendAlone(alone))) this.#writeDue();
+    if (this.#referencedNames.toCome.expire(this.#host.now())) this.#hasNewConfirmation = true;
     if (!this.#hasNewConfirmation) return;
     this.#hasNewConfirmation = false;
     this.#host.confirmed(this);
@@ -362,17 +367,15 @@ export class Session {
     this.#hasResponded = true;
     this.#host.stats.pushes += 1;
     this.#host.stats.bytes += bytes.length;
-    // A changed cluster warms until its endpoints are sent again, a changed listener until its routes are.
     const type = sub.rule.refersTo;
-    if (type === undefined || refs.length === 0) return;
-    const target = this.#byType.get(type);
     // A stream of a single type's service never requests another type.
-    if (target !== undefined || this.info.only === undefined) this.#referencedNames.add(type, refs, target);
+    if (type === undefined || refs.length === 0 || (this.info.only && !this.#byType.has(type))) return;
+    this.#referencedNames.add(type, refs, this.#byType.get(type), sub.revision);
   }
 
   /** Whether this stream has ACKed everything that a concern names, as far as it subscribes to it. */
   hasConfirmed(concern: Concern): boolean {
-    if (this.order !== undefined) return false;
+    if (this.order || this.#isRefusing || this.#referencedNames.toCome.isPartOf(concern)) return false;
     if (concern.subscribed && concern.types?.some((type) => !this.#byType.has(type))) return false;
     return this.#members.every(({ sub, group }) => hasAcked(sub, group, concern));
   }

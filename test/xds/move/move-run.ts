@@ -47,7 +47,8 @@ export class Run {
     const random = seededRandom(seed);
     this.#random = random;
     this.#hardships = hardships;
-    this.#s = story({}, true, 0.5, 1, hardships.inSlices ? 0.5 : 0);
+    // Slices of 2 ms are of some or many steps.
+    this.#s = story({}, true, 0.5, 1, hardships.inSlices ? 0.3 + 0.2 * (seed % 5) : 0);
     this.#world = new World(random);
     for (const name of classes) this.#apply(name, this.#world.fill(name));
     this.#models = (['sotw', 'delta', 'sotw', 'delta', 'delta'] as const).map(

@@ -1,0 +1,73 @@
+import type { Concern } from '../events.ts';
+import { type Group, isSubscribedTo } from '../state/snapshot.ts';
+
+/**
+ * How long after its answer a client has for subscribing to what it was told of, in milliseconds. Envoy
+ * writes the request with the answer.
+ */
+const followMsMax = 500;
+
+/** Names of one type; undefined: the type itself has not been requested. */
+interface ToCome {
+  names: Set<string> | undefined;
+  /** Changes from this revision on are not confirmed without them. */
+  revision: number;
+  /** In the server's clock; not before the client has answered. */
+  until: number;
+}
+
+/**
+ * Resources that a stream was told of by others, such as a cluster's endpoints or a scope's routes, and has
+ * not subscribed to yet. Between its ACK of the one and its request for the other it lacks nothing that it
+ * subscribes to, and yet has not all of the change.
+ */
+export class NamesToCome {
+  readonly #byType = new Map<string, ToCome>();
+
+  /** A response refers to these of a type; `group`: what the stream subscribes to, undefined for nothing. */
+  sent(typeUrl: string, refs: readonly string[], group: Group<unknown> | undefined, revision: number): void {
+    const names = group && new Set(refs.filter((name) => !isSubscribedTo(group, name)));
+    if (names?.size === 0) return;
+    const known = this.#byType.get(typeUrl);
+    const all = names && known?.names ? new Set([...names, ...known.names]) : names;
+    const since = Math.min(revision, known?.revision ?? revision);
+    this.#byType.set(typeUrl, { names: all, revision: since, until: Number.POSITIVE_INFINITY });
+  }
+
+  /** The client has answered a response that refers to a type. */
+  answered(typeUrl: string, now: number): void {
+    const known = this.#byType.get(typeUrl);
+    if (known !== undefined) known.until = now + followMsMax;
+  }
+
+  /** The client has requested a type. */
+  subscribed(typeUrl: string, group: Group<unknown>): void {
+    const known = this.#byType.get(typeUrl);
+    if (known === undefined) return;
+    for (const name of known.names ?? []) if (isSubscribedTo(group, name)) known.names?.delete(name);
+    if (known.names === undefined || known.names.size === 0) this.#byType.delete(typeUrl);
+  }
+
+  /** Gives up what the client did not ask for in time; returns whether there was any. */
+  expire(now: number): boolean {
+    let isAny = false;
+    for (const [type, { until }] of this.#byType) if (until <= now) isAny = this.#byType.delete(type);
+    return isAny;
+  }
+
+  /** Whether a part of a concern is still to come. */
+  isPartOf({ revision, types, resources }: Concern): boolean {
+    for (const [type, one] of this.#byType) {
+      if (one.revision > revision || types?.includes(type) === false) continue;
+      const wanted = resources?.get(type);
+      if (resources === undefined || (wanted !== undefined && meets(wanted, one.names))) return true;
+    }
+    return false;
+  }
+}
+
+function meets(wanted: ReadonlySet<string>, names: ReadonlySet<string> | undefined): boolean {
+  if (names === undefined) return true;
+  for (const name of names) if (wanted.has(name)) return true;
+  return false;
+}
