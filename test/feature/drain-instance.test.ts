@@ -96,6 +96,10 @@ t.test('before: both instances serve', async (t) => {
     const { first: a = 0, second: b = 0 } = await where(20);
     return a > 0 && b > 0 && a + b === 20;
   });
+  await until('the egress knows that sh-b serves, too', async () => {
+    const { body } = await get(world.admins.get('sh-a-egress') as ListenAddress, '/clusters');
+    return /^idcs\/web\.test:80::[^:]+:\d+::health_flags::healthy$/m.test(body);
+  });
   t.strictSame(
     (await plane('sh-a').drains.findInstances(`${namespace}/web-1`)).map(({ hosts }) => hosts),
     [['web.test']],
@@ -280,8 +284,9 @@ t.test('as JSON and YAML: what each control plane says', async (t) => {
 
 t.test('interrupted while it waits: it says that the drain stays, and where', async (t) => {
   held.length = 0;
-  const long = Array.from({ length: 4 }, () => get(world.outbound, '/long', { host: 'web.test' }));
-  await until('some request is held', async () => held.length === 4);
+  // So many that either instance has some.
+  const long = Array.from({ length: 16 }, () => get(world.outbound, '/long', { host: 'web.test' }));
+  await until('all requests are held', async () => held.length === 16);
   const [a = ''] = [...admins.values()].map(showAddress);
   const command = startCli('drain', 'web-1', '--until-idle', '--timeout', '1m', ...adminFlags, ...withToken);
   await until('it waits for what is in flight', async () => /in flight/.test(command.err()));

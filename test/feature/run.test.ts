@@ -79,7 +79,7 @@ t.test('the exit code and output are those of the command', async (t) => {
   one.child.kill('SIGTERM');
   t.equal(await one.ended, 7);
   t.match(one.out(), /cut off: 0/);
-  t.strictSame((await mesh.api('GET', '')).body.items, []);
+  await until('it is gone', async () => (await mesh.api('GET', '')).body.items.length === 0);
 });
 
 t.test('a command that was never healthy gets the signal at once', async (t) => {
