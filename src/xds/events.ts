@@ -108,13 +108,14 @@ export interface Hooks {
   /** The last stream of a class has ended: `dropClass` frees its memory. */
   onUnusedClass?(nodeClass: string): void;
   /**
-   * The first request of a stream for a type. `names`, valid during the call, tells whether it names a
-   * resource: one that is applied now is in the first answer.
+   * The first request of a stream for a type; again for each of its types when it is moved to another class.
+   * `names`, valid during the call, tells whether it names a resource: one that is applied now is in the
+   * first answer, or part of the move.
    */
   onSubscribed?(subscription: FirstSubscription): void;
 }
 
-/** A stream's first subscription to a type. */
+/** A stream's first subscription to a type, of its life or in a class. */
 export interface FirstSubscription {
   readonly stream: StreamInfo;
   readonly typeUrl: string;

@@ -265,6 +265,9 @@ export class Hub implements SessionHost<Session, Member> {
       this.#moves.add(session);
     }
     this.stats.streamsMoved += moving.length;
+    // Before they are compared, so that what is applied now is part of the difference.
+    for (const session of moving)
+      for (const member of session.subscriptions) this.subscribed(session, member);
     for (const name of left) this.#left(name);
     return { revision: this.#lastRevision, streams: moving.length };
   }

@@ -1,5 +1,3 @@
-import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { loadAll } from 'js-yaml';
 import t, { type Test } from 'tap';
 import { createIndex } from '../../src/index/store.ts';
@@ -12,6 +10,7 @@ import { Catalog } from '../../src/translate/catalog.ts';
 import type { BuiltResource } from '../../src/translate/resources.ts';
 import { createXdsServer, type ResourceJson } from '../../src/xds/xds.ts';
 import { idc, service, toYaml } from '../registry/objects.ts';
+import { keptConnection } from '../support/clients/kept-connection.ts';
 import { runLoad } from '../support/clients/run-load.ts';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';
 
@@ -66,26 +65,6 @@ function asBefore(resources: readonly BuiltResource[]): ResourceJson[] {
     }
     return [copy as ResourceJson];
   });
-}
-
-/** A connection that is kept; `ask` rejects when a request does not go over the first one. */
-function keptConnection(to: ListenAddress) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  let first: Socket | undefined;
-  const ask = (host: string) =>
-    new Promise<number>((resolve, reject) => {
-      const request = httpGet(
-        { host: to.address, port: to.port, agent, headers: { host } },
-        (response: IncomingMessage) => {
-          response.resume().on('end', () => resolve(response.statusCode ?? 0));
-        },
-      );
-      request.on('error', reject).on('socket', (socket) => {
-        first ??= socket;
-        if (socket !== first) reject(new Error('another connection'));
-      });
-    });
-  return { ask, close: () => agent.destroy() };
 }
 
 /** The proxy's route tables, by name. */

@@ -52,6 +52,10 @@ export interface WorldOptions {
   readonly gateways?: number;
   /** Every Idc also names an ingress and an egress gateway that is not there. */
   readonly deadGateways?: boolean;
+  /** The control planes of an IDC's proxies, most preferred first; absent: its own. */
+  readonly xds?: (plane: ListenAddress) => Promise<readonly ListenAddress[]>;
+  /** State of the World or Delta; absent: Delta. */
+  readonly mode?: 'sotw' | 'delta';
   /** Changes the bootstraps of ingress gateways, as JSON without spaces. */
   readonly patchIngress?: EnvoyOptions['patch'];
 }
@@ -144,6 +148,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   const gatewaysOfAKind = idcs.length * (options.gateways ?? 1);
   const more = {
     ...(options.dns === undefined ? {} : { dns: options.dns }),
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
     // A small machine takes its time for a large world.
     readyTimeoutMs: 60_000 * Math.max(2, gatewaysOfAKind),
   };
@@ -153,8 +158,9 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   };
   const pids = new Map<string, number>();
   const admins = new Map<string, ListenAddress>();
-  const start = async (mesh: Mesh, id: string, scope: NodeScope, options?: EnvoyOptions) => {
-    const { pid, admin } = await mesh.envoy(id, scope, options);
+  const start = async (mesh: Mesh, id: string, scope: NodeScope, given: EnvoyOptions) => {
+    const xds = await options.xds?.(mesh.plane.xds);
+    const { pid, admin } = await mesh.envoy(id, scope, { ...given, ...(xds && { xds }) });
     pids.set(id, pid);
     admins.set(id, admin);
   };
