@@ -1,5 +1,5 @@
 import t from 'tap';
-import { endpointsText, parseDump } from '../../../src/drill/drills/questions/config-dump.ts';
+import { endpointsText, parseDump, scopeText } from '../../../src/drill/drills/questions/config-dump.ts';
 import { type AnsweredQuestion, jsonOf, nearShares } from '../../../src/drill/drills/questions/question.ts';
 import {
   judgeQuestions,
@@ -97,6 +97,10 @@ t.test('hosts as the text of /clusters has them', async (t) => {
   t.equal(healthText([[]]), 'none');
 });
 
+const scope = (name: string, key: string) => ({
+  ...{ name, route_configuration_name: `outbound/${name}` },
+  key: { fragments: [{ string_key: key }, { string_key: key }] },
+});
 const dump = {
   configs: [
     {
@@ -107,6 +111,11 @@ const dump = {
     },
     { dynamic_active_clusters: [{ version_info: 'bb', cluster: { name: 'egress' } }] },
     { dynamic_route_configs: [{ version_info: 'cc', route_config: { name: 'outbound' } }] },
+    {
+      dynamic_scoped_route_configs: [
+        { version_info: 'dd', scoped_route_configs: [scope('b', 'b.shop'), scope('*', '*')] },
+      ],
+    },
     {
       dynamic_endpoint_configs: [
         {
@@ -126,7 +135,11 @@ t.test('resources as /config_dump has them; of endpoints the addresses', async (
     { type: 'LDS', name: 'tcp/x', error: 'cannot bind' },
     { type: 'CDS', name: 'egress', version: 'bb' },
     { type: 'RDS', name: 'outbound', version: 'cc' },
+    { type: 'SRDS', name: 'b', version: '[b.shop b.shop to outbound/b]' },
+    { type: 'SRDS', name: '*', version: '[* * to outbound/*]' },
     { type: 'EDS', name: 'egress', version: '[10.0.0.9:81]' },
   ]);
+  const spelt = { routeConfigurationName: 'x', key: { fragments: [{ stringKey: 'a.shop' }] } };
+  t.equal(scopeText(spelt), '[a.shop to x]');
   t.equal(endpointsText({ socketAddress: { address: '10.0.0.9', portValue: 81 } }), '[10.0.0.9:81]');
 });

@@ -1,10 +1,10 @@
 /** What an Envoy has of a resource, or refuses. */
 export interface DumpedResource {
-  readonly type: 'CDS' | 'EDS' | 'LDS' | 'RDS';
+  readonly type: 'CDS' | 'EDS' | 'LDS' | 'RDS' | 'SRDS';
   readonly name: string;
   /**
-   * What it has accepted; absent: no version of it. Envoy shows no version of endpoints: their addresses
-   * stand for it.
+   * What it has accepted; absent: no version of it. Envoy shows no version of endpoints, whose addresses
+   * stand for it, and none of a single scope, for which its key and table stand.
    */
   readonly version?: string;
   /** Why it refuses the newest. */
@@ -20,6 +20,7 @@ interface DumpedEntry extends Named {
   readonly cluster?: Named;
   readonly route_config?: Named;
   readonly endpoint_config?: { readonly cluster_name?: string };
+  readonly scoped_route_configs?: readonly Named[];
   readonly active_state?: { readonly version_info?: string };
   readonly error_state?: { readonly details?: string; readonly failed_configuration?: Named };
 }
@@ -40,6 +41,9 @@ export function parseDump(text: string): DumpedResource[] {
     ...(config.dynamic_route_configs ?? []).map((entry) =>
       resourceOf('RDS', entry.route_config?.name, entry),
     ),
+    ...(config.dynamic_scoped_route_configs ?? []).flatMap(({ scoped_route_configs: scopes = [] }) =>
+      scopes.map((one) => resourceOf('SRDS', one.name, { version_info: scopeText(one) })),
+    ),
     ...(config.dynamic_endpoint_configs ?? []).map(({ endpoint_config: one }) =>
       resourceOf('EDS', one?.cluster_name, { version_info: endpointsText(one ?? {}) }),
     ),
@@ -58,6 +62,14 @@ function resourceOf(
     ...(version === '' ? {} : { version }),
     ...(error === undefined ? {} : { error }),
   };
+}
+
+/** The key and the table of a ScopedRouteConfiguration, in either spelling. */
+export function scopeText(scope: object): string {
+  const text = JSON.stringify(scope);
+  const key = Array.from(text.matchAll(/"string(?:_k|K)ey":"([^"]*)"/g), ([, part]) => part);
+  const [, table] = /"route(?:_configuration_n|ConfigurationN)ame":"([^"]*)"/.exec(text) ?? [];
+  return `[${key.join(' ')} to ${table}]`;
 }
 
 /** The addresses in a ClusterLoadAssignment, in the spelling of protobuf's JSON or of its fields. */

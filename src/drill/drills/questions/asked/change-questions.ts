@@ -1,5 +1,5 @@
 import type { Topology } from '../../../world/topology.ts';
-import { endpointsText } from '../config-dump.ts';
+import { endpointsText, scopeText } from '../config-dump.ts';
 import { halfDead, namesText } from '../names.ts';
 import { jsonOf, type Question, type QuestionEvidence } from '../question.ts';
 import { clustersOf } from '../witnesses.ts';
@@ -80,7 +80,8 @@ const accepted: Question = {
     const synced = resources.filter(({ state }) => state === 'SYNCED');
     return versionsText(
       synced.map(({ type, name, acked = '', content = {} }) => {
-        return { type, name, version: type === 'EDS' ? endpointsText(content) : acked };
+        if (type === 'EDS') return { type, name, version: endpointsText(content) };
+        return { type, name, version: type === 'SRDS' ? scopeText(content) : acked };
       }),
     );
   },
@@ -91,7 +92,7 @@ const accepted: Question = {
       dump.filter(({ type, name }) => type !== 'EDS' || !/^(failover|tunnel)\//.test(name)),
     );
   },
-  shows: /CDS .*EDS .*LDS /,
+  shows: /CDS .*EDS .*LDS .*RDS .*SRDS /,
 };
 
 /** The proxies that take a push of endpoints after the change, against those that were foretold. */
