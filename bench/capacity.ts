@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import type { ListenAddress } from '../src/model/values/listen-address.ts';
 import { type Patched, startPatched, withoutTrailFilters } from '../test/support/envoys/patched.ts';
 import { freeAddress } from '../test/support/mesh.ts';
-import { figure, table, type Verdict, verdicts } from './support/table.ts';
+import { conclude } from './support/conclude.ts';
+import { figure, table, type Verdict } from './support/table.ts';
 import { answeringServer, Callers, cpuUs, requestText } from './wasm/load.ts';
 
 const { values } = parseArgs({
@@ -77,8 +78,8 @@ const shown = table<(typeof rows)[number]>(
   ],
   rows,
 );
-console.log(`\n${shown}\n\n${verdicts(bounds)}`);
-process.exitCode = bounds.every(({ met }) => met) ? 0 : 1;
+console.log(`\n${shown}`);
+conclude(bounds);
 
 /** Each lane after the base, in every second round before it, so that neither always runs second. */
 async function measure(entrance: 'edge' | 'peer', round: number): Promise<void> {

@@ -9,8 +9,10 @@ import { sharedMessage } from '../src/base/shared-message.ts';
 import { cases, wrongOf } from './codec/cases.ts';
 import { type Codec, contenders } from './codec/contenders.ts';
 import { routeType, type Sample, samples, virtualHost } from './codec/messages.ts';
+import { conclude } from './support/conclude.ts';
+import { atMostTimes } from './support/floor.ts';
 import { thisMachine } from './support/machine.ts';
-import { type Column, figure, table } from './support/table.ts';
+import { atMost, type Column, figure, table, type Verdict } from './support/table.ts';
 
 /** What one process measured of one codec. */
 interface Measured {
@@ -90,6 +92,25 @@ function measure(codec: Codec, coldMs: number, heldMiB: () => number): Measured 
   return { coldMs, peakMiB, heldMiB: heldMiB(), wrong: wrongOf(codec), costs };
 }
 
+/** The most that our codec may take, in what the best of the others takes in the same run. */
+const costMax = 1.6;
+
+/** Our codec, the first of the contenders, is right, and no cost is far above that of the best other. */
+function judge(runs: ReadonlyMap<string, readonly Measured[]>): Verdict[] {
+  const [[, own = []] = [], ...others] = [...runs];
+  const least = (some: readonly Measured[], what: string) =>
+    Math.min(...some.map(({ costs }) => costs[what] ?? Number.POSITIVE_INFINITY));
+  return [
+    ...atMost('our own: wrong cases', own[0]?.wrong.length, 0, ''),
+    ...Object.keys(own[0]?.costs ?? {}).flatMap((what) => {
+      const best = Math.min(...others.map(([, some]) => least(some, what)));
+      return Number.isFinite(best)
+        ? atMostTimes(`our own: ${what}, in the best of the others`, least(own, what), best, costMax)
+        : [];
+    }),
+  ];
+}
+
 /** Measures one codec, in this process. */
 async function child(name: string): Promise<Measured> {
   const contender = contenders.find((one) => one.name === name);
@@ -149,4 +170,5 @@ else {
   );
   for (const [name, [first]] of runs)
     console.log(`${name} gets wrong: ${first?.wrong.join('; ') || 'nothing'}`);
+  conclude(judge(runs));
 }

@@ -8,7 +8,8 @@ import { getHeapSpaceStatistics } from 'node:v8';
 import { pushesMax } from '../src/delivery/ledger.ts';
 import { startSimulation } from '../test/support/planes/simulation.ts';
 import { growth } from './soak/slope.ts';
-import { atMost, type Column, figure, table, type Verdict, verdicts } from './support/table.ts';
+import { conclude } from './support/conclude.ts';
+import { atMost, type Column, figure, table, type Verdict } from './support/table.ts';
 
 const { values } = parseArgs({ options: { days: { type: 'string', default: '10' } } });
 const days = Number(values.days);
@@ -71,7 +72,7 @@ const shown = [
 const columns = shown.map(
   (what): Column<(typeof looks)[number]> => [what, (look) => figure(look[what] ?? 0)],
 );
-console.log(`${table(columns, looks)}\n`);
+console.log(table(columns, looks));
 const grown = (what: string, bound: (mean: number) => number, unit: string): Verdict[] => {
   const points = looks
     .slice(warmDays)
@@ -86,5 +87,5 @@ const rows = [
   ...atMost('errors that were logged', simulation.errors.length, 0, ''),
 ];
 for (const error of simulation.errors.slice(0, 5)) console.log(error);
-console.log(verdicts(rows));
-process.exit(rows.some(({ met }) => !met) ? 1 : 0);
+conclude(rows);
+process.exit();

@@ -4,7 +4,10 @@ import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '../src/base/clock.ts';
 import type { ListenAddress } from '../src/model/values/listen-address.ts';
+import { measurePlainEnvoy } from './gateways/plain.ts';
 import { type GatewayWorld, type Size, startGatewayWorld } from './gateways/world.ts';
+import { conclude } from './support/conclude.ts';
+import { atMostTimes } from './support/floor.ts';
 import { thisMachine } from './support/machine.ts';
 import { cpuMs, residentMiB } from './support/process.ts';
 import { keepJson } from './support/results.ts';
@@ -50,7 +53,11 @@ interface CheckRow {
 const one: Size = { groups: 1, drGroups: 1, idcs: 2, hopLimit: 1, checked: false };
 const many: Size = { groups: Number(values.groups), drGroups: 200, idcs: 6, hopLimit: 4, checked: false };
 
+/** Bounds, as ratios to the floors of the same run (decision 185). */
+const ratios = { fillCpu: 2.8, resident: 4.2, checks: 1.5 };
+
 const sizes = await measureSizes([one, many]);
+const plain = await measurePlainEnvoy(many.groups);
 const checks: CheckRow[] = [];
 for (const checked of [false, true]) checks.push(await measureChecks(Number(values.checked), checked));
 
@@ -83,16 +90,35 @@ const checkTable = table<CheckRow>(
   checks,
 );
 const full = sizes.at(-1);
+const checked = checks.at(-1);
 const bounds = [
+  // In an Envoy with as many plain clusters and routes from a file, and in the checks of its own instances.
+  ...atMostTimes(
+    'egress of many Groups: CPU until full',
+    full?.egressFillCpuS,
+    plain.fillCpuS,
+    ratios.fillCpu,
+  ),
+  ...atMostTimes('egress of many Groups: resident', full?.egressMiB, plain.residentMiB, ratios.resident),
+  ...atMostTimes('ingress of many Groups: resident', full?.ingressMiB, plain.residentMiB, ratios.resident),
+  ...atMostTimes(
+    'checked from another IDC: remote ingress, in its own checks',
+    checked?.remoteIngressPercent,
+    checked?.alonePercent,
+    ratios.checks,
+  ),
+  // Absolute by their nature: what a container may have, and how long a fleet waits.
   ...atMost('egress of many Groups: fill', full?.egressFillS, 10, 's'),
   ...atMost('ingress of many Groups: fill', full?.ingressFillS, 10, 's'),
   ...atMost('egress of many Groups: resident', full?.egressMiB, 400, 'MiB'),
-  ...atMost('checked from another IDC: remote ingress', checks.at(-1)?.remoteIngressPercent, 5, '%'),
+  ...atMost('checked from another IDC: remote ingress', checked?.remoteIngressPercent, 5, '%'),
 ];
-console.log(`\n${sizeTable}\n\n${checkTable}\n\n${verdicts(bounds)}`);
+const plainLine = `An Envoy with ${many.groups} plain clusters from a file: ${figure(plain.fillS)} s, of it CPU ${figure(plain.fillCpuS)} s, ${Math.round(plain.residentMiB)} MiB.`;
+console.log(`\n${sizeTable}\n\n${plainLine}\n\n${checkTable}`);
+conclude(bounds);
 keepJson(values.json, {
-  ...{ machine: thisMachine(), sizes, checks, bounds },
-  tables: [sizeTable, checkTable, verdicts(bounds)],
+  ...{ machine: thisMachine(), sizes, plain, checks, bounds },
+  tables: [sizeTable, plainLine, checkTable, verdicts(bounds)],
 });
 
 /** Both sizes at once, with requests in turn, so that disturbances affect both alike. */

@@ -10,7 +10,8 @@ import { receiveGuests } from './soak/guests.ts';
 import { type Sample, startSoaked } from './soak/plane.ts';
 import { growth, quantile } from './soak/slope.ts';
 import { fullTables, tellTables } from './soak/tables.ts';
-import { atMost, figure, table, type Verdict, verdicts } from './support/table.ts';
+import { conclude } from './support/conclude.ts';
+import { atMost, figure, table, type Verdict } from './support/table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -142,6 +143,5 @@ function judge(looks: readonly Look[], lost: readonly string[], failures: readon
   ];
 }
 
-const rows = await soak();
-console.log(`\n${verdicts(rows)}`);
-process.exit(rows.some(({ met }) => !met) ? 1 : 0);
+conclude(await soak());
+process.exit();

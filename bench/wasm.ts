@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../src/base/clock.ts';
 import { trailHeader } from '../src/model/trail.ts';
 import { sendRaw, startGateway } from '../test/wasm/gateway.ts';
+import { conclude } from './support/conclude.ts';
 import { thisMachine } from './support/machine.ts';
 import { keepJson } from './support/results.ts';
 import { figure, table, type Verdict, verdicts } from './support/table.ts';
@@ -61,10 +62,10 @@ const most = Math.max(
   ...rows.filter(({ variant }) => variant.startsWith(names.ours(''))).map(({ ratio }) => ratio),
 );
 const aim = `aim, no bound: the full policy at 1.14 or below; the dearest listener is at ${most.toFixed(3)}`;
-console.log(`\n${[...tables, aim].join('\n\n')}`);
+console.log(`\n${show(rows)}\n\n${aim}`);
 for (const line of missing) console.log(line);
 keepJson(values.json, { machine: thisMachine(), rows, bounds, tables, notes: [aim, ...missing] });
-process.exitCode = bounds.every(({ met }) => met) ? 0 : 1;
+conclude(bounds);
 
 /** One sample of each variant in each round. */
 async function measure(variants: readonly Variant[]): Promise<ReadonlyMap<string, readonly Sample[]>> {

@@ -13,6 +13,7 @@ import {
   checkRegistryHosts,
   checkSyntax,
 } from './support/tidy/tidy.ts';
+import { checkBenches } from './support/tidy/tidy-benches.ts';
 import { checkFaces } from './support/tidy/tidy-faces.ts';
 import { checkFunctions } from './support/tidy/tidy-functions.ts';
 import { checkPaths } from './support/tidy/tidy-paths.ts';
@@ -275,6 +276,31 @@ t.test('folders are entered by their faces', async (t) => {
   t.same(checkFaces(clean, table), []);
   t.match(checkFaces([...clean, ...faulty], table), [/^src\/plane\/g\.ts:2: xds\/wire\/frame\.ts: /]);
   t.match(checkFaces(clean, { xds: [...table.xds, 'events.ts'] }), [/^xds\/events\.ts: is a face/]);
+});
+
+t.test('benches fail where a bound is missed', async (t) => {
+  const clean = {
+    'bench/a.ts': `keep([verdicts(bounds)]); // verdicts(\nconclude(bounds);\nprocess.exit();`,
+    'bench/all.ts': 'process.exitCode = 1;',
+    'bench/support/conclude.ts': 'console.log(verdicts(list));\nprocess.exitCode = 1;',
+    'bench/a/of.ts': 'export const of = 1;',
+  };
+  const faulty = {
+    'bench/b.ts': `keep(bounds);`,
+    'bench/c.ts': `conclude(bounds);\nprocess.exitCode = 0;`,
+    'bench/d.ts': 'console.log(verdicts(bounds));\nconclude([]);',
+    'bench/e.ts': `conclude(bounds);\nprocess.exit(isMissed ? 1 : 0);`,
+    'bench/a/f.ts': `process.exit(0);`,
+  };
+  const table = { 'bench/all.ts': 'reason' };
+  t.same(checkBenches(tree), [], 'in this tree');
+  t.same(checkBenches(files(clean), table), []);
+  const found = checkBenches(files({ ...clean, ...faulty }), table);
+  t.same(
+    found.map((fault) => fault.split(/:\d|: /)[0]),
+    Object.keys(faulty),
+  );
+  t.match(checkBenches(files({ 'bench/all.ts': 'conclude(bounds);' }), table), [/all\.ts: is exempt/]);
 });
 
 t.test('folders are small', async (t) => {
