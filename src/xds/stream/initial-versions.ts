@@ -6,6 +6,12 @@ import { versionBytes } from './client-state-bytes.ts';
 import type { Subscribed } from './subscribed.ts';
 import { addToSend, isPending, noneToSend, type Subscription } from './subscription.ts';
 
+/**
+ * How long removed clusters are kept after a Delta client's versions were compared, in milliseconds: until
+ * its RDS request has come.
+ */
+export const graceMs = 1_000;
+
 /** A stream, and whether it has requested a type. */
 interface Requester {
   readonly info: Pick<StreamInfo, 'only'>;

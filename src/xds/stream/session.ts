@@ -11,7 +11,7 @@ import type { DeltaRequest, SotwRequest } from '../wire/discovery-messages.ts';
 import { ackOf } from './ack.ts';
 import { stateBytes } from './client-state-bytes.ts';
 import { IgnoredRequests, leaveNames } from './ignored-requests.ts';
-import { InitialVersions } from './initial-versions.ts';
+import { graceMs, InitialVersions } from './initial-versions.ts';
 import { nextSend, stateOf } from './push-order.ts';
 import { ReadGate } from './read-gate.ts';
 import { ReferencedNames } from './referenced-names.ts';
@@ -37,9 +37,6 @@ export interface Member extends Movable<Member> {
   readonly session: Session;
   readonly position: number;
 }
-
-// After a Delta client's versions are compared: removed clusters are kept until its RDS request has come.
-const graceMs = 1_000;
 
 /** A stream whose node is known: takes requests, and writes what is due, in push order. */
 export class Session {
@@ -275,7 +272,8 @@ export class Session {
   advance(): void {
     if (this.isAtWork) return;
     const late = this.#ignored.next((type) => this.#isOverdue(this.#byType.get(type)?.sub.inFlight));
-    if (late !== undefined) return this.receiveSotw(late);
+    if (late !== undefined) this.receiveSotw(late);
+    if (late !== undefined) return;
     const alone = this.#isIdle ? this.#changed : undefined;
     this.#changed = undefined;
     this.#isIdle = false;
