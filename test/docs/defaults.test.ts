@@ -14,6 +14,7 @@ import { validateCommand } from '../../src/cli/commands/validate.ts';
 import { optionList } from '../../src/config/options.ts';
 import { readTree } from '../support/tidy/tree.ts';
 import { heldByEvents } from './held-events.ts';
+import { heldByObjects } from './held-objects.ts';
 import { heldByPlanes } from './held-planes.ts';
 import { heldByProxies } from './held-proxies.ts';
 
@@ -57,7 +58,7 @@ t.test('tables of the docs are whole', async (t) => {
   t.strictSame(faultsOf('a', '| a | b |\n|---|---|\n| 1 |'), ['a:3: 1 cells']);
 });
 
-const held = [...heldByProxies, ...heldByPlanes, ...heldByEvents];
+const held = [...heldByProxies, ...heldByObjects, ...heldByPlanes, ...heldByEvents];
 
 /**
  * Rows that are compared with nothing here: prose, and values that other tests see. A new row is in one of

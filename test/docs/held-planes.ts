@@ -1,83 +1,7 @@
 import type { Held } from './held-proxies.ts';
 
-/** Of objects and files. */
-const objects: readonly Held[] = [
-  ['`isthmus who`', '32; 16; 8', 'src/who/read-proxies.ts', 'proxiesMax: 32, readsMax: 16, questionsMax: 8'],
-  ["an Envoy's answer to it", '2 s, 32 MiB', 'src/who/pages/http-page.ts', 'answerBytesMax: 32 * 2 ** 20'],
-  ['`metadata.namespace`', '`default`', 'src/registry/parse/metadata.ts', "defaultNamespace = 'default';"],
-  [
-    '`resolution`',
-    'NONE',
-    'src/registry/parse/istio/service-entry.ts',
-    "spec.oneOf('resolution', resolutions) ?? 'NONE'",
-  ],
-  ['`location`', 'MESH_EXTERNAL', 'src/registry/parse/istio/service-entry.ts', "?? 'MESH_EXTERNAL'"],
-  ['`exportTo`', 'all namespaces', 'src/registry/parse/istio/export-to.ts', 'list.length === 0 ||'],
-  ['`protocol` of a port', 'TCP', 'src/registry/parse/istio/protocol.ts', "return 'TCP';"],
-  ['`targetPort`', '`number`', 'src/plan/group.ts', 'port.targetPort ?? port.number'],
-  ['`weight` of an instance', '1', 'src/index/instances.ts', 'spec.weight ?? 1'],
-  [
-    '`locality` of an instance',
-    "the control plane's own IDC",
-    'src/index/instances.ts',
-    "splitLocality(spec.locality ?? '').idc || idc",
-  ],
-  [
-    'the first of several',
-    '`creationTimestamp`, name',
-    'src/model/declarations.ts',
-    'byAge ||\n    compareText(a.meta.name, b.meta.name)',
-  ],
-  ['`loadBalancer` of a', 'LEAST_REQUEST', 'src/plan/group-cluster.ts', "loadBalancer ?? 'LEAST_REQUEST'"],
-  ['`hopLimit`', '1, of a DR group', 'src/registry/parse/own/idc-and-dr-group.ts', 'parsed?.hopLimit ?? 1'],
-  [
-    'the whole folder',
-    'each 5 s; each 0.25 s',
-    'src/registry/files/files-source.ts',
-    'rescanMs: 5000,\n  retryMs: 250,',
-  ],
-  [
-    'a file that may be',
-    '25 ms without a change, or after 1 s',
-    'src/registry/files/files-source.ts',
-    'unchangedMs: 25,\n  unchangedMsMax: 1000,',
-  ],
-  [
-    'a deletion',
-    '50 ms in which nothing more goes, at most 1 s',
-    'src/registry/lastgood/loss-guard.ts',
-    'settleMs: 50,\n  settleMsMax: 1000,',
-  ],
-  ['a deletion of what', 'after 10 s more', 'src/registry/lastgood/loss-guard.ts', 'soleMs: 10_000,'],
-  [
-    'deletions that are held',
-    '10 objects or more, and more than half, within 10 s; for 1 h',
-    'src/registry/lastgood/loss-guard.ts',
-    'objectsMin: 10,\n  shareMax: 0.5,\n  windowMs: 10_000,\n  heldMsMax: 3_600_000,',
-  ],
-  ['the largest file', '256 MiB', 'src/registry/files/file-reader.ts', 'fileMiBMax = 256;'],
-  ['the largest file', '8 MiB', 'src/registry/files/yaml-limits.ts', 'documentMax: 8 * 2 ** 20,'],
-  ['the most folders', '10,000', 'src/registry/files/scan.ts', 'foldersMax = 10_000;'],
-  [
-    'the longest response of a control plane',
-    '64 MiB',
-    'src/client/answers/http-call.ts',
-    'answerBytesMax = 64 * 2 ** 20;',
-  ],
-  ['values that aliases', '1 million', 'src/registry/files/yaml-limits.ts', 'valuesMax: 1_000_000,'],
-  ['values that aliases', '50 million', 'src/registry/files/yaml-limits.ts', 'mergesMax: 50_000_000,'],
-  ['columns of faults', '512 KiB', 'src/registry/files/yaml-limits.ts', 'locatedMax: 2 ** 19,'],
-  ['columns of faults', '200 a file', 'src/registry/files/documents.ts', 'locatedMax = 200;'],
-  [
-    'the last good state',
-    'each 1 s; its time each 10 s',
-    'src/registry/lastgood/last-good-source.ts',
-    'writeMsMin: 1_000,\n  retryMs: 1_000,\n  confirmMs: 10_000,',
-  ],
-];
-
 /** Of the control plane and the commands. */
-const processes: readonly Held[] = [
+export const heldByPlanes: readonly Held[] = [
   ['ingress gateways wait', '5 s', 'src/rollout/start-order.ts', 'egressWaitMsMax = 5_000;'],
   ['a push is slow', '1 s, 10 s', 'src/delivery/ledger.ts', '{ lateMs: 10_000, slowMs: 1_000 }'],
   ['a proxy that left', '1 h, 1,000', 'src/delivery/roster.ts', '{ keptMs: 3_600_000, nodesMax: 1_000 }'],
@@ -219,7 +143,13 @@ const processes: readonly Held[] = [
   ['other types of an xDS stream', '5 s', 'src/xds/xds.ts', 'answerWaitMsMax = 5_000,'],
   ['a change waits while', '50 ms at most', 'src/xds/xds.ts', 'holdoffMsMax = 50,'],
   ['a change waits while', 'after 30 ms', 'src/xds/hub.ts', 'sliceMs = 30;'],
-  ['clusters and endpoints outlive', '1 s', 'src/xds/stream/session.ts', 'graceMs = 1_000;'],
+  ['clusters and endpoints outlive', '1 s', 'src/xds/stream/initial-versions.ts', 'graceMs = 1_000;'],
+  [
+    'a change waits for an xDS client to ask',
+    '0.5 s',
+    'src/xds/stream/names-to-come.ts',
+    'followMsMax = 500;',
+  ],
   ['responses cached for', '64 MiB', 'src/xds/state/response-cache.ts', 'answerBytesMax = 64 * 2 ** 20;'],
   [
     'state that an xDS connection causes',
@@ -395,6 +325,3 @@ const processes: readonly Held[] = [
   ['of what it shows', '100 requests', 'src/cli/capacity/group-load.ts', 'capacityRequestsMin = 100'],
   ['of what it shows', 'less than 60 s', 'src/cli/capacity/capacity-text.ts', 'secondsMin = 60'],
 ];
-
-/** What a control plane and the commands do. */
-export const heldByPlanes: readonly Held[] = [...objects, ...processes];
