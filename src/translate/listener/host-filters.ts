@@ -19,11 +19,12 @@ const hostsFilter = 'isthmus.hosts';
 const isOwn = 'own';
 
 /**
- * The table of other hosts, in Lua: a host is a suffix there, for the patterns in it. That table ignores the
- * last number, so there is always one.
+ * The table of other hosts, in Lua: a host is a suffix there, for the patterns in it. That table ignores what
+ * is after the last colon, so there is always something. A pattern needs something before its dot.
  */
 const otherTable = `
-    if not string.find(host, ":%d+$") then host = host .. ":0" end
+    if string.sub(host, 1, 1) == "." then host = "" end
+    if not string.find(host, ":[^:%]]*$") then host = host .. ":0" end
     host = "${otherHosts}:" .. host`;
 
 /** Whether the table found so far is that of one host, in Lua. */
@@ -104,7 +105,6 @@ export function withoutFilters(
 }
 
 /** What marks the virtual host of a table of one host. */
-export const ownHost: Pick<VirtualHost, 'domains' | 'metadata'> = {
-  domains: ['*'],
+export const ownHost: Pick<VirtualHost, 'metadata'> = {
   metadata: sharedMessage({ filter_metadata: { [hostsFilter]: { [isOwn]: true } } }),
 };

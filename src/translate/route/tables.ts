@@ -68,7 +68,7 @@ export function buildOtherTables(
     ],
   };
   const own = known.filter(hasOwnScope);
-  const declared = own.length === 0 ? [] : [tableOfOne(listener, declaredTable, knownHosts([]))];
+  const declared = own.length === 0 ? [] : [tableOfOne(listener, declaredTable, knownHosts(['*']))];
   return {
     tables: [table, ...declared],
     scopes: [
@@ -89,6 +89,8 @@ function tableOfOne(listener: ListenerRole, name: string, virtualHost: VirtualHo
     name,
     ...responsesOf(listener),
     ...withoutFilters(listener === 'outbound' ? [namesFilter] : []),
+    // A key ends at the first colon, and a host at the last.
+    ignore_port_in_host_matching: true,
     virtual_hosts: [{ ...virtualHost, ...ownHost }],
   };
 }
