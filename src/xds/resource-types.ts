@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { typePrefix } from './codec/encode.ts';
-import { assignmentOf, routeConfigurationsOf } from './codec/references.ts';
+import { assignmentOf, routeConfigurationsOf, tableOf } from './codec/references.ts';
 
 /** A row of the table of resource types. */
 interface ResourceType {
@@ -19,8 +19,11 @@ interface ResourceType {
    * needs their endpoints and secrets: if these waited, nothing would move.
    */
   readonly eager: boolean;
-  /** The type whose resources are asked for again once one of this type has changed, and which these are. */
-  readonly refersTo?: { readonly type: string; readonly names: NamesOf };
+  /**
+   * The type whose resources a client asks for because of one of this type, and which these are. `again`:
+   * once it has changed, it needs them again.
+   */
+  readonly refersTo?: { readonly type: string; readonly names: NamesOf; readonly again: boolean };
   /** Its resources outlive what names them: a removal waits until nothing else has to be sent. */
   readonly holdsRemovals?: true;
   /** It has no State of the World. */
@@ -49,7 +52,7 @@ export const resourceTypes = {
     message: 'envoy.config.cluster.v3.Cluster',
     service: ['envoy.service.cluster.v3.ClusterDiscoveryService', 'Clusters'],
     ...{ fullState: true, wildcard: true, eager: true, holdsRemovals: true },
-    refersTo: { type: 'EDS', names: assignmentOf },
+    refersTo: { type: 'EDS', names: assignmentOf, again: true },
   },
   EDS: {
     message: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
@@ -61,12 +64,13 @@ export const resourceTypes = {
     message: 'envoy.config.listener.v3.Listener',
     service: ['envoy.service.listener.v3.ListenerDiscoveryService', 'Listeners'],
     ...{ fullState: true, wildcard: true, eager: false },
-    refersTo: { type: 'RDS', names: routeConfigurationsOf },
+    refersTo: { type: 'RDS', names: routeConfigurationsOf, again: true },
   },
   SRDS: {
     message: 'envoy.config.route.v3.ScopedRouteConfiguration',
     service: ['envoy.service.route.v3.ScopedRoutesDiscoveryService', 'ScopedRoutes'],
     ...{ fullState: true, wildcard: true, eager: true },
+    refersTo: { type: 'RDS', names: tableOf, again: false },
   },
   RDS: {
     message: 'envoy.config.route.v3.RouteConfiguration',
@@ -115,8 +119,10 @@ export interface TypeRule extends Omit<ResourceType, 'message' | 'refersTo'> {
   readonly url: string;
   /** Envoy's abbreviation, for logs and status. */
   readonly short: string;
-  /** The URL of the type whose resources are asked for again once one of this type has changed. */
+  /** The URL of the type whose resources are asked for because of one of this type. */
   readonly refersTo?: string;
+  /** Whether these are asked for again once it has changed. */
+  readonly refersAgain?: boolean;
   /** The names of these, in a resource as JSON. */
   readonly namesOf?: NamesOf;
 }
@@ -127,6 +133,7 @@ export const pushOrder: readonly TypeRule[] = Object.entries<ResourceType>(resou
     ...{ ...row, short, url: `${typePrefix}${message}` },
     ...(refersTo && {
       refersTo: typeUrlOf(refersTo.type as ResourceTypeName),
+      refersAgain: refersTo.again,
       namesOf: refersTo.names,
     }),
   }),

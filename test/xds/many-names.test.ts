@@ -1,4 +1,5 @@
 import t from 'tap';
+import { clusterType, ruleOf } from '../../src/xds/resource-types.ts';
 import { ReferencedNames } from '../../src/xds/stream/referenced-names.ts';
 import { cds, eds, gone, story } from './story.ts';
 
@@ -101,7 +102,7 @@ t.test('a client that never asks for endpoints causes no growing list of them', 
   }
   client.got();
   const referred = new ReferencedNames();
-  for (let times = 0; times < 100; times++) referred.add('EDS', ['a'], undefined, 1);
+  for (let times = 0; times < 100; times++) referred.add(ruleOf(clusterType), ['a'], undefined, 1);
   t.equal(referred.size, 1);
   // And it still gets what it was referred to.
   client.send('EDS', { resource_names_subscribe: ['a'] });

@@ -1,6 +1,14 @@
 import t from 'tap';
-import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
-import { cds, eds, gone, story } from './story.ts';
+import type { ResourceChange } from '../../src/xds/change.ts';
+import { clusterType, endpointType, routeType, scopeType } from '../../src/xds/resource-types.ts';
+import { cds, eds, gone, lds, rds, story } from './story.ts';
+
+/** A scope of its name, with the table of that name or another one. */
+function srds(name: string, table = name): ResourceChange {
+  const key = { fragments: [{ string_key: name }] };
+  const upsert = { '@type': scopeType, name, route_configuration_name: table, key };
+  return { upsert };
+}
 
 /** A client of one cluster, in sync. */
 async function connected(protocol: 'delta' | 'sotw', hooks = {}) {
@@ -60,6 +68,67 @@ for (const protocol of ['delta', 'sotw'] as const) {
     t.equal(calls, before + 1, 'and is told');
   });
 }
+
+for (const protocol of ['delta', 'sotw'] as const)
+  t.test(`${protocol}: a scope is not confirmed before its routes are requested and come`, async (t) => {
+    const s = story();
+    await s.apply([srds('a'), rds('a')]);
+    const client = s.connect(protocol);
+    const ask = (...names: string[]) => {
+      if (protocol === 'sotw') client.ask('RDS', ...names);
+      else client.send('RDS', { resource_names_subscribe: names });
+    };
+    if (protocol === 'sotw') client.ask('SRDS');
+    else client.send('SRDS', { resource_names_subscribe: ['*'] });
+    client.got();
+    client.ack('SRDS');
+    ask('a');
+    client.got();
+    client.ack('RDS');
+    t.ok(s.hub.isConfirmed(s.hub.revision()));
+    const { revision } = await s.apply([srds('b'), rds('b')]);
+    client.got();
+    client.ack('SRDS');
+    t.notOk(s.hub.isConfirmed(revision), 'acknowledged, and without routes');
+    t.notOk(s.hub.isConfirmed({ revision, types: [routeType] }));
+    t.ok(s.hub.isConfirmed({ revision, types: [scopeType] }), 'another type');
+    ask('a', 'b');
+    client.got();
+    t.notOk(s.hub.isConfirmed(revision), 'on their way');
+    client.ack('RDS');
+    t.ok(s.hub.isConfirmed(revision));
+    // A scope that changes needs no table again that the client has.
+    const { revision: next } = await s.apply([srds('b', 'a')]);
+    t.same(client.got(), [protocol === 'sotw' ? 'SRDS a b' : 'SRDS +b']);
+    client.ack('SRDS');
+    t.same(client.got(), []);
+    t.ok(s.hub.isConfirmed(next));
+  });
+
+t.test('the answer to a listener does not begin the time of a scope', async (t) => {
+  const s = story();
+  await s.apply([lds('l', 'r'), rds('r'), srds('a'), rds('a')]);
+  const client = s.connect('delta');
+  for (const type of ['LDS', 'SRDS']) client.send(type, { resource_names_subscribe: ['*'] });
+  client.send('RDS', { resource_names_subscribe: ['r', 'a'] });
+  for (const type of ['LDS', 'SRDS', 'RDS']) {
+    client.got();
+    client.ack(type);
+  }
+  client.got();
+  t.ok(s.hub.isConfirmed(s.hub.revision()));
+  const { revision } = await s.apply([lds('l', 'q'), rds('q'), srds('b'), rds('b')]);
+  client.got();
+  client.ack('LDS');
+  client.send('RDS', { resource_names_subscribe: ['q'] });
+  s.pass(2_000);
+  client.ack('SRDS');
+  t.same(client.got(), ['RDS +q']);
+  client.ack('RDS');
+  t.notOk(s.hub.isConfirmed({ revision, types: [routeType] }), 'its routes are still to come');
+  s.pass(1_000);
+  t.ok(s.hub.isConfirmed(revision), 'unless nobody asks for them');
+});
 
 t.test('a type that was never requested', async (t) => {
   const s = story();

@@ -23,8 +23,8 @@ export class EncodedResource {
   /** Hash of the bytes: equal content, equal version. */
   readonly version: string;
   /**
-   * Names of the resources that a client requests again when this one has changed: the endpoints of an EDS
-   * cluster, the route configurations of a listener.
+   * Names of the resources that a client requests because of this one: the endpoints of an EDS cluster, the
+   * route configurations of a listener or a scope.
    */
   readonly refs: readonly string[];
   /** The message itself, without its Any. */

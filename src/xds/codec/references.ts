@@ -6,6 +6,14 @@ export function assignmentOf(cluster: Readonly<Record<string, unknown>>): readon
   return [typeof service === 'string' && service !== '' ? service : String(cluster.name)];
 }
 
+/** The route configuration that a scope, as JSON, leads to; none where it has one within itself. */
+export function tableOf(scope: Readonly<Record<string, unknown>>): readonly string[] {
+  const table = scope.route_configuration_name ?? scope.routeConfigurationName;
+  if (typeof table !== 'string' || table === '') return [];
+  // Mostly the scope's own name: the same string, as there may be very many.
+  return [table === scope.name ? scope.name : table];
+}
+
 /** The route configurations that a listener, as JSON, asks for. */
 export function routeConfigurationsOf(listener: Readonly<Record<string, unknown>>): readonly string[] {
   return [...routeConfigurations(listener, new Set())];

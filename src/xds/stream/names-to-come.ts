@@ -7,8 +7,10 @@ import { type Group, isSubscribedTo } from '../state/snapshot.ts';
  */
 const followMsMax = 500;
 
-/** Names of one type; undefined: the type itself has not been requested. */
+/** Names of one type. */
 interface ToCome {
+  readonly typeUrl: string;
+  /** Undefined: the type itself has not been requested. */
   names: Set<string> | undefined;
   /** Changes from this revision on are not confirmed without them. */
   revision: number;
@@ -22,44 +24,54 @@ interface ToCome {
  * subscribes to, and yet has not all of the change.
  */
 export class NamesToCome {
-  readonly #byType = new Map<string, ToCome>();
+  /** By the type that refers to them: listeners and scopes both refer to routes. */
+  readonly #from = new Map<string, ToCome>();
 
-  /** A response refers to these of a type; `group`: what the stream subscribes to, undefined for nothing. */
-  sent(typeUrl: string, refs: readonly string[], group: Group<unknown> | undefined, revision: number): void {
+  /**
+   * A response of type `from` refers to these of a type; `group`: what the stream subscribes to of that,
+   * undefined for nothing.
+   */
+  sent(
+    { from, typeUrl }: { readonly from: string; readonly typeUrl: string },
+    refs: readonly string[],
+    group: Group<unknown> | undefined,
+    revision: number,
+  ): void {
     const names = group && new Set(refs.filter((name) => !isSubscribedTo(group, name)));
     if (names?.size === 0) return;
-    const known = this.#byType.get(typeUrl);
+    const known = this.#from.get(from);
     const all = names && known?.names ? new Set([...names, ...known.names]) : names;
     const since = Math.min(revision, known?.revision ?? revision);
-    this.#byType.set(typeUrl, { names: all, revision: since, until: Number.POSITIVE_INFINITY });
+    this.#from.set(from, { typeUrl, names: all, revision: since, until: Number.POSITIVE_INFINITY });
   }
 
-  /** The client has answered a response that refers to a type. */
-  answered(typeUrl: string, now: number): void {
-    const known = this.#byType.get(typeUrl);
+  /** The client has answered a response of a type. */
+  answered(from: string, now: number): void {
+    const known = this.#from.get(from);
     if (known !== undefined) known.until = now + followMsMax;
   }
 
   /** The client has requested a type. */
   subscribed(typeUrl: string, group: Group<unknown>): void {
-    const known = this.#byType.get(typeUrl);
-    if (known === undefined) return;
-    for (const name of known.names ?? []) if (isSubscribedTo(group, name)) known.names?.delete(name);
-    if (known.names === undefined || known.names.size === 0) this.#byType.delete(typeUrl);
+    for (const [from, known] of this.#from) {
+      if (known.typeUrl !== typeUrl) continue;
+      for (const name of known.names ?? []) if (isSubscribedTo(group, name)) known.names?.delete(name);
+      if (known.names === undefined || known.names.size === 0) this.#from.delete(from);
+    }
   }
 
   /** Gives up what the client did not ask for in time; returns whether there was any. */
   expire(now: number): boolean {
     let isAny = false;
-    for (const [type, { until }] of this.#byType) if (until <= now) isAny = this.#byType.delete(type);
+    for (const [from, { until }] of this.#from) if (until <= now) isAny = this.#from.delete(from);
     return isAny;
   }
 
   /** Whether a part of a concern is still to come. */
   isPartOf({ revision, types, resources }: Concern): boolean {
-    for (const [type, one] of this.#byType) {
-      if (one.revision > revision || types?.includes(type) === false) continue;
-      const wanted = resources?.get(type);
+    for (const one of this.#from.values()) {
+      if (one.revision > revision || types?.includes(one.typeUrl) === false) continue;
+      const wanted = resources?.get(one.typeUrl);
       if (resources === undefined || (wanted !== undefined && meets(wanted, one.names))) return true;
     }
     return false;

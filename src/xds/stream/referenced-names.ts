@@ -1,3 +1,4 @@
+import type { TypeRule } from '../resource-types.ts';
 import { isSubscribedTo } from '../state/snapshot.ts';
 import { NamesToCome } from './names-to-come.ts';
 import type { Subscribed } from './subscribed.ts';
@@ -18,16 +19,17 @@ export class ReferencedNames {
   }
 
   /**
-   * A stream was sent resources that refer to others: these are sent again, at once or when it requests their
-   * type. `revision`: that of what was sent.
+   * A stream was sent resources of a type that refer to others: if it needs these again, they are sent, at
+   * once or when it requests their type. `revision`: that of what was sent.
    */
   add(
-    typeUrl: string,
+    { url, refersTo: typeUrl = '', refersAgain }: TypeRule,
     names: readonly string[],
     target: Pick<Subscribed<unknown>, 'sub' | 'group'> | undefined,
     revision: number,
   ): void {
-    this.toCome.sent(typeUrl, names, target?.group, revision);
+    this.toCome.sent({ from: url, typeUrl }, names, target?.group, revision);
+    if (!refersAgain) return;
     if (target === undefined) this.#keepForLater(typeUrl, names);
     else
       for (const name of names)

@@ -209,7 +209,7 @@ export class Session {
     if (verdict === 'stale') this.#host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
     if (sent.unsharedBytes > 0) this.#account?.unanswered(-sent.unsharedBytes);
-    if (sub.rule.refersTo !== undefined) this.#referencedNames.toCome.answered(sub.rule.refersTo, now);
+    this.#referencedNames.toCome.answered(sub.rule.url, now);
     this.#isRefusing = verdict === 'nack';
     if (verdict === 'ack') {
       this.#host.acked(ackOf(this.info, sub.rule, sent, now));
@@ -365,10 +365,10 @@ export class Session {
     this.#hasResponded = true;
     this.#host.stats.pushes += 1;
     this.#host.stats.bytes += bytes.length;
-    const type = sub.rule.refersTo;
+    const { refersTo: type } = sub.rule;
     // A stream of a single type's service never requests another type.
     if (type === undefined || refs.length === 0 || (this.info.only && !this.#byType.has(type))) return;
-    this.#referencedNames.add(type, refs, this.#byType.get(type), sub.revision);
+    this.#referencedNames.add(sub.rule, refs, this.#byType.get(type), sub.revision);
   }
 
   /** Whether this stream has ACKed everything that a concern names, as far as it subscribes to it. */
@@ -387,7 +387,7 @@ export class Session {
   close(): void {
     for (const member of this.#members) {
       const { inFlight, rule } = member.sub;
-      if (inFlight && rule.refersTo) this.#host.unsettled.add(this.info, rule.refersTo);
+      if (inFlight && rule.refersTo && rule.refersAgain) this.#host.unsettled.add(this.info, rule.refersTo);
       member.snapshot.leave(member.group, member);
     }
     this.#members = [];
