@@ -252,3 +252,27 @@ t.test(
     ]);
   },
 );
+
+for (const older of [undefined, 'an older one'])
+  t.test(`a client that reconnects ${older ? 'with' : 'without'} the resource that it refuses`, async (t) => {
+    const s = story();
+    await s.apply([cds('a'), cds('b'), eds('a'), eds('b'), rds('good'), rds('bad')]);
+    const envoy = s.connect('delta');
+    const { good } = envoy.versions('RDS');
+    const [clusters, endpoints] = [envoy.versions('CDS'), envoy.versions('EDS')];
+    const routes = { good, ...(older && { bad: older }) };
+    envoy.send('CDS', { resource_names_subscribe: ['*'], initial_resource_versions: clusters });
+    envoy.send('EDS', { resource_names_subscribe: ['a', 'b'], initial_resource_versions: endpoints });
+    envoy.send('RDS', { resource_names_subscribe: ['good', 'bad'], initial_resource_versions: routes });
+    for (const text of envoy.got()) if (!text.startsWith('RDS')) envoy.ack(text.split(' ')[0] as string);
+    envoy.got();
+    envoy.nack('RDS', 'no');
+    t.same(envoy.state('RDS')?.nack?.lacking, older ? [] : ['bad']);
+    s.pass(10_000);
+    envoy.got();
+    envoy.nack('RDS', 'no');
+    await s.apply([gone('CDS', 'b'), gone('EDS', 'b')]);
+    // An older version may name the cluster.
+    t.same(envoy.got(), older ? [] : ['CDS -b']);
+    t.same(envoy.state('RDS')?.nack?.lacking, older ? [] : ['bad'], 'refused again');
+  });

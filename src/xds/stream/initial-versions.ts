@@ -12,6 +12,10 @@ import { addToSend, isPending, noneToSend, type Subscription } from './subscript
  */
 export const graceMs = 1_000;
 
+// So many are remembered of what a client did not report: a control plane that has just learned of thousands
+// of resources keeps no list of them for each client.
+const lackedMax = 1_000;
+
 /** A stream, and whether it has requested a type. */
 interface Requester {
   readonly info: Pick<StreamInfo, 'only'>;
@@ -107,10 +111,15 @@ function* resumeDelta(
   sub.all = false;
   sub.answer = false;
   sub.toSend = noneToSend;
+  const lacked = new Set<string>();
   yield* each(visible, (name) => {
     const version = current(name);
-    if (version !== undefined && version !== initialVersions.get(name)) addToSend(sub, name, 'new');
+    const reported = initialVersions.get(name);
+    if (version === undefined || version === reported) return;
+    addToSend(sub, name, 'new');
+    if (reported === undefined && lacked.size <= lackedMax) lacked.add(name);
   });
+  if (lacked.size <= lackedMax) sub.lacked = lacked;
   const gone = new Set(sub.gone);
   yield* each(initialVersions.keys(), (name) => {
     if (current(name) === undefined) gone.add(name);

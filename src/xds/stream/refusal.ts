@@ -108,7 +108,7 @@ export function* refuse(
       message: rejected.size < wholeTextsMax ? message : cutTo(message),
       refusedAt: context.now,
     };
-    const hadOlder = earlier === undefined ? hadAtMove(sub, name, context.addedRevision) : earlier.hadOlder;
+    const hadOlder = earlier === undefined ? hadBefore(sub, name, context.addedRevision) : earlier.hadOlder;
     const older = hadOlder === undefined ? {} : { hadOlder };
     rejected.set(name, { confirmed, isCertain: known, version: now, ...older, ...words, at, pauseMs });
     sub.offerAt = Math.min(sub.offerAt, at);
@@ -212,13 +212,15 @@ export function mayUseOlderVersion(sub: Subscription, addedRevision: AddedRevisi
 }
 
 /**
- * Whether the client had a resource when its stream was moved; undefined if it was not moved since an ACK.
+ * Whether the client had a resource before it was sent: as it has reported itself, or as was known when its
+ * stream was moved; undefined if it has confirmed anything since.
  */
-function hadAtMove(
-  { movedFrom }: Subscription,
+function hadBefore(
+  { movedFrom, lacked }: Subscription,
   name: string,
   addedRevision: AddedRevisionOf,
 ): boolean | undefined {
+  if (lacked.has(name)) return false;
   if (movedFrom === undefined) return undefined;
   if (movedFrom.had.has(name)) return movedFrom.had.get(name) !== undefined;
   return (addedRevision(name) ?? 0) <= movedFrom.revision;

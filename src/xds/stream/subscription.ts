@@ -95,6 +95,11 @@ export interface Subscription {
   suspects: readonly (readonly string[])[];
   /** The client had no resources of this type when the stream began. */
   startedEmpty: boolean;
+  /**
+   * Resources that exist, and that a reconnecting client did not report to have (Delta), until it confirms
+   * anything; none if there are very many.
+   */
+  lacked: ReadonlySet<string>;
   inFlight: Sent | undefined;
   nonce: string;
   /** The number that the nonce is the text of; 0 before the first response. */
@@ -136,6 +141,7 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
     offerAt: Number.POSITIVE_INFINITY,
     suspects: noSuspects,
     startedEmpty: blank,
+    lacked: noNames,
     inFlight: undefined,
     nonce: '',
     sequence: 0,
@@ -176,6 +182,7 @@ export function judgeRequest(
 /** The client has accepted what was sent, except for what is refused. */
 export function confirm(sub: Subscription, sent: Sent): void {
   sub.confirmed = sent.revision;
+  sub.lacked = noNames;
   if (sub.movedFrom !== undefined && !sent.isBeforeMove) sub.movedFrom = undefined;
 }
 
