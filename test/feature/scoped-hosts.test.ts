@@ -101,6 +101,10 @@ async function ask(to: ListenAddress, host: string, head = 'GET / HTTP/1.1'): Pr
   return [status, outcome ?? '', body].join(' ').trim();
 }
 
+// Without the trail filter, which says that a request begins here, the egress has no route for it.
+for (const { sidecar } of [old, now])
+  await until('the egress has its filter', async () => /^503/.test(await ask(sidecar, 'far.test')));
+
 /** What a host gets at a sidecar; `-`: nobody has it. */
 const cases: Readonly<Record<string, string>> = {
   'shop.test': 'shop',
