@@ -54,8 +54,7 @@ export class WholeTables {
     if (listeners.length === 0) this.#used.delete(nodeClass);
     else this.#used.set(nodeClass, listeners);
     this.#options.pipeline.serveWhole(nodeClass, listeners);
-    if (this.#used.size > 0)
-      this.#timer ??= this.#options.clock.after(wholeTableCheckMs, () => this.#check());
+    this.#checkLater();
   }
 
   #check(): void {
@@ -64,6 +63,10 @@ export class WholeTables {
       const used = listeners.filter((listener) => this.#options.isSubscribed(nodeClass, listener));
       if (used.length < listeners.length) this.#serve(nodeClass, used);
     }
+    this.#checkLater();
+  }
+
+  #checkLater(): void {
     if (this.#used.size > 0)
       this.#timer ??= this.#options.clock.after(wholeTableCheckMs, () => this.#check());
   }

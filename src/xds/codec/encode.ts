@@ -2,7 +2,6 @@ import protobuf, { type Writer } from 'protobufjs/minimal.js';
 import { isSharedMessage } from '../../base/shared-message.ts';
 import { type Content, contentOf, type PlacedContent } from './content.ts';
 import { invalid } from './invalid.ts';
-
 import { scalars } from './scalar.ts';
 import { enumPlan, type FieldPlan, type MessagePlan, messagePlan } from './schema.ts';
 import { wellKnowns } from './wellknown.ts';

@@ -279,7 +279,7 @@ export class Session {
     this.#isIdle = false;
     const mayWrite = !this.order && this.#host.isOpen(this.info.nodeClass) && !this.#gate.isShut();
     if (mayWrite && (alone === undefined || !this.#sendAlone(alone))) this.#writeDue();
-    if (this.#referencedNames.toCome.expire(this.#host.now())) this.#hasNewConfirmation = true;
+    if (this.#referencedNames.toCome.expire(this.#host)) this.#hasNewConfirmation = true;
     if (!this.#hasNewConfirmation) return;
     this.#hasNewConfirmation = false;
     this.#host.confirmed(this);
