@@ -107,7 +107,13 @@ for (const [group, what] of [
     t.strictSame(lost, []);
   });
 
-t.test('negative control: without checks', { timeout: 120_000 }, async (t) => {
-  const { late, lost } = await stopForAWhile('unchecked');
-  t.ok(lost.length > 0, `${lost.length} of ${late} were lost: ${lost.join(', ')}`);
+t.test('negative control: without checks', { timeout: 240_000 }, async (t) => {
+  // If few requests find the hung one before it is ejected, all of them may be repeated: not each time.
+  for (let i = 0; i < 6; i += 1) {
+    const { late, lost } = await stopForAWhile('unchecked');
+    if (lost.length === 0) continue;
+    t.pass(`${lost.length} of ${late} were lost: ${lost.join(', ')}`);
+    return;
+  }
+  t.fail('nothing was lost in six times');
 });

@@ -18,6 +18,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { machineId } from '../../src/drill/judge/machine.ts';
 import { connectXds } from '../support/clients/xds-client.ts';
 import { findEnvoy } from '../support/envoy.ts';
 
@@ -163,7 +164,14 @@ t.test('the package drills, in an empty folder and home', { timeout: 300_000 }, 
   symlinkSync(findEnvoy(), join(venv, 'envoy'));
   const { code, stdout, stderr } = await isthmus(...drill);
   const report = JSON.parse(readFileSync(join(project, 'drill-report/report.json'), 'utf8'));
-  t.equal(code, report.unjudged ? 2 : 0, 'passed, but for times on a machine that is too busy');
+  // Tests run beside each other: what the drill says of times is no part of this one.
+  const missed = report.verdict.filter((row: { ok: boolean; id: string }) => !row.ok && row.id !== machineId);
+  t.strictSame(
+    missed.filter(({ timed }: { timed?: boolean }) => !timed),
+    [],
+    'no bound but of times is missed',
+  );
+  t.equal(code, missed.length === 0 ? 0 : report.unjudged ? 2 : 1, 'the code says so');
   t.equal(stderr, '');
   if (code !== 0) t.comment(stdout);
   const row = (id: string) => report.verdict.find((each: { id: string }) => each.id === id);

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { startDns } from '../../src/drill/world/dns-server.ts';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { idc, service, toYaml } from '../registry/objects.ts';
@@ -9,6 +10,9 @@ import { freeAddress, startMesh, until } from '../support/mesh.ts';
 // Hosts as clients may write them, at each listener: a proxy with a table for each host answers as one with a
 // table for all, in status, outcome, and in what the application sees.
 
+// Knows no name: what the machine's own says of these hosts, and when, is no part of the test.
+const dns = await startDns();
+t.teardown(() => dns.close());
 const mesh = await startMesh('sh-a', {});
 t.teardown(() => mesh.close());
 const app = (name: string) =>

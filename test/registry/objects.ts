@@ -34,9 +34,12 @@ export function service(name: string, host: string, spec: Record<string, unknown
   };
 }
 
-/** A good Idc; those whose names end in other letters have other addresses. */
+/**
+ * A good Idc; those whose names end in other letters have other addresses. Nobody listens there, and any
+ * machine says so at once.
+ */
 export function idc(name: string): RawObject {
-  const network = `10.0.${Math.abs((name.codePointAt(name.length - 1) ?? 0) - 97) % 256}`;
+  const network = `127.70.${Math.abs((name.codePointAt(name.length - 1) ?? 0) - 97) % 256}`;
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Idc',
