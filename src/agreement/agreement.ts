@@ -13,6 +13,7 @@ import { lintHosts } from './entries/lint-hosts.ts';
 import { type KnownInstances, lintInstances } from './entries/lint-instances.ts';
 import { lintPorts } from './entries/lint-ports.ts';
 import { lintTcp } from './entries/lint-tcp.ts';
+import { lintTrust } from './entries/lint-trust.ts';
 import { lintTwins } from './entries/lint-twins.ts';
 import type { Lint } from './lint.ts';
 import { createMesh, type Mesh, matchesLabels } from './mesh.ts';
@@ -103,6 +104,7 @@ function* lintMesh(mesh: Mesh, knownInstances?: KnownInstances): Generator<Lint[
   yield lintHosts(entries);
   yield lintInstances(entries, workloads, new Set(idcs.map(({ meta }) => meta.name)), knownInstances);
   yield lintGateways(idcs);
+  yield lintTrust(idcs);
   yield* lintTwins(entries, workloads);
   yield lintRules(mesh);
   yield lintOutlier(mesh);

@@ -3,6 +3,7 @@ export type MeshErrorCode =
   | 'invalid' // input that breaks a stated rule
   | 'not-found' // a thing that was named does not exist
   | 'conflict' // two things that exclude each other
+  | 'forbidden' // who asks may not have it
   | 'unavailable' // something outside did not answer
   | 'exhausted' // more than a stated limit
   | 'late' // not within a stated time

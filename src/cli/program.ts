@@ -16,6 +16,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   config: async () => (await import('./commands/config.ts')).configCommand(),
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
+  ca: async () => (await import('./commands/trust/ca.ts')).caCommand(),
+  identity: async () => (await import('./commands/trust/identity.ts')).identityCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   check: async () => (await import('./commands/look/check.ts')).checkCommand(),
   'bug-report': async () => (await import('./commands/look/bug-report.ts')).bugReportCommand(),

@@ -94,6 +94,8 @@ export interface Idc {
     readonly ingress: readonly IngressGateway[];
     readonly egress: readonly EgressGateway[];
     readonly network?: string;
+    /** Of its certificates: no other IDC's authority is believed for it; absent: none is known. */
+    readonly trustDomain?: string;
     /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's. */
     readonly exposeOutcome?: boolean;
     /** Whether the edge answers `/.isthmus/ready`, for load balancers; absent: no. */

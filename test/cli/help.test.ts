@@ -23,6 +23,8 @@ import { whoCommand } from '../../src/cli/commands/look/who.ts';
 import { quickstartCommand } from '../../src/cli/commands/quickstart.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
 import { serveCommand } from '../../src/cli/commands/serve.ts';
+import { caCommand } from '../../src/cli/commands/trust/ca.ts';
+import { identityCommand } from '../../src/cli/commands/trust/identity.ts';
 import { validateCommand } from '../../src/cli/commands/validate.ts';
 import { versionCommand } from '../../src/cli/commands/version.ts';
 import { wrapHelp } from '../../src/cli/help-end.ts';
@@ -33,6 +35,7 @@ const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand(), bugReportCommand()],
+  ...[caCommand(), identityCommand()],
   ...[topCommand(), drainCommand(), undrainCommand(), evacuationsCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];

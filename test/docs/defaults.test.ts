@@ -10,6 +10,8 @@ import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
 import { serveCommand } from '../../src/cli/commands/serve.ts';
+import { caCommand } from '../../src/cli/commands/trust/ca.ts';
+import { identityCommand } from '../../src/cli/commands/trust/identity.ts';
 import { validateCommand } from '../../src/cli/commands/validate.ts';
 import { optionList } from '../../src/config/options.ts';
 import { readTree } from '../support/tidy/tree.ts';
@@ -17,6 +19,7 @@ import { heldByEvents } from './held-events.ts';
 import { heldByObjects } from './held-objects.ts';
 import { heldByPlanes } from './held-planes.ts';
 import { heldByProxies } from './held-proxies.ts';
+import { heldByTrust } from './held-trust.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -58,7 +61,7 @@ t.test('tables of the docs are whole', async (t) => {
   t.strictSame(faultsOf('a', '| a | b |\n|---|---|\n| 1 |'), ['a:3: 1 cells']);
 });
 
-const held = [...heldByProxies, ...heldByObjects, ...heldByPlanes, ...heldByEvents];
+const held = [...heldByProxies, ...heldByObjects, ...heldByPlanes, ...heldByEvents, ...heldByTrust];
 
 /**
  * Rows that are compared with nothing here: prose, and values that other tests see. A new row is in one of
@@ -118,6 +121,8 @@ const commands = [
   deregisterCommand(),
   instancesCommand(),
   evacuateCommand(),
+  caCommand(),
+  identityCommand(),
   evacuateLiveCommand(),
 ];
 

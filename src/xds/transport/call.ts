@@ -12,7 +12,7 @@ import type { Frame } from '../wire/frame.ts';
 /** The gRPC status codes in use (grpc/doc/statuscodes.md). */
 export const grpcStatus = {
   ...{ ok: 0, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8 },
-  ...{ failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 },
+  ...{ permissionDenied: 7, failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 },
 } as const;
 
 // Eight digits and a unit; what is longer is quoted in part.

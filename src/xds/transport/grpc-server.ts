@@ -299,6 +299,7 @@ const statusByCode: Readonly<Record<MeshErrorCode, number>> = {
   late: grpcStatus.deadlineExceeded,
   unavailable: grpcStatus.unavailable,
   conflict: grpcStatus.failedPrecondition,
+  forbidden: grpcStatus.permissionDenied,
   internal: grpcStatus.internal,
 };
 

@@ -45,6 +45,12 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     node: true,
   },
   trail: { folders: ['base', 'model'], packages: { assemblyscript: 'all', 'lru-cache': 'all' }, node: true },
+  // Identities, the certificate authority, and what keeps certificates; nothing of xDS.
+  trust: {
+    folders: ['base', 'model'],
+    packages: { '@peculiar/x509': ['ca/issue.ts'], 'reflect-metadata': ['ca/issue.ts'] },
+    node: true,
+  },
   metrics: { folders: ['base'], packages: { 'prom-client': 'all' }, node: false },
   // What happened, in the log and in the journal; of the contract the events.
   events: { folders: ['base', 'model'], types: ['contract'], node: true },
@@ -113,6 +119,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'api',
       'client',
       'contract',
+      'trust',
     ],
     packages: { commander: 'all', pino: 'all', yaml: 'all' },
     node: true,
@@ -140,6 +147,7 @@ export const entryPoints: readonly string[] = [
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
   'src/trail/compile-main.ts', // process of trail/compile-process.ts
   'src/registry/registrations/lease-worker.ts', // worker thread of registry/registrations/lease-store.ts
+  'src/trust/ca/ca-worker.ts', // worker thread of trust/ca/ca-thread.ts
   'src/config/write-docs.ts', // make schemas
   'src/drill/scenario/write-schema.ts', // make schemas
   'src/drill/load/load-main.ts', // process: the load

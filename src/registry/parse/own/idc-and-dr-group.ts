@@ -29,13 +29,14 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
   checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
   checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
   if (parsed === undefined) return undefined;
-  const { network, exposeOutcome, exposeReady, edge, controlPlanes, capacity, ...rest } = parsed;
+  const { network, trustDomain, exposeOutcome, exposeReady, edge, controlPlanes, capacity, ...rest } = parsed;
   return {
     kind: 'Idc',
     meta,
     spec: {
       ...rest,
       ...(network === undefined ? {} : { network }),
+      ...(trustDomain === undefined ? {} : { trustDomain }),
       ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
       ...(exposeReady === undefined ? {} : { exposeReady }),
       ...(edge === undefined ? {} : { edge: parseEdge(edge) }),

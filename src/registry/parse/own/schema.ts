@@ -9,6 +9,7 @@ import {
   underscoreActions,
 } from '../../../model/idc.ts';
 import { ownApiVersion } from '../../../model/values/api-version.ts';
+import { trustDomainPattern } from '../../../model/values/identity.ts';
 import { sizePattern } from '../../../model/values/size.ts';
 import { groupCapacity, groupClass, idcCapacity, retryBudget, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
@@ -119,6 +120,14 @@ export const idcSpec = z.strictObject({
     .optional()
     .meta({
       description: 'Name of the network that the IDC is in. Kept for information.',
+    }),
+  trustDomain: z
+    .string()
+    .regex(trustDomainPattern, "must be a name such as 'sh-a.example': a-z, 0-9, - and dots, at most 253.")
+    .optional()
+    .meta({
+      description:
+        "Trust domain of its certificates, `spiffe://TRUST-DOMAIN/idc/NAME/…`. No other IDC's authority is believed for it.",
     }),
   exposeOutcome: z.boolean({ error: 'must be true or false.' }).optional().meta({
     description: 'Whether clients at the edge see `x-isthmus-outcome`, which says why a request was refused.',
