@@ -32,9 +32,10 @@ gen: $(GEN_STAMP) ## Generate descriptors and types of the Envoy API from the pr
 envoy-bin:
 	@envoy/install.sh
 
-schemas: $(NODE_STAMP) ## Generate docs/schemas, docs/openapi.yaml, and the table of options in docs/defaults.md
+schemas: $(NODE_STAMP) ## Generate docs/schemas, deploy/crds, docs/openapi.yaml, and the table of options in docs/defaults.md
 	node src/config/write-docs.ts
 	node src/registry/parse/own/write-schemas.ts
+	node src/registry/crd/write-crds.ts
 	node src/api/write-openapi.ts
 	node src/drill/scenario/write-schema.ts
 

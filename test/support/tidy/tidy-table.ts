@@ -143,6 +143,7 @@ export const entryPoints: readonly string[] = [
   'src/cli/main.ts', // the command
   'src/xds/xds.ts', // the library `isthmus/xds`
   'src/registry/parse/own/write-schemas.ts', // program: writes the JSON Schemas
+  'src/registry/crd/write-crds.ts', // program: writes deploy/crds
   'src/api/write-openapi.ts', // program: writes docs/openapi.yaml
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
   'src/trail/compile-main.ts', // process of trail/compile-process.ts

@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { freePort } from '../port.ts';
+
+/** An answer of the API server. */
+export interface KubeAnswer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: objects of many kinds, of which tests read a field or two.
+  readonly body: any;
+  /** Warnings beside it (RFC 9110 has withdrawn the header; Kubernetes uses it). */
+  readonly warnings: readonly string[];
+}
+
+/** A real etcd and kube-apiserver that live for one test file. */
+export interface ApiServer {
+  readonly url: string;
+  readonly kubeconfig: string;
+  /** A request as an administrator, or as the bearer of another token. */
+  call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<KubeAnswer>;
+  stop(): Promise<void>;
+}
+
+interface CallOptions {
+  readonly contentType?: string;
+  readonly token?: string;
+}
+
+/** Where etcd and kube-apiserver are: the folder of KUBE_BIN, or that of `make kube-tools`. */
+const binaries = process.env.KUBE_BIN ?? join(homedir(), '.cache/isthmus/kube-1.35.4');
+
+/**
+ * Why there is no API server here, for `skip` of a test; false where there is one. With
+ * KUBE_TOOLS=required that is an error.
+ */
+export function withoutApiServer(): string | false {
+  const missing = ['etcd', 'kube-apiserver'].find((name) => !existsSync(join(binaries, name)));
+  if (missing === undefined) return false;
+  const message = `there is no ${missing} in ${binaries}: run make kube-tools, or set KUBE_BIN`;
+  if (process.env.KUBE_TOOLS === 'required') throw new Error(message);
+  return message;
+}
+
+/** Starts etcd and kube-apiserver in `folder`, on free ports of 127.0.0.1. */
+export async function startApiServer(folder: string): Promise<ApiServer> {
+  mkdirSync(folder, { recursive: true });
+  const [clients, peers, secure] = [await freePort(), await freePort(), await freePort()];
+  const etcd = run(folder, 'etcd', [
+    ...['--unsafe-no-fsync', '--data-dir', join(folder, 'etcd')],
+    ...['--listen-client-urls', `http://127.0.0.1:${clients}`],
+    ...['--advertise-client-urls', `http://127.0.0.1:${clients}`],
+    ...['--listen-peer-urls', `http://127.0.0.1:${peers}`],
+    ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peers}`],
+    ...['--initial-cluster', `default=http://127.0.0.1:${peers}`],
+  ]);
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const key = join(folder, 'sa.key');
+  writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const tokens = join(folder, 'tokens.csv');
+  writeFileSync(tokens, 'admintoken,admin,admin,"system:masters"\nguesttoken,guest,guest\n');
+  const apiserver = run(folder, 'kube-apiserver', [
+    `--etcd-servers=http://127.0.0.1:${clients}`,
+    `--cert-dir=${join(folder, 'certs')}`,
+    ...['--bind-address=127.0.0.1', `--secure-port=${secure}`, '--advertise-address=10.244.255.1'],
+    ...['--service-account-issuer=https://kubernetes.default.svc', `--service-account-key-file=${key}`],
+    ...[`--service-account-signing-key-file=${key}`, `--token-auth-file=${tokens}`],
+    ...['--authorization-mode=RBAC', '--service-cluster-ip-range=10.0.0.0/16'],
+    ...['--disable-admission-plugins=ServiceAccount', '--endpoint-reconciler-type=none', '--profiling=false'],
+  ]);
+  const url = `https://127.0.0.1:${secure}`;
+  const agent = new Agent({ allowH2: false, connect: { rejectUnauthorized: false } });
+  const server: ApiServer = {
+    url,
+    kubeconfig: writeKubeconfig(folder, url),
+    call: (method, path, body, more) => callOnce(agent, `${url}${path}`, method, body, more),
+    async stop() {
+      await agent.destroy();
+      for (const child of [apiserver, etcd]) await ended(child);
+    },
+  };
+  await ready(server, apiserver);
+  return server;
+}
+
+function run(folder: string, name: string, args: readonly string[]): ChildProcess {
+  const log = openSync(join(folder, `${name}.log`), 'w');
+  return spawn(join(binaries, name), args, { stdio: ['ignore', log, log] });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const end = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await end;
+}
+
+/** Until it answers that it is ready, and the namespace `default` is there, which it makes itself. */
+async function ready(server: ApiServer, apiserver: ChildProcess): Promise<void> {
+  for (;;) {
+    if (apiserver.exitCode !== null) throw new Error('kube-apiserver has ended: see its log');
+    const [answer, namespace] = await Promise.all(
+      ['/readyz', '/api/v1/namespaces/default'].map((path) =>
+        server.call('GET', path).catch(() => undefined),
+      ),
+    );
+    if (answer?.status === 200 && namespace?.status === 200) return;
+    await sleep(100);
+  }
+}
+
+async function callOnce(
+  agent: Agent,
+  url: string,
+  method: string,
+  body: unknown,
+  { contentType = 'application/json', token = 'admintoken' }: CallOptions = {},
+): Promise<KubeAnswer> {
+  const answer = await request(url, {
+    ...{ method: method as 'GET', dispatcher: agent },
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': contentType }),
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await answer.body.text();
+  const { warning = [] } = answer.headers;
+  return {
+    status: answer.statusCode,
+    body: /^[[{]/.test(text) ? JSON.parse(text) : text,
+    warnings: [warning].flat(),
+  };
+}
+
+function writeKubeconfig(folder: string, server: string): string {
+  const path = join(folder, 'kubeconfig');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'u', user: { token: 'admintoken' } }],
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'c',
+  };
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}
