@@ -18,6 +18,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
   ca: async () => (await import('./commands/trust/ca.ts')).caCommand(),
   identity: async () => (await import('./commands/trust/identity.ts')).identityCommand(),
+  inject: async () => (await import('./commands/kube/inject.ts')).injectCommand(),
+  capture: async () => (await import('./commands/kube/capture.ts')).captureCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   check: async () => (await import('./commands/look/check.ts')).checkCommand(),
   'bug-report': async () => (await import('./commands/look/bug-report.ts')).bugReportCommand(),

@@ -8,14 +8,15 @@ import {
   parseNodeScope,
 } from '../model/node.ts';
 import { ownHeaders } from '../model/trail.ts';
-import { isLoopback } from '../model/values/address.ts';
+import { addressKind, isLoopback } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { httpUpstream } from './cluster/cluster.ts';
-import { dnsResolver } from './cluster/dns.ts';
+import { dnsLookup, dnsResolver } from './cluster/dns.ts';
 import { insideHttp, upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter } from './listener/http-listener.ts';
 import { localReplies } from './listener/local-replies.ts';
+import { type PodSide, podClusters, podListeners } from './listener/pod-listener.ts';
 import { adsSource, packAny } from './message-parts.ts';
 import { maxHeapBytesDefault, overloadManager } from './overload.ts';
 import { runtimeInBootstrap } from './runtime.ts';
@@ -29,7 +30,7 @@ export type AppAddress = ListenAddress | { readonly path: string };
 export interface BootstrapOptions {
   readonly id: string;
   readonly scope: NodeScope;
-  /** Control planes, most preferred first. */
+  /** Control planes, most preferred first: IP addresses, or names that DNS has. */
   readonly xds: readonly ListenAddress[];
   /** Envoy's admin interface; keep it on loopback. Absent: none. */
   readonly admin?: ListenAddress;
@@ -41,6 +42,8 @@ export interface BootstrapOptions {
   readonly maxHeapBytes?: number;
   /** Sidecar only: the inbound listener, and the workload's address. */
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
+  /** Sidecar in a Pod only, which has an admin interface. */
+  readonly pod?: PodSide;
 }
 
 const xdsCluster = 'isthmus-xds';
@@ -63,7 +66,6 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   if (options.inbound !== undefined && scope.role !== 'sidecar') {
     throw new MeshError('invalid', `only a sidecar has an inbound listener, not an ${scope.role} gateway`);
   }
-  const { inbound } = options;
   checkAdmin(scope, options.admin);
   return {
     node: nodeOf(options.id, scope, options.admin),
@@ -91,10 +93,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     ...(scope.role === 'ingress' ? runtimeInBootstrap() : {}),
     // An egress resolves no names: gateways have addresses.
     ...(scope.role === 'egress' ? {} : dnsResolver(options.dns ?? [])),
-    static_resources: {
-      clusters: [controlPlaneCluster(options.xds), ...(inbound ? workloadClusters(inbound.app) : [])],
-      listeners: inbound ? [inboundListener(inbound.listen, scope)] : [],
-    },
+    static_resources: staticResources(options, scope),
     // Names of the filter's counters contain listener and peer (docs/trail.md); these become Prometheus
     // labels.
     stats_config: {
@@ -107,6 +106,23 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
       ],
     },
     ...overloadManager(options.maxHeapBytes ?? maxHeapBytesDefault),
+  };
+}
+
+function staticResources(
+  { xds, inbound, pod, admin }: BootstrapOptions,
+  scope: NodeScope,
+): Bootstrap['static_resources'] {
+  return {
+    clusters: [
+      controlPlaneCluster(xds),
+      ...(inbound ? workloadClusters(inbound.app) : []),
+      ...(pod && admin ? podClusters(pod, admin, outboundOf(scope)) : []),
+    ],
+    listeners: [
+      ...(inbound ? [inboundListener(inbound.listen, scope)] : []),
+      ...(pod ? podListeners(pod) : []),
+    ],
   };
 }
 
@@ -165,10 +181,16 @@ function checkAdmin(scope: NodeScope, admin: ListenAddress | undefined): void {
   );
 }
 
+function outboundOf(scope: NodeScope): ListenAddress | undefined {
+  return scope.role === 'sidecar' ? scope.outbound : undefined;
+}
+
 function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
   return {
     name: xdsCluster,
-    type: 'STATIC',
+    ...(addresses.every(({ address }) => addressKind(address) === 'ip')
+      ? { type: 'STATIC' as const }
+      : dnsLookup('every')),
     connect_timeout: '1s',
     ...httpUpstream({
       explicit_http_config: {

@@ -10,6 +10,8 @@ import { drainCommand, undrainCommand } from '../../src/cli/commands/drain.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { captureCommand } from '../../src/cli/commands/kube/capture.ts';
+import { injectCommand } from '../../src/cli/commands/kube/inject.ts';
 import { bugReportCommand } from '../../src/cli/commands/look/bug-report.ts';
 import { checkCommand } from '../../src/cli/commands/look/check.ts';
 import { diffCommand } from '../../src/cli/commands/look/diff.ts';
@@ -36,6 +38,7 @@ const commands = [
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand(), bugReportCommand()],
   ...[caCommand(), identityCommand()],
+  ...[injectCommand(), captureCommand()],
   ...[topCommand(), drainCommand(), undrainCommand(), evacuationsCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];

@@ -95,6 +95,12 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: { undici: ['answers/http-call.ts'] },
     node: true,
   },
+  // Sidecars for Pods: YAML is read as the registry's is, bootstraps are the translation's.
+  inject: {
+    folders: ['base', 'model', 'registry', 'translate'],
+    packages: { yaml: ['inject-text.ts'] },
+    node: false,
+  },
   // How a control plane runs: files are read as the registry's are.
   config: {
     folders: ['base', 'model', 'registry'],
@@ -120,6 +126,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'client',
       'contract',
       'trust',
+      'inject',
     ],
     packages: { commander: 'all', pino: 'all', yaml: 'all' },
     node: true,
@@ -267,6 +274,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'check/read-inputs.ts',
     'files/one-document.ts',
     'files/read-objects.ts',
+    'files/yaml.ts',
     'lastgood/last-good-source.ts',
     'merge/reconciler.ts',
     'merge/precedence.ts',
