@@ -223,7 +223,7 @@ class GroupPlanner implements Planner {
 /** The parts of a plan that follow from a DR group, a policy or defaults: many Groups have them alike. */
 const commonParts = [
   ...['addresses', 'connection', 'crossing', 'failback', 'handOn', 'hash', 'health', 'outlier', 'paths'],
-  ...['retryBudget', 'tls', 'warmup'],
+  ...['closedPorts', 'retryBudget', 'spill', 'tls', 'warmup'],
 ] as const satisfies readonly (keyof GroupPlan)[];
 
 /** The plan with these parts as those of others that are equal: they are most of its 3 KB. */

@@ -39,7 +39,7 @@ import type { BuiltResource, CompiledFilters } from '../translate/resources.ts';
 import { typeUrlOf } from '../xds/resource-types.ts';
 import type { Applied, Cause, ResourceChange } from '../xds/xds.ts';
 import { applyValidChanges } from './apply-valid-changes.ts';
-import { packResource } from './push/pack-resource.ts';
+import { packResource, templateOfPacked } from './push/pack-resource.ts';
 import { unionOf } from './push/union.ts';
 
 /** What the path from event to push needs. */
@@ -149,7 +149,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ...(failbackShare && { failbackShare }),
     ...(mirrorPercent && { mirrorPercent }),
   });
-  const catalog = new Catalog({ pack: packResource });
+  const catalog = new Catalog({ pack: packResource, templateOf: templateOfPacked });
   const refused = new Map<string, Finding>();
   /** Node classes being built, with what they have so far. */
   const opening = new Map<string, Map<string, BuiltResource>>();

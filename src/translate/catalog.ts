@@ -3,6 +3,7 @@ import type { NodeScope } from '../model/node.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { difference, keepEqual, type ScopeChange } from './changes.ts';
+import { AlikeGroups, type TemplateOf } from './group/alike.ts';
 import { type GroupEntry, GroupMessages } from './group/messages.ts';
 import { passthroughCluster } from './names.ts';
 import { OnwardClusters } from './onward.ts';
@@ -85,15 +86,17 @@ export class Catalog {
 
   /**
    * `rebuiltMax`: after a change of hung gateways, endpoints of up to this many Groups are built at once;
-   * those of more by `rebuildStale`. `pack`: what is kept of a resource; default: all of it.
+   * those of more by `rebuildStale`. `pack`: what is kept of a resource; default: all of it. `templateOf`:
+   * how resources of alike Groups are made of packed ones; default: each is built.
    */
   constructor({
     rebuiltMax = endpointsRebuiltAtOnce,
     pack = (built) => built,
-  }: { readonly rebuiltMax?: number; readonly pack?: Pack } = {}) {
+    templateOf,
+  }: { readonly rebuiltMax?: number; readonly pack?: Pack; readonly templateOf?: TemplateOf } = {}) {
     this.#rebuiltMax = rebuiltMax;
     this.#pack = pack;
-    this.#messages = new GroupMessages(pack);
+    this.#messages = new GroupMessages(pack, new AlikeGroups(templateOf));
     this.#onward = new OnwardClusters(pack);
   }
 

@@ -1,6 +1,6 @@
 import { sameContent } from '../index/same-content.ts';
 import type { ResourceTypeName } from '../xds/resource-types.ts';
-import type { BuiltResource } from './resources.ts';
+import { type BuiltResource, isEncoded } from './resources.ts';
 
 /** Resources to send to and remove from a scope. */
 export interface ScopeChange {
@@ -19,8 +19,13 @@ export function keepEqual(
   if (old === undefined || old.length === 0) return built;
   const byName = Map.groupBy(old, nameOf);
   return built.map(
-    (one) => byName.get(nameOf(one))?.find((same) => sameContent(same.message, one.message)) ?? one,
+    (one) => byName.get(nameOf(one))?.find((same) => isSame(same.message, one.message)) ?? one,
   );
+}
+
+function isSame(a: BuiltResource['message'], b: BuiltResource['message']): boolean {
+  if (isEncoded(a)) return isEncoded(b) && a.equals(b);
+  return !isEncoded(b) && sameContent(a, b);
 }
 
 function nameOf({ kind, name }: BuiltResource): string {

@@ -53,6 +53,11 @@ export interface BuiltResource {
   readonly message: Any | EncodedResource;
 }
 
+/** Whether a resource's message is encoded. */
+export function isEncoded(message: BuiltResource['message']): message is EncodedResource {
+  return !('@type' in message);
+}
+
 /** Keeps a built resource in another form, such as encoded. `isShared`: others may have an equal one. */
 export type Pack = (built: BuiltResource, isShared: boolean) => BuiltResource;
 

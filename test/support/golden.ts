@@ -47,11 +47,8 @@ export function goldenCases(): readonly string[] {
   return readdirSync(goldenDir).sort();
 }
 
-/**
- * Takes a case's objects through index, plan and translate; the messages by role. `sidecar.yaml` is what its
- * sidecar says besides.
- */
-export function buildCase(name: string): Readonly<Record<ProxyRole, readonly BuiltResource[]>> {
+/** A case's objects through index and plan; `scopes`: its proxies, with what its `sidecar.yaml` says. */
+export function planCase(name: string) {
   const text = readFileSync(join(goldenDir, name, 'in.yaml'), 'utf8');
   const changes = loadAll(text).map((document): Change => {
     const { object, faults } = parseObject(document, `${name}/in.yaml`);
@@ -62,15 +59,21 @@ export function buildCase(name: string): Readonly<Record<ProxyRole, readonly Bui
   index.apply(changes);
   const view = index.view();
   const { groups, idcs } = view;
-  const catalog = new Catalog();
-  catalog.updateContext(idcs, { localIdc: idcs.get('sh-a'), filters: {} });
   const planner = createPlanner({ localIdc: 'sh-a', hopLimit: 4, loopPrevention: 'on' });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
-  catalog.update(planner.update(view, all, 0));
+  const plans = planner.update(view, all, 0);
   const more = join(goldenDir, name, 'sidecar.yaml');
   const said = existsSync(more) ? (loadAll(readFileSync(more, 'utf8'))[0] as object) : {};
-  const open = (role: ProxyRole) =>
-    catalog.open(role, { ...scopes[role], ...(role === 'sidecar' ? said : {}) } as NodeScope);
+  return { idcs, plans, scopes: { ...scopes, sidecar: { ...scopes.sidecar, ...said } as NodeScope } };
+}
+
+/** As `planCase`, and through translate; the messages by role. */
+export function buildCase(name: string): Readonly<Record<ProxyRole, readonly BuiltResource[]>> {
+  const { idcs, plans, scopes } = planCase(name);
+  const catalog = new Catalog();
+  catalog.updateContext(idcs, { localIdc: idcs.get('sh-a'), filters: {} });
+  catalog.update(plans);
+  const open = (role: ProxyRole) => catalog.open(role, scopes[role]);
   return { sidecar: open('sidecar'), ingress: open('ingress'), egress: open('egress') };
 }
 

@@ -14,6 +14,7 @@ import {
   type Pack,
   readerOf,
 } from '../resources.ts';
+import type { AlikeGroups, GroupKind } from './alike.ts';
 import { GroupRoutes } from './routes.ts';
 
 /** The messages of a Group for its readers in a zone that it prefers, undefined for none. */
@@ -33,6 +34,8 @@ interface Around {
 /** The current state of a Group. */
 export interface GroupEntry {
   readonly plans: readonly GroupPlan[];
+  /** The Groups that it is alike; undefined: none. */
+  readonly kind: GroupKind | undefined;
   /** For those who read it. Built when one first sees the Group: not while the registry is read. */
   readonly messages: Messages[];
   readonly routes: GroupRoutes;
@@ -41,11 +44,13 @@ export interface GroupEntry {
 /** Builds the messages of Groups: for who reads them, and only what has changed. */
 export class GroupMessages {
   readonly #pack: Pack;
+  readonly #alike: AlikeGroups;
   #around: Around = { idcs: new Map(), hungGateways: undefined };
   #built = 0;
 
-  constructor(pack: Pack) {
+  constructor(pack: Pack, alike: AlikeGroups) {
     this.#pack = pack;
+    this.#alike = alike;
   }
 
   /** How often messages of a Group were built. */
@@ -61,8 +66,9 @@ export class GroupMessages {
   /** A Group with new plans, and the messages of all who read the old one. */
   next(plans: readonly GroupPlan[], old: GroupEntry | undefined, hasNewRoutes: boolean): GroupEntry {
     const keepsRoutes = old !== undefined && !hasNewRoutes;
-    const routes = keepsRoutes ? old.routes : new GroupRoutes(plans, this.#pack, old?.routes);
-    const next: GroupEntry = { plans, messages: [], routes };
+    const kind = this.#alike.kindOf(plans);
+    const routes = keepsRoutes ? old.routes : new GroupRoutes(plans, kind, this.#pack, old?.routes);
+    const next: GroupEntry = { plans, kind, messages: [], routes };
     if (old === undefined) return next;
     const differs = plans.some((plan) => plan.zonePreference);
     const moved = haveSameButInstances(old.plans, plans);
@@ -128,17 +134,46 @@ export class GroupMessages {
     zone: string | undefined,
     earlier: readonly Messages[] = [],
   ): readonly BuiltResource[] {
-    const { idcs, hungGateways } = this.#around;
     const isOf = (one: Messages) => one.reader === reader && one.zone === zone;
-    const known = [...earlier.filter(isOf), ...group.messages, ...earlier.filter((one) => !isOf(one))];
-    const resources = keepEqual(
-      group.plans
-        .flatMap((plan) => buildGroupResources(planForZone(plan, zone), reader, idcs, hungGateways))
-        .map((built) => this.#pack(built, false)),
-      known.flatMap((one) => one.resources),
-    );
+    const known = [
+      ...earlier.filter(isOf),
+      ...group.messages,
+      ...earlier.filter((one) => !isOf(one)),
+    ].flatMap((one) => one.resources);
+    const resources = keepEqual(this.#build(group, reader, zone, known), known);
     group.messages.push({ reader, zone, resources, around: this.#around });
     return resources;
+  }
+
+  /** Builds messages; of an alike Group only what is its own. `known`: of its others, for their names. */
+  #build(
+    { plans, kind, messages }: GroupEntry,
+    reader: GroupReader,
+    zone: string | undefined,
+    known: readonly BuiltResource[],
+  ): readonly BuiltResource[] {
+    const { idcs, hungGateways } = this.#around;
+    const all = (some: readonly GroupPlan[]) =>
+      some.flatMap((plan) => buildGroupResources(planForZone(plan, zone), reader, idcs, hungGateways));
+    const packed = (built: readonly BuiltResource[]) => built.map((one) => this.#pack(one, false));
+    if (kind === undefined || reader === 'grpc') return packed(all(plans));
+    const names = known.map(({ name }) => name);
+    if (reader === 'egress')
+      return kind.build(reader, this.#around, plans, names, (some) => packed(all(some)));
+    const clusters = kind.build(reader, undefined, plans, names, (some) =>
+      packed(all(some).filter(({ kind }) => kind !== 'EDS')),
+    );
+    // Those of one zone are the same for all readers.
+    const there = messages
+      .filter((one) => one.zone === zone && one.reader !== 'egress' && one.reader !== 'grpc')
+      .flatMap(({ resources }) => resources);
+    const endpoints = plans
+      .flatMap((plan) => buildInstanceEndpoints(planForZone(plan, zone), reader) ?? [])
+      .map(
+        (one) =>
+          there.find(({ kind, name }) => kind === 'EDS' && name === one.name) ?? this.#pack(one, false),
+      );
+    return [...clusters, ...endpoints];
   }
 }
 

@@ -2,17 +2,20 @@ import type { NodeScope } from '../../model/node.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
 import { keepEqual } from '../changes.ts';
 import { type BuiltResource, buildHostRoutes, type Pack, routedListeners } from '../resources.ts';
+import type { GroupKind } from './alike.ts';
 
 /** A Group's own routes at each listener, shared by all scopes. */
 export class GroupRoutes {
   readonly #plans: readonly GroupPlan[];
+  readonly #kind: GroupKind | undefined;
   readonly #pack: Pack;
   /** Built when a scope with the listener first sees the Group. */
   readonly #built = new Map<ListenerRole, readonly BuiltResource[]>();
 
-  /** `old`: those that they replace; what is equal stays the same. */
-  constructor(plans: readonly GroupPlan[], pack: Pack, old?: GroupRoutes) {
+  /** `kind`: that of these plans; `old`: routes that they replace: what is equal stays the same. */
+  constructor(plans: readonly GroupPlan[], kind: GroupKind | undefined, pack: Pack, old?: GroupRoutes) {
     this.#plans = plans;
+    this.#kind = kind;
     this.#pack = pack;
     if (old === undefined) return;
     for (const [listener, known] of old.#built)
@@ -30,6 +33,9 @@ export class GroupRoutes {
   }
 
   #build(listener: ListenerRole): readonly BuiltResource[] {
-    return buildHostRoutes(listener, this.#plans).map((one) => this.#pack(one, false));
+    const build = (plans: readonly GroupPlan[]) =>
+      buildHostRoutes(listener, plans).map((one) => this.#pack(one, false));
+    if (this.#kind === undefined) return build(this.#plans);
+    return this.#kind.build(`routes ${listener}`, undefined, this.#plans, [], build);
   }
 }

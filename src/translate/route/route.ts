@@ -118,7 +118,7 @@ interface BuiltHost {
   readonly host: VirtualHost;
 }
 
-/** One host with all its ports, in the order of `routedHosts`. */
+/** One host with all its ports, in the order of `routedHosts`; kept, for tables of many hosts. */
 export function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
   const [first] = ports as [GroupPlan];
   const known = built.get(first) ?? new Map<ListenerRole, BuiltHost>();
@@ -144,7 +144,7 @@ function toSidecars(route: Route, plan: GroupPlan, listener: ListenerRole): Rout
  * One host with all its ports. A declared port matches itself; any other, and none, the default one
  * (docs/decisions/070-ports-of-a-host.md).
  */
-function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
+export function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
   const last = ports.at(-1) as GroupPlan;
   const path = last.paths[listener];
   const isDialled = ports.some(({ lookup }) => lookup === 'request');

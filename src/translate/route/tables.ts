@@ -9,7 +9,14 @@ import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
 import { ownHost, withoutFilters } from '../listener/host-filters.ts';
 import { addressesPermitted, namesFilter, passthroughHost } from '../passthrough.ts';
 import { readyHost } from './ready.ts';
-import { needsPassthrough, type OtherHosts, responsesOf, routedHosts, virtualHostOf } from './route.ts';
+import {
+  buildVirtualHost,
+  needsPassthrough,
+  type OtherHosts,
+  responsesOf,
+  routedHosts,
+  virtualHostOf,
+} from './route.ts';
 import { knownHosts, unknownHosts } from './unknown-hosts.ts';
 
 /** Route tables, and the scopes that lead to them. */
@@ -27,7 +34,7 @@ export function buildHostTables(listener: ListenerRole, plans: readonly GroupPla
     const host = ports[0]?.group.host;
     return host === undefined || !hasOwnScope(host)
       ? []
-      : [{ host, virtualHost: virtualHostOf(ports, listener) }];
+      : [{ host, virtualHost: buildVirtualHost(ports, listener) }];
   });
   return {
     tables: hosts.map(({ host, virtualHost }) =>

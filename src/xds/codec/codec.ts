@@ -1,12 +1,12 @@
 import protobuf, { type Writer } from 'protobufjs/minimal.js';
 import type { Any } from '../../../protos/gen/envoy.d.ts';
 import { MeshError } from '../../base/error.ts';
-import { contentHash } from '../../base/hash.ts';
 import { isResourceType, nameFieldOf, referencesOf, ruleOf } from '../resource-types.ts';
 import { bytesOf, type Content, joinedContent } from './content.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage, encodeResourceBody, typePrefix, withPath } from './encode.ts';
 import { invalid } from './invalid.ts';
+import { type VersionSum, versionOfBytes, versionText } from './version-sum.ts';
 import type { BoundedReader } from './wellknown.ts';
 
 /**
@@ -20,22 +20,48 @@ export class EncodedResource {
   /** `type.googleapis.com/` and the full name. */
   readonly typeUrl: string;
   readonly name: string;
+  /** The message itself, without its Any. */
+  readonly content: Content;
+  // In fields of their own, not in an array: there are hundreds of thousands.
+  readonly #high: number;
+  readonly #low: number;
+  /** Undefined: the resource's own name, as of nearly every cluster and scope. */
+  readonly #refs: readonly string[] | undefined;
+
+  constructor(of: Pick<EncodedResource, 'typeUrl' | 'name' | 'sum' | 'refs' | 'content'>) {
+    this.typeUrl = of.typeUrl;
+    this.name = of.name;
+    this.content = of.content;
+    [this.#high, this.#low] = of.sum;
+    this.#refs = of.refs.length === 1 && of.refs[0] === of.name ? undefined : of.refs;
+  }
+
   /** Hash of the bytes: equal content, equal version. */
-  readonly version: string;
+  get version(): string {
+    return versionText(this.sum);
+  }
+
+  /** The version as numbers. */
+  get sum(): VersionSum {
+    return [this.#high, this.#low];
+  }
+
+  /** Whether another resource has the same version, and so the same content. */
+  hasVersionOf(other: EncodedResource): boolean {
+    return this.#high === other.#high && this.#low === other.#low;
+  }
+
+  /** Whether another resource is the same in all: type, name and content. */
+  equals(other: EncodedResource): boolean {
+    return this.typeUrl === other.typeUrl && this.name === other.name && this.hasVersionOf(other);
+  }
+
   /**
    * Names of the resources that a client requests because of this one: the endpoints of an EDS cluster, the
    * route configurations of a listener or a scope.
    */
-  readonly refs: readonly string[];
-  /** The message itself, without its Any. */
-  readonly content: Content;
-
-  constructor(of: Pick<EncodedResource, 'typeUrl' | 'name' | 'version' | 'refs' | 'content'>) {
-    this.typeUrl = of.typeUrl;
-    this.name = of.name;
-    this.version = of.version;
-    this.refs = of.refs;
-    this.content = of.content;
+  get refs(): readonly string[] {
+    return this.#refs ?? [this.name];
   }
 
   /** The content as bytes: each call makes a copy. */
@@ -63,8 +89,8 @@ export function encodeResource(resource: ResourceJson | EncodedResource): Encode
   if (resource instanceof EncodedResource) return resource;
   const known = byObject.get(resource);
   if (known !== undefined) return known;
-  const encoded = encodeResourceApart(resource, (typeUrl, version, name) =>
-    byContent.get(keyOf(typeUrl, version, name))?.deref(),
+  const encoded = encodeResourceApart(resource, (typeUrl, sum, name) =>
+    byContent.get(keyOf(typeUrl, versionText(sum), name))?.deref(),
   );
   byObject.set(resource, encoded);
   const key = keyOf(encoded.typeUrl, encoded.version, encoded.name);
@@ -84,7 +110,7 @@ function keyOf(typeUrl: string, version: string, name: string): string {
  */
 export function encodeResourceApart(
   resource: ResourceJson,
-  known: (typeUrl: string, version: string, name: string) => EncodedResource | undefined = () => undefined,
+  known: (typeUrl: string, sum: VersionSum, name: string) => EncodedResource | undefined = () => undefined,
 ): EncodedResource {
   const body = resource as ResourceJson & Record<string, unknown>;
   const { '@type': typeUrl } = body;
@@ -103,11 +129,11 @@ export function encodeResourceApart(
   const bytes = writer.finish(true);
   if (bytes.length <= spareBytesMax) spareWriter = writer.reset();
   codecStats.resourcesEncoded += 1;
-  const version = contentHash(bytes);
+  const sum = versionOfBytes(bytes);
   return (
-    known(typeUrl, version, name) ??
+    known(typeUrl, sum, name) ??
     new EncodedResource({
-      ...{ typeUrl: urlOf(typeUrl), name, version },
+      ...{ typeUrl: urlOf(typeUrl), name, sum },
       refs: referencesOf(typeUrl, body),
       content: joinedContent(bytes, name, shared),
     })

@@ -1,7 +1,8 @@
 import type { Random } from '../../base/random.ts';
+import { versionText } from '../codec/version-sum.ts';
 import type { Slices } from '../slices.ts';
 import type { ResponseCache } from '../state/response-cache.ts';
-import { type Group, type Snapshot, versionText } from '../state/snapshot.ts';
+import type { Group, Snapshot } from '../state/snapshot.ts';
 import type { Subscription } from '../stream/subscription.ts';
 import { buildDeltaResponse, buildSotwResponse } from '../wire/discovery-messages.ts';
 import type { Removals, ResponsePlan } from './due.ts';

@@ -1,5 +1,6 @@
 import type { Cause } from '../cause.ts';
 import type { EncodedResource } from '../codec/codec.ts';
+import type { VersionSum } from '../codec/version-sum.ts';
 import { each, finish, type Slices } from '../slices.ts';
 import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './name-sets.ts';
@@ -48,8 +49,6 @@ export interface Difference {
   readonly superseded: readonly Cause[];
 }
 
-type VersionSum = readonly [high: number, low: number];
-
 /** Removed names that a snapshot keeps beyond the number of its resources. */
 export const removedMax = 256;
 // Long enough to contain the revision of any stream that is not stuck; for others all marks are scanned.
@@ -88,7 +87,7 @@ export class Snapshot<M> {
     touched: (group: Group<M>) => void,
   ): boolean {
     const before = this.marks.get(name);
-    if (before?.resource?.version === resource?.version) return false;
+    if (isSame(before?.resource, resource)) return false;
     const last = resource ?? before?.last;
     if (last === undefined) return false;
     const written = resource ? revision : (before?.changedRevision ?? revision);
@@ -252,9 +251,9 @@ export function isSubscribedTo(group: Pick<Group<unknown>, 'wildcard' | 'set'>, 
   return group.wildcard || group.set.names.has(name);
 }
 
-/** A version as text: 16 hex digits. */
-export function versionText([high, low]: VersionSum): string {
-  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
+/** Whether both are of one version, or neither is there. */
+function isSame(a: EncodedResource | undefined, b: EncodedResource | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.hasVersionOf(b);
 }
 
 /** Exclusive or is its own inverse: the same call adds and removes a version. */
@@ -266,8 +265,8 @@ function mix(
   let [high, low] = sum;
   for (const resource of [out, into]) {
     if (resource === undefined) continue;
-    high ^= Number.parseInt(resource.version.slice(0, 8), 16);
-    low ^= Number.parseInt(resource.version.slice(8), 16);
+    high ^= resource.sum[0];
+    low ^= resource.sum[1];
   }
   return [high, low];
 }

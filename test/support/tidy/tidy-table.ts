@@ -287,8 +287,16 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'registrations/replica.ts',
     'source.ts',
   ],
-  translate: ['bootstrap.ts', 'catalog.ts', 'changes.ts', 'names.ts', 'resources.ts', 'scopes.ts'],
-  xds: ['codec/codec.ts', 'events.ts', 'resource-types.ts', 'xds.ts'],
+  translate: [
+    'bootstrap.ts',
+    'catalog.ts',
+    'changes.ts',
+    'group/alike.ts',
+    'names.ts',
+    'resources.ts',
+    'scopes.ts',
+  ],
+  xds: ['codec/codec.ts', 'codec/resource-template.ts', 'events.ts', 'resource-types.ts', 'xds.ts'],
   drill: [
     'catalog.ts',
     'definition.ts',

@@ -56,8 +56,8 @@ t.test(
 function snapshotOf20(): Snapshot<object> {
   const snapshot = new Snapshot<object>();
   for (let i = 0; i < 20; i++) {
-    const version = (0x1234567 * (i + 1)).toString(16).padStart(16, '0');
-    snapshot.put(`n${i}`, { name: `n${i}`, version } as EncodedResource, 1, { at: 0 }, () => {});
+    const sum = [i, 0x1234567 * (i + 1)] as const;
+    snapshot.put(`n${i}`, { name: `n${i}`, sum } as unknown as EncodedResource, 1, { at: 0 }, () => {});
   }
   return snapshot;
 }
