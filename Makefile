@@ -176,6 +176,10 @@ bench-index: $(NODE_STAMP) ## Measure the index: build, one event of each kind, 
 bench-gateways: setup ## Measure a gateway with 5,000 Groups, and 1,000 Groups checked through gateways
 	node bench/gateways.ts
 
+.PHONY: bench-routes
+bench-routes: setup ## Measure what routes by scope cost: one added Group, and each request (5 minutes; a part needs Go)
+	node bench/routes.ts
+
 .PHONY: bench-push
 bench-push: setup ## Measure the time from a change to every stream, next to go-control-plane and a minimal server (needs Go)
 	node bench/push.ts
@@ -220,7 +224,7 @@ bench-codec: setup ## Measure our protobuf-JSON codec next to @bufbuild/protobuf
 	node bench/codec.ts
 
 .PHONY: bench bench-slo bench-smoke
-bench: setup ## Run all benchmarks (20 minutes), and write docs/BENCHMARKS.md
+bench: setup ## Run all benchmarks (25 minutes), and write docs/BENCHMARKS.md
 	node bench/all.ts
 
 bench-slo: setup ## Measure Ctrip's scale from a folder of YAML: event to ACK, start times (needs Go)

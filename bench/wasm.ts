@@ -8,6 +8,7 @@ import { trailHeader } from '../src/model/trail.ts';
 import { sendRaw, startGateway } from '../test/wasm/gateway.ts';
 import { conclude } from './support/conclude.ts';
 import { thisMachine } from './support/machine.ts';
+import { summarize } from './support/median.ts';
 import { keepJson } from './support/results.ts';
 import { figure, table, type Verdict, verdicts } from './support/table.ts';
 import { answeringServer, Callers, cpuUs, requestText } from './wasm/load.ts';
@@ -135,20 +136,6 @@ function toRow({ name, moduleBytes = 0 }: Variant, samples: readonly Sample[]): 
   const { median, low, high } = summarize(samples.map(({ ratio }) => ratio));
   const own = summarize(samples.map(({ cpuUs }) => cpuUs));
   return { variant: name, cpuUs: own.median, ratio: median, low, high, rounds: samples.length, moduleBytes };
-}
-
-/** Median, and the order statistics that enclose it with 95 % confidence (binomial, normal approximation). */
-function summarize(list: readonly number[]): { median: number; low: number; high: number } {
-  const sorted = [...list].sort((a, b) => a - b);
-  const at = (place: number) =>
-    sorted[Math.min(sorted.length - 1, Math.max(0, Math.round(place)))] ?? Number.NaN;
-  const half = (sorted.length - 1) / 2;
-  const spread = 0.98 * Math.sqrt(sorted.length);
-  return {
-    median: (at(Math.floor(half)) + at(Math.ceil(half))) / 2,
-    low: at(half - spread),
-    high: at(half + spread),
-  };
 }
 
 function show(rows: readonly Row[]): string {

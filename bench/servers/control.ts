@@ -29,12 +29,14 @@ export function serverFlags(): ServerFlags {
 
 /**
  * The control port of a server process: `/update?i=7&addr=10.9.9.9` changes the first endpoint of Group i and
- * answers when the change was taken in; `/stats` answers with what the server counts, as JSON. Says `ready`.
+ * answers when the change was taken in, `/add?i=1007` likewise adds Group i; `/stats` answers with what the
+ * server counts, as JSON. Says `ready`.
  */
 export function serveControl(
   port: number,
   update: (group: number, address: string) => void,
   stats: () => object = () => ({}),
+  add: (group: number) => void = () => {},
 ): void {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
@@ -42,7 +44,8 @@ export function serveControl(
       response.end(JSON.stringify({ ...stats(), cpu: process.cpuUsage(), memory: process.memoryUsage() }));
       return;
     }
-    update(Number(url.searchParams.get('i') ?? 7), url.searchParams.get('addr') ?? '');
+    if (url.pathname === '/add') add(Number(url.searchParams.get('i')));
+    else update(Number(url.searchParams.get('i') ?? 7), url.searchParams.get('addr') ?? '');
     response.end('ok\n');
   });
   server.listen(port, '127.0.0.1', () => console.log('ready'));

@@ -1,20 +1,26 @@
-// The whole control plane: registry events in, from memory, and out to sidecars of one namespace.
+// The whole control plane: registry events in, from memory, and out to sidecars of one namespace. Of the kind
+// `shared`, Groups may leave the IDC.
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { noFacets, type Sink } from '../../src/registry/source.ts';
-import { idc, serviceEntry, workloadEntry } from '../../test/index/fixture.ts';
+import { drGroup, idc, serviceEntry, workloadEntry } from '../../test/index/fixture.ts';
 import { addressOf, hostOf, serveControl, serverFlags } from './control.ts';
 
-const { port, http, groups, endpoints } = serverFlags();
+const { port, http, groups, endpoints, kind } = serverFlags();
 let sink: Sink | undefined;
 const held = new Map<string, MeshObject>();
 const source = {
   name: 'memory',
   async start(to: Sink) {
     sink = to;
-    put([idc('sh-a'), ...Array.from({ length: groups }, (_, i) => group(i)).flat()]);
+    const shared = [idc('sh-b', '10.9.0.2'), drGroup('all', ['*.mesh.example'])];
+    put([
+      idc('sh-a'),
+      ...(kind === 'shared' ? shared : []),
+      ...Array.from({ length: groups }, (_, i) => group(i)).flat(),
+    ]);
     to.changes([{ type: 'synced', source: 'memory', at: systemClock.now() }]);
   },
   objects: () => held.values(),
@@ -34,6 +40,7 @@ serveControl(
   http,
   (i, address) => put([workload(i, 0, address)]),
   () => ({ eventToAck: plane.status().eventToAck }),
+  (i) => put(group(i)),
 );
 
 function put(objects: readonly MeshObject[]): void {

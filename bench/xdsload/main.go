@@ -91,6 +91,7 @@ func main() {
 		upTO    = flag.Duration("update-timeout", 30*time.Second, "give up on one trigger")
 		settle  = flag.Duration("settle", 3*time.Second, "quiet time after cold start; idle CPU is measured in it")
 		marker  = flag.String("marker", "10.99.{{add 100 (div .K 100)}}.{{add 100 (mod .K 100)}}", "marker, a template with .K (1..k)")
+		ofType  = flag.String("marker-type", "", "only a response of this type counts (cds, eds, …), a template with .K; empty: the first that has the marker")
 		cmd     = flag.String("trigger-cmd", "", "sh -c, template with .K .Marker")
 		url     = flag.String("trigger-url", "", "HTTP trigger, template")
 		method  = flag.String("trigger-method", "POST", "")
@@ -267,7 +268,7 @@ func main() {
 			m := expand(*marker, d)
 			d["Marker"] = m
 			u, bd, sh := expand(*url, d), expand(*body, d), expand(*cmd, d)
-			t := &trigger{marker: []byte(m), done: make(chan struct{})}
+			t := &trigger{marker: []byte(m), typeURL: []byte(long[expand(*ofType, d)]), done: make(chan struct{})}
 			for _, s := range streams {
 				s.lat.Store(0)
 			}
