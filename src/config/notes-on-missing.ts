@@ -9,7 +9,7 @@ import { showOrigin } from './setting.ts';
 export function notesOnMissing({ values }: ConfigFile): readonly string[] {
   const needed = ['admin.tokenFile'];
   // With a last good state it starts without them.
-  if (!values.has('state.folder')) needed.push('registry.folder');
+  if (!values.has('state.folder')) needed.push('registry.folder', 'registry.kubeconfig');
   return needed.flatMap((name) => {
     const given = values.get(name);
     const path = String(given?.value ?? '').replace(/^files:/, '');

@@ -2,7 +2,17 @@ import { join } from 'node:path';
 import { logLevels } from '../base/log.ts';
 import { hopLimitMax } from '../model/trail.ts';
 import { group, listOptions, option, optional, required, type ValuesOf } from './option.ts';
-import { address, addresses, choice, durationKind, idcName, integer, onOff, path } from './value-kind.ts';
+import {
+  address,
+  addresses,
+  choice,
+  durationKind,
+  idcName,
+  integer,
+  onOff,
+  path,
+  plainName,
+} from './value-kind.ts';
 
 const aSecondToAnHour = { minMs: 1_000, maxMs: 3_600_000 };
 
@@ -13,7 +23,25 @@ const aSecondToAnHour = { minMs: 1_000, maxMs: 3_600_000 };
 export const controlPlaneOptions = {
   idc: required(idcName, { flag: '--idc', words: 'the IDC that this control plane decides for' }),
   registry: group('Where objects come from.', {
-    folder: required(path('<dir>'), { flag: '--config', words: 'folder of YAML objects' }),
+    folder: optional(path('<dir>'), {
+      flag: '--config',
+      words: 'folder of YAML objects; this, --kubeconfig or --in-cluster must be given',
+    }),
+    kubeconfig: optional(path('<file>'), {
+      flag: '--kubeconfig',
+      words:
+        'read the objects from the API server of Kubernetes that this kubeconfig leads to, in place of a folder',
+    }),
+    kubeContext: optional(plainName, {
+      flag: '--kube-context',
+      words: 'the context of the kubeconfig; without it, its current one',
+    }),
+    inCluster: option(onOff, {
+      flag: '--in-cluster',
+      byDefault: 'off',
+      words:
+        'on: read the objects from the API server of the cluster that this Pod runs in, by its service account',
+    }),
     registrations: optional(path('<file>'), {
       flag: '--registrations',
       words:

@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/text/suggest.ts';
 import type { ConfigFile } from './config-file.ts';
-import { crossFaults } from './cross-check.ts';
+import { crossFaults, isGiven, registryOptions } from './cross-check.ts';
 import { type PlacedOption, variableOf, variablePrefix } from './option.ts';
 import { type ControlPlaneConfig, optionList } from './options.ts';
 import { type Given, type Setting, showOrigin } from './setting.ts';
@@ -93,12 +93,16 @@ function readEnvironment(environment: ConfigInput['environment']): ConfigFile {
 }
 
 function missing(settings: readonly Setting[]): readonly string[] {
-  return settings
-    .filter(({ row, value }) => row.presence === 'always' && value === undefined)
-    .map(
-      (setting) =>
-        `${setting.name} is required: give ${setting.row.flag} ${setting.row.kind.placeholder}, ${setting.name} in the file of --file, or ${variableOf(setting)}.`,
-    );
+  const isAbsent = ({ row, value }: Setting) => row.presence === 'always' && value === undefined;
+  const faults = settings.filter(isAbsent).map(requirement);
+  const places = settings.filter(({ name }) => registryOptions.includes(name));
+  const [folder] = places;
+  if (folder === undefined || places.some(isGiven)) return faults;
+  return [...faults, `${requirement(folder)} Or --kubeconfig <file>, or --in-cluster on.`];
+}
+
+function requirement(setting: Setting): string {
+  return `${setting.name} is required: give ${setting.row.flag} ${setting.row.kind.placeholder}, ${setting.name} in the file of --file, or ${variableOf(setting)}.`;
 }
 
 function needsOf(settings: readonly Setting[]): readonly string[] {

@@ -78,6 +78,15 @@ export const idcName: ValueKind<string> = textKind({
   ...{ pattern: idcNamePattern.source, read: readIdcName },
 });
 
+/** A name that somebody else gives. */
+export const plainName: ValueKind<string> = textKind({
+  ...{ placeholder: '<name>', range: 'a name', what: 'a name', pattern: '.', show: same },
+  read(text) {
+    if (text.trim() === '') throw fault('give a name, not nothing.');
+    return text;
+  },
+});
+
 /** An address to listen on. */
 export const address: ValueKind<ListenAddress> = textKind({
   ...{ placeholder: '<host:port>', what: "an address such as '127.0.0.1:15010'", pattern: addressPattern },

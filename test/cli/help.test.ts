@@ -89,7 +89,7 @@ t.test(
   'an option that must be given is marked, and choices that its name shows are not said again',
   async (t) => {
     const help = (words: string) => helpOf(all.find((each) => each.words === words)?.command ?? drill);
-    t.match(help('serve'), /--config <dir> +folder of YAML objects \(required\)/);
+    t.match(help('serve'), /--idc <name>\s+the IDC that this control plane decides\s+for\s+\(required\)/);
     t.match(help('capacity'), /\(required;\s+env:\s+ISTHMUS_ENVOY\)/);
     t.match(help('bootstrap'), /\(sidecar, ingress, egress or grpc;\s+required\)/);
     t.notMatch(help('serve'), /on\s+or\s+off/);

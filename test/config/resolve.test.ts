@@ -96,7 +96,7 @@ t.test('required options and dependencies are reported, with how to set them', a
   t.throws(() => resolveConfig({ environment: {}, flags: new Map() }), {
     message: [
       'idc is required: give --idc <name>, idc in the file of --file, or ISTHMUS_SERVE_IDC.',
-      'registry.folder is required: give --config <dir>, registry.folder in the file of --file, or ISTHMUS_SERVE_REGISTRY_FOLDER.',
+      'registry.folder is required: give --config <dir>, registry.folder in the file of --file, or ISTHMUS_SERVE_REGISTRY_FOLDER. Or --kubeconfig <file>, or --in-cluster on.',
     ].join('\n'),
   });
   t.throws(

@@ -43,11 +43,20 @@ function resolve(file: ConfigFile): ControlPlaneConfig | MeshError {
 /** Files and folders that a control plane reads and writes, as this user has them. */
 function checkFiles({ registry, state, admin }: ControlPlaneConfig): readonly Found[] {
   const { R_OK, W_OK, X_OK } = constants;
-  const folder = registry.folder.replace(/^files:/, '');
-  const objects = checkAccess(`${folder}, registry.folder`, folder, R_OK | X_OK);
+  const folder = registry.folder?.replace(/^files:/, '');
+  const { kubeconfig } = registry;
+  const objects = [
+    ...(folder === undefined ? [] : [checkAccess(`${folder}, registry.folder`, folder, R_OK | X_OK)]),
+    ...(kubeconfig === undefined
+      ? []
+      : [checkAccess(`${kubeconfig}, registry.kubeconfig`, kubeconfig, R_OK)]),
+  ];
   return [
     // With a last good state it starts without them.
-    objects.result === 'fail' && state.folder !== undefined ? { ...objects, result: 'warn' } : objects,
+    ...objects.map(
+      (found): Found =>
+        found.result === 'fail' && state.folder !== undefined ? { ...found, result: 'warn' } : found,
+    ),
     ...(admin.tokenFile === undefined ? [] : [checkTokenFile(admin.tokenFile, 'admin.tokenFile')]),
     ...(registry.registrations === undefined
       ? []

@@ -1,5 +1,4 @@
-import { mkdir } from 'node:fs/promises';
-import type { Clock, Timer } from '../../base/clock.ts';
+import { type Clock, sleep, type Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -17,15 +16,9 @@ import { confirmWords } from './confirm-words.ts';
 import { describeDelay } from './describe-delay.ts';
 import { type LossRule, lossRule } from './loss-guard.ts';
 import { createRetainedObjects } from './retained-objects.ts';
-import {
-  confirmSnapshot,
-  readHeader,
-  readSnapshot,
-  type SavedSnapshot,
-  setAside,
-  snapshotPath,
-  writeSnapshot,
-} from './snapshot-file.ts';
+import { createSavedState, looksLost } from './saved-state.ts';
+import { inSlices } from './slices.ts';
+import { confirmSnapshot, type SavedSnapshot, snapshotPath, writeSnapshot } from './snapshot-file.ts';
 
 /** A source that survives the loss of its input. */
 interface LastGoodSource extends Source {
@@ -50,6 +43,11 @@ interface LastGoodOptions {
    * meant.
    */
   readonly soleMs?: number;
+  /**
+   * For a source that waits for its input instead of rejecting: after this time, in milliseconds, a start
+   * uses the last good state, if there is one, and the source takes over when it has synced.
+   */
+  readonly startMs?: number;
 }
 
 /** Milliseconds. */
@@ -86,9 +84,9 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   const soleMs = guardsDeletes ? 0 : (options.soleMs ?? loss.soleMs);
   const timing = { ...times, loss: { ...loss, soleMs } };
   const file = options.folder === undefined ? undefined : snapshotPath(options.folder, name);
+  const saved = file === undefined ? undefined : createSavedState({ file, idc, clock, logger });
   let outer: Sink | undefined;
   let snapshot: SavedSnapshot | undefined;
-  let refusal: Finding | undefined;
   let innerProblems: readonly Finding[] = [];
   let innerDoubt: ReadGaps | undefined;
   let unreachable: string | undefined;
@@ -118,7 +116,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   function reportProblems(): void {
     const why = reason();
     const own: Finding[] =
-      why === undefined
+      why === undefined || why === awayReason()
         ? []
         : [{ code: 'SourceNotCurrent', severity: 'error', where: `source ${name}`, path: '', message: why }];
     const delayed = retained.delayed;
@@ -133,16 +131,22 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       const message = `${unwritten}. Until then a start without the source has ${snapshot === undefined ? 'nothing' : 'an older state'}; it is tried again each second`;
       own.push({ code: 'StateNotWritten', severity: 'error', where: `source ${name}`, path: '', message });
     }
-    outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubt);
+    outer?.problems([...own, ...(saved?.refusal ? [saved.refusal] : []), ...innerProblems], innerDoubt);
   }
 
   function reason(): string | undefined {
     const held = retained.missing.size;
     if (unreachable !== undefined)
       return `cannot be reached: ${unreachable}. In force is its last good state, ${held} objects, ${age()}. Bring it back; it takes over by itself.`;
-    if (retained.heldSince === undefined) return undefined;
+    if (retained.heldSince === undefined) return awayReason();
     const release = `or, if they are meant to be deleted, ${confirmWords}`;
     return `${held} of ${retained.inForce.size} objects are missing in it at once: they stay in force as they last were. Bring them back; ${release}.`;
+  }
+
+  /** Why a source that goes on with what it last heard cannot be reached now. It tells of it itself. */
+  function awayReason(): string | undefined {
+    const { lastGood } = inner.facets;
+    return lastGood === 'none' ? undefined : lastGood.status().reason;
   }
 
   function age(): string {
@@ -161,7 +165,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   }
 
   async function save(to: string): Promise<void> {
-    if (retained.missing.size > 0 || unreachable !== undefined) {
+    if (retained.missing.size > 0 || unreachable !== undefined || awayReason() !== undefined) {
       writtenAt = clock.now();
       return schedule();
     }
@@ -200,16 +204,40 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
 
   const sink: Sink = {
     changes(batch) {
-      if (!live) starting.push(...batch);
-      else emit(retained.apply(batch));
+      if (live) emit(retained.apply(batch));
+      else for (const change of batch) starting.push(change);
     },
     problems(list, doubt) {
       innerProblems = list;
       innerDoubt = doubt;
-      if (live) reportProblems();
+      if (live || options.startMs !== undefined) reportProblems();
     },
   };
   let starting: Change[] = [];
+
+  /** What the source told of until it had synced, taken over. */
+  async function applyInSlices(aborted: AbortSignal): Promise<Change[]> {
+    const told = starting.filter(({ type }) => type !== 'synced');
+    starting = [];
+    const first: Change[] = [];
+    const take = (slice: readonly Change[]) => {
+      for (const change of retained.apply(slice)) first.push(change);
+    };
+    take(await inSlices(told, aborted, take));
+    return first;
+  }
+
+  const pass = (slice: readonly Change[]) => outer?.changes(slice);
+
+  /** Passes all on, and what the source told of meanwhile; from then on it is live. */
+  async function emitAll(changes: readonly Change[], aborted: AbortSignal): Promise<void> {
+    const last = await inSlices(changes, aborted, pass);
+    if (aborted.aborted) return;
+    live = true;
+    const meanwhile = retained.apply(starting.filter(({ type }) => type !== 'synced'));
+    starting = [];
+    emit([...last, ...meanwhile]);
+  }
 
   /** Starts the source; its changes are held back until it is synced. */
   async function attempt(aborted: AbortSignal): Promise<MeshError | undefined> {
@@ -222,6 +250,25 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     }
   }
 
+  /**
+   * The first attempt, as far as it is waited for: with a last good state not longer than `startMs`. Then it
+   * goes on, and `later` is its end.
+   */
+  async function firstAttempt(aborted: AbortSignal): Promise<{ failed?: MeshError; later?: typeof running }> {
+    const running = attempt(aborted);
+    const { startMs } = options;
+    const end = (failed: MeshError | undefined) => (failed === undefined ? {} : { failed });
+    if (startMs === undefined || snapshot === undefined) return end(await running);
+    const stop = new AbortController();
+    const late = sleep(clock, startMs, stop.signal).then(() => 'late' as const);
+    late.catch(() => {});
+    const ended = await Promise.race([running, late]);
+    stop.abort();
+    if (ended !== 'late') return end(ended);
+    const why = awayReason() ?? `it has not told of all its objects within ${startMs / 1000} s`;
+    return { failed: new MeshError('late', why), later: running };
+  }
+
   /** The objects that should be in force: the source's, and held ones. */
   function* objects(): Iterable<MeshObject> {
     if (!live || unreachable !== undefined) return yield* retained.inForce.values();
@@ -232,59 +279,16 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     }
   }
 
-  async function findSnapshot(): Promise<SavedSnapshot | undefined> {
-    if (file === undefined) return undefined;
-    await mkdir(options.folder as string, { recursive: true }).catch((cause: Error) => {
-      const message = `the folder of --state cannot be made: ${cause.message}; give another one, or make this one writable`;
-      throw new MeshError('unavailable', message, { cause });
-    });
-    return refusing(file, async () => {
-      const found = await readHeader(file);
-      if (found !== undefined && found.header.idc !== idc)
-        throw new MeshError('invalid', `the last good state is not used: it is of IDC ${found.header.idc}`);
-      return found;
-    });
-  }
-
   async function contentsOf(onIdcs?: (idcs: readonly MeshObject[]) => void): Promise<readonly MeshObject[]> {
-    if (file === undefined || snapshot === undefined) return [];
-    const read = await refusing(file, () => readSnapshot(file, onIdcs));
-    if (read === undefined) snapshot = undefined;
-    return read?.contents ?? [];
+    if (saved === undefined || snapshot === undefined) return [];
+    const contents = await saved.read(onIdcs);
+    if (contents === undefined) snapshot = undefined;
+    return contents ?? [];
   }
 
-  /** An unusable file is reported and set aside; the start continues without it. */
-  async function refusing<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await read();
-    } catch (cause) {
-      const aside = await setAside(path, clock.wall()).catch(() => path);
-      const message = `${MeshError.from(cause).message}. It was set aside.`;
-      refusal = { code: 'SnapshotRefused', severity: 'error', where: aside, path: '', message };
-      logger.error('last good state refused', { file: aside, reason: message });
-      return undefined;
-    }
-  }
-
-  /** Whether the source has so much less than the snapshot that the snapshot is read and compared. */
-  function looksLost(batch: readonly Change[], header: SavedSnapshot['header']): boolean {
-    const found = batch.filter(({ type }) => type === 'upsert').length;
-    const instances = batch.filter(
-      (one) => one.type === 'upsert' && one.object.kind === 'WorkloadEntry',
-    ).length;
-    const { objectsMin, shareMax } = timing.loss;
-    const lost = header.objects - found;
-    return (
-      (soleMs > 0 && lost > 0) ||
-      (found === 0 && lost > 0) ||
-      (instances === 0 && header.instances > 1) ||
-      (lost >= objectsMin && lost > header.objects * shareMax)
-    );
-  }
-
-  async function retry(aborted: AbortSignal): Promise<void> {
-    inner = options.open();
-    const failure = await attempt(aborted);
+  async function retry(aborted: AbortSignal, begun?: Promise<MeshError | undefined>): Promise<void> {
+    if (begun === undefined) inner = options.open();
+    const failure = await (begun ?? attempt(aborted));
     if (aborted.aborted) return;
     if (failure !== undefined) {
       if (failure.message !== unreachable) {
@@ -295,13 +299,10 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       return;
     }
     unreachable = undefined;
-    const first = retained.apply(starting.filter(({ type }) => type !== 'synced'));
-    logger.info('the source is back', {
-      source: name,
-      objects: retained.inForce.size - retained.missing.size,
-    });
-    live = true;
-    emit(first);
+    logger.info('the source is back', { source: name });
+    const first = await applyInSlices(aborted);
+    await emitAll(first, aborted);
+    if (aborted.aborted) return;
     retained.setReachable(true);
     emit([]);
   }
@@ -315,26 +316,26 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
         timer?.cancel();
         retained.close();
       });
-      snapshot = await findSnapshot();
-      const failed = await attempt(aborted);
+      snapshot = await saved?.find();
+      const { failed, later } = await firstAttempt(aborted);
       if (aborted.aborted) return;
       if (failed === undefined) {
-        const first = retained.apply(starting.filter(({ type }) => type !== 'synced'));
-        const lost = snapshot !== undefined && looksLost(starting, snapshot.header) ? await contentsOf() : [];
+        const told = starting;
+        const first = await applyInSlices(aborted);
+        const isLost = snapshot !== undefined && looksLost(told, snapshot.header, timing.loss);
+        const lost = isLost ? await contentsOf() : [];
         retained.restore(lost.filter((object) => !retained.inForce.has(refKey(refOf(object)))));
         const kept = [...retained.missing].map((key) => retained.inForce.get(key) as MeshObject);
-        live = true;
-        emit([...upserts(kept), ...first, synced()]);
+        await emitAll([...upserts(kept), ...first, synced()], aborted);
         return;
       }
       const contents = await contentsOf((idcs) => outer?.changes(upserts(idcs)));
       if (contents.length === 0) {
         // No state to start from: a first start is reported too.
+        const refusal = saved?.refusal;
         const words = refusal === undefined ? '' : ` (${refusal.where}: ${refusal.message})`;
-        throw new MeshError(failed.code, `${failed.message}${words}`, {
-          ref: failed.ref ?? name,
-          cause: failed,
-        });
+        const { code, message, ref = name } = failed;
+        throw new MeshError(code, `${message}${words}`, { ref, cause: failed });
       }
       unreachable = failed.message;
       retained.setReachable(false);
@@ -343,8 +344,11 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
         ...{ source: name, reason: failed.message, objects: contents.length },
         knownGoodAt: snapshot && new Date(snapshot.knownGoodAt).toISOString(),
       });
-      emit([...upserts(contents), synced()]);
-      clock.after(timing.retryMs, () => void retry(aborted));
+      const last = await inSlices([...upserts(contents), synced()], aborted, pass);
+      if (aborted.aborted) return;
+      emit(last);
+      if (later !== undefined) void retry(aborted, later);
+      else clock.after(timing.retryMs, () => void retry(aborted));
     },
     objects,
     repair(batch) {

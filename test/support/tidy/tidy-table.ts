@@ -20,8 +20,10 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   model: { folders: ['base'], node: false },
   // Whether objects agree with each other: sources, the control plane and `validate` ask it.
   agreement: { folders: ['base', 'model'], node: false },
+  // A client of the Kubernetes API: it knows objects of the API, and none of ours.
+  kube: { folders: ['base'], packages: { 'js-yaml': 'all' }, node: true },
   registry: {
-    folders: ['base', 'model', 'agreement'],
+    folders: ['base', 'model', 'agreement', 'kube'],
     packages: { zod: 'all', yaml: 'all', 'js-yaml': 'all' },
     node: true,
   },
@@ -112,6 +114,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'base',
       'model',
       'config',
+      'kube',
       'registry',
       'plan',
       'translate',
@@ -275,6 +278,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'files/one-document.ts',
     'files/read-objects.ts',
     'files/yaml.ts',
+    'kubernetes/kubernetes-source.ts',
     'lastgood/last-good-source.ts',
     'merge/reconciler.ts',
     'merge/precedence.ts',

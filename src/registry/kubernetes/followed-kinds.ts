@@ -1,0 +1,28 @@
+import type { SoughtKind } from '../../kube/watch/discovery.ts';
+import type { Kind } from '../../model/object.ts';
+
+/** A kind that is read from the Kubernetes API. */
+export interface FollowedKind extends SoughtKind {
+  readonly kind: Kind;
+  /** Where its definition comes from, for messages. */
+  readonly definedBy: string;
+}
+
+const istio = {
+  ...{ group: 'networking.istio.io', versions: ['v1', 'v1beta1', 'v1alpha3'] },
+  definedBy: "Istio's CustomResourceDefinitions",
+};
+const own = {
+  ...{ group: 'isthmus.dev', versions: ['v1alpha1'] },
+  definedBy: "Isthmus' CustomResourceDefinitions",
+};
+
+/** Every kind that is read: a new kind is a new row. The Idcs first: others name them. */
+export const followedKinds: readonly FollowedKind[] = [
+  { ...own, kind: 'Idc', plural: 'idcs' },
+  { ...own, kind: 'DrGroup', plural: 'drgroups' },
+  { ...own, kind: 'Evacuation', plural: 'evacuations' },
+  { ...istio, kind: 'ServiceEntry', plural: 'serviceentries' },
+  { ...istio, kind: 'DestinationRule', plural: 'destinationrules' },
+  { ...istio, kind: 'WorkloadEntry', plural: 'workloadentries' },
+];

@@ -1,0 +1,154 @@
+import { type Clock, sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import type { Random } from '../../base/random.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
+import { createBackOff } from '../../kube/watch/back-off.ts';
+import { findServed, isServed } from '../../kube/watch/discovery.ts';
+import {
+  followKind,
+  type ListWatchTiming,
+  listWatchTiming,
+  type WatchHandler,
+  type WatchTarget,
+} from '../../kube/watch/list-watch.ts';
+import type { KindStore } from './kind-store.ts';
+
+/** Times of a Kubernetes source, in milliseconds. */
+export interface KubernetesTiming extends ListWatchTiming {
+  /** Interval of looks for a kind that is not there. */
+  readonly absentMs: number;
+}
+
+/** Stated in docs/kubernetes.md. */
+export const kubernetesTiming: KubernetesTiming = { ...listWatchTiming, absentMs: 5_000 };
+
+/** Why a kind is not followed at present. */
+export interface KindTrouble {
+  readonly error: MeshError;
+  /** The wall time of the first failure. */
+  readonly sinceMs: number;
+}
+
+interface FollowerOptions {
+  readonly client: KubeClient;
+  readonly store: KindStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timing: KubernetesTiming;
+  /** What was read so far belongs together. */
+  onRead(): void;
+  /** Something to report has changed. */
+  onState(): void;
+}
+
+/** Keeps up with a kind, also while it is not there. */
+export class KindFollower {
+  readonly store: KindStore;
+  readonly #options: FollowerOptions;
+  readonly #signal: AbortSignal;
+  #target: WatchTarget | undefined;
+  #isChecking = false;
+  /** Whether everything was read once, or the kind is not there. */
+  isSettled = false;
+  /** Whether the API server has the kind, as far as is known. */
+  isAbsent = false;
+  trouble: KindTrouble | undefined;
+
+  constructor(options: FollowerOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.store = options.store;
+    this.#signal = signal;
+  }
+
+  /** Follows until the signal is aborted. */
+  async run(): Promise<void> {
+    const { client, clock, random, timing, store } = this.#options;
+    const backOff = createBackOff(timing.backOff, random);
+    while (!this.#signal.aborted) {
+      let pauseMs = timing.absentMs;
+      try {
+        this.#target = await findServed(client, store.kind, this.#signal);
+        if (this.#target === undefined) this.#isGone();
+        else {
+          pauseMs = 0;
+          await this.#follow(this.#target);
+        }
+        backOff.reset();
+      } catch (reason) {
+        if (this.#signal.aborted) return;
+        this.#setTrouble(MeshError.from(reason));
+        pauseMs = backOff.next();
+      }
+      if (pauseMs > 0) await sleep(clock, pauseMs, this.#signal).catch(() => {});
+    }
+  }
+
+  async #follow(target: WatchTarget): Promise<void> {
+    const { client, clock, random, timing, store, onRead } = this.#options;
+    const handler: WatchHandler = {
+      listing: () => store.beginList(),
+      object: (object) => store.put(object),
+      deleted: (object) => store.delete(object),
+      listed: () => {
+        store.endList();
+        this.isSettled = true;
+        this.#isThere();
+      },
+      pause: () => {
+        void this.#checkDeletions();
+        onRead();
+      },
+      trouble: (error) => this.#setTrouble(error),
+    };
+    await followKind({ client, target, handler, clock, random, timing }, this.#signal);
+    // Its watch has ended for good: the kind is gone, or was replaced.
+    if (!this.#signal.aborted) await sleep(clock, timing.backOff.firstMs, this.#signal).catch(() => {});
+  }
+
+  /**
+   * Deletions are applied once the kind is known to stay: the deletion of a CustomResourceDefinition begins
+   * with the deletion of all its objects, which nobody meant to leave the mesh.
+   */
+  async #checkDeletions(): Promise<void> {
+    const { client, store, clock, timing, random, onRead } = this.#options;
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    const backOff = createBackOff(timing.backOff, random);
+    while (store.hasDeletions && this.#target !== undefined && !this.#signal.aborted) {
+      const waiting = store.waiting();
+      try {
+        const stays = await isServed(client, this.#target, this.#signal);
+        if (stays) store.applyDeletions(waiting);
+        else this.#isGone();
+        if (!this.#signal.aborted) onRead();
+      } catch {
+        // Unknown is not gone: they wait. The watch tells of the trouble.
+        await sleep(clock, backOff.next(), this.#signal).catch(() => {});
+      }
+    }
+    this.#isChecking = false;
+  }
+
+  #isThere(): void {
+    if (!this.isAbsent) return;
+    this.isAbsent = false;
+    this.#options.onState();
+  }
+
+  #isGone(): void {
+    this.isSettled = true;
+    this.trouble = undefined;
+    if (this.isAbsent) return;
+    this.isAbsent = true;
+    this.store.keepAll();
+    this.#options.onState();
+  }
+
+  #setTrouble(error: MeshError | undefined): void {
+    const before = this.trouble;
+    if (error === undefined && before === undefined) return;
+    const sinceMs = before?.sinceMs ?? this.#options.clock.wall();
+    this.trouble = error && { error, sinceMs };
+    if (error?.message !== before?.error.message) this.#options.onState();
+  }
+}

@@ -1,0 +1,172 @@
+import type { KubeObject } from '../../kube/watch/watch-events.ts';
+import { type Ref, refKey } from '../../model/object.ts';
+import type { ObjectEntry } from '../files/documents.ts';
+import type { ObjectsInForce } from '../files/objects-in-force.ts';
+import type { Fault } from '../parse/fault.ts';
+import { parseObject } from '../parse/object.ts';
+import type { FollowedKind } from './followed-kinds.ts';
+
+/** An object with something to report. */
+interface FaultyObject {
+  readonly entry: ObjectEntry;
+  readonly faults: readonly Fault[];
+}
+
+/** The version of an object that was read last. */
+interface ReadVersion {
+  readonly uid: string | undefined;
+  readonly version: string | undefined;
+  /** The list that it was last seen in, or after. */
+  list: number;
+}
+
+/** Kubectl keeps the whole object in it. */
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/**
+ * The objects of a kind: what the API server has, and what stays although it has it no more, as the kind
+ * itself has gone. Each object is a file of its own to `inForce`.
+ */
+export class KindStore {
+  readonly kind: FollowedKind;
+  readonly #inForce: ObjectsInForce;
+  readonly #read = new Map<string, ReadVersion>();
+  readonly #faulty = new Map<string, FaultyObject>();
+  /** Deletions that the server told of, not applied yet. */
+  #deleted = new Set<string>();
+  /** Objects that went with their kind: they stay. */
+  readonly #orphans = new Set<string>();
+  #list = 0;
+  /** Whether the kind was gone, so that what a list lacks did not go by itself. */
+  #wasGone = false;
+  /** Whether what is to be reported has changed. */
+  isReportDue = false;
+
+  constructor(kind: FollowedKind, inForce: ObjectsInForce) {
+    this.kind = kind;
+    this.#inForce = inForce;
+  }
+
+  get faulty(): Iterable<FaultyObject> {
+    return this.#faulty.values();
+  }
+
+  /** The number of objects that stay although their kind has gone. */
+  get orphans(): number {
+    return this.#orphans.size;
+  }
+
+  /** Whether deletions wait for `applyDeletions` or `keepDeleted`. */
+  get hasDeletions(): boolean {
+    return this.#deleted.size > 0;
+  }
+
+  /** A list of all objects begins. */
+  beginList(): void {
+    this.#list += 1;
+  }
+
+  /** An object as it is now. One that is being deleted counts as gone, whatever finalizers it has. */
+  put(object: KubeObject): void {
+    const { uid, resourceVersion: version, deletionTimestamp } = object.metadata ?? {};
+    const ref = this.#refOf(object);
+    const key = refKey(ref);
+    const known = this.#read.get(key);
+    if (deletionTimestamp !== undefined) {
+      if (known !== undefined) this.#deleted.add(key);
+      return;
+    }
+    this.#deleted.delete(key);
+    if (this.#orphans.delete(key)) this.isReportDue = true;
+    if (known !== undefined && known.uid === uid && known.version === version) {
+      known.list = this.#list;
+      return;
+    }
+    this.#read.set(key, { uid, version, list: this.#list });
+    this.#parse(object, ref, key);
+  }
+
+  /** An object that is gone. */
+  delete(object: KubeObject): void {
+    const key = refKey(this.#refOf(object));
+    if (this.#read.has(key)) this.#deleted.add(key);
+  }
+
+  /** The list is whole: what it lacks is gone. */
+  endList(): void {
+    const missing: string[] = [];
+    for (const [key, { list }] of this.#read)
+      if (list !== this.#list && !this.#orphans.has(key)) missing.push(key);
+    for (const key of missing) {
+      if (this.#wasGone) this.#keep(key);
+      else this.#deleted.add(key);
+    }
+    this.#wasGone = false;
+  }
+
+  /** The objects that the server told of as deleted are not there any more. */
+  applyDeletions(keys: Iterable<string>): void {
+    for (const key of keys) if (this.#deleted.delete(key)) this.#drop(key);
+  }
+
+  /** The deletions that wait. */
+  waiting(): readonly string[] {
+    return [...this.#deleted];
+  }
+
+  /** The kind is gone: its objects stay, deleted ones too, as they went with it. */
+  keepAll(): void {
+    this.#wasGone = true;
+    this.#deleted = new Set();
+    for (const key of [...this.#read.keys()]) this.#keep(key);
+  }
+
+  /** The operator confirms the end of objects that went with their kind; returns how many. */
+  confirm(): number {
+    const count = this.#orphans.size;
+    for (const key of this.#orphans) this.#drop(key);
+    return count;
+  }
+
+  #keep(key: string): void {
+    this.#orphans.add(key);
+    this.isReportDue = true;
+  }
+
+  #drop(key: string): void {
+    this.#read.delete(key);
+    if (this.#orphans.delete(key)) this.isReportDue = true;
+    if (this.#faulty.delete(key) || this.kind.group === 'isthmus.dev') this.isReportDue = true;
+    this.#inForce.setFile(key, []);
+  }
+
+  #refOf({ metadata }: KubeObject): Ref {
+    return { kind: this.kind.kind, namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' };
+  }
+
+  #parse(object: KubeObject, ref: Ref, key: string): void {
+    const origin = `${this.kind.plural} ${ref.namespace === '' ? '' : `${ref.namespace}/`}${ref.name}`;
+    const parsed = parseObject(withoutBallast(object, this.kind), origin);
+    const { object: read, idcs = [], draft, faults } = parsed;
+    const remains = { ...(idcs.length > 0 && { idcs }), ...(draft && { draft }) };
+    const entry = { key, ref, origin, ...(read === undefined ? remains : { object: read }) };
+    const hadFaults = this.#faulty.delete(key);
+    if (faults.length > 0) this.#faulty.set(key, { entry, faults });
+    // Those of our own kinds decide about each other.
+    if (hadFaults || faults.length > 0 || this.kind.group === 'isthmus.dev') this.isReportDue = true;
+    this.#inForce.setFile(key, [entry]);
+  }
+}
+
+/** An object without what only the API server and its tools need, and with what lists leave out. */
+function withoutBallast(object: KubeObject, { kind, group, versions }: FollowedKind): unknown {
+  const { metadata, ...rest } = object;
+  const { managedFields: _, annotations, ...meta } = metadata as Record<string, unknown>;
+  const { [lastApplied]: __, ...others } = (annotations ?? {}) as Record<string, unknown>;
+  return {
+    apiVersion: `${group}/${versions[0]}`,
+    kind,
+    ...rest,
+    metadata: { ...meta, ...(annotations !== undefined && { annotations: others }) },
+  };
+}

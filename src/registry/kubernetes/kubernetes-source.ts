@@ -1,0 +1,204 @@
+import type { Clock, Timer } from '../../base/clock.ts';
+import { type Logger, silentLogger } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { KubeAccess } from '../../kube/config/kube-access.ts';
+import { createKubeClient } from '../../kube/kube-client.ts';
+import type { ConnectionTiming } from '../../kube/kube-connection.ts';
+import type { Change } from '../../model/object.ts';
+import { createObjectsInForce } from '../files/objects-in-force.ts';
+import { createLossGuard, type LossRule, losesAllInstances, lossRule } from '../lastgood/loss-guard.ts';
+import { type LastGoodStatus, noFacets, type Sink, type Source } from '../source.ts';
+import { followedKinds } from './followed-kinds.ts';
+import { KindFollower, type KubernetesTiming, kubernetesTiming } from './kind-follower.ts';
+import { KindStore } from './kind-store.ts';
+import { readGapsOf, reportKubeFindings, troubleMessages } from './kube-report.ts';
+
+/** What a Kubernetes source needs. */
+interface KubernetesOptions {
+  /** How to get to the API server, read when the source starts. Throws MeshError. */
+  readonly access: () => KubeAccess;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger?: Logger;
+}
+
+/** What tests replace. */
+interface KubernetesSeam {
+  readonly timing?: Partial<KubernetesTiming>;
+  readonly connection?: ConnectionTiming;
+  readonly loss?: LossRule;
+}
+
+/** Deletions that the API server tells of are meant one by one: none waits, but for the loss of very many. */
+const kubernetesLoss: LossRule = { ...lossRule, settleMs: 0, soleMs: 0 };
+
+/**
+ * Creates the `kubernetes` source: the objects of all kinds of an API server, kept up with by watches.
+ * `start` waits for an API server that is away, and rejects only if the access is wrong. docs/kubernetes.md
+ * says what is asked for, and what happens when it is not answered.
+ */
+export function createKubernetesSource(options: KubernetesOptions, seam: KubernetesSeam = {}): Source {
+  return new KubernetesSource(options, seam);
+}
+
+class KubernetesSource implements Source {
+  readonly name = 'kubernetes';
+  readonly #options: KubernetesOptions;
+  readonly #seam: KubernetesSeam;
+  readonly #inForce = createObjectsInForce();
+  readonly #guard;
+  readonly #stores: readonly KindStore[];
+  #followers: readonly KindFollower[] = [];
+  #origin = '';
+  #sink: Sink | undefined;
+  #signal: AbortSignal = AbortSignal.abort();
+  #settled: (() => void) | undefined;
+  #timer: Timer | undefined;
+  #held = 0;
+  #heardAtMs: number | undefined;
+  #isReportDue = false;
+
+  constructor(options: KubernetesOptions, seam: KubernetesSeam) {
+    this.#options = options;
+    this.#seam = seam;
+    this.#guard = createLossGuard(seam.loss ?? kubernetesLoss);
+    this.#stores = followedKinds.map((kind) => new KindStore(kind, this.#inForce));
+  }
+
+  async start(sink: Sink, signal: AbortSignal): Promise<void> {
+    const { clock, random, logger = silentLogger } = this.#options;
+    if (signal.aborted) return;
+    const access = this.#options.access();
+    this.#origin = access.server.origin;
+    const client = createKubeClient(access, { clock, timing: this.#seam.connection });
+    this.#sink = sink;
+    this.#signal = signal;
+    signal.addEventListener('abort', () => {
+      this.#timer?.cancel();
+      client.close();
+      this.#settled?.();
+    });
+    const timing = { ...kubernetesTiming, ...this.#seam.timing };
+    this.#followers = this.#stores.map(
+      (store) =>
+        new KindFollower(
+          { ...{ client, store, clock, random, timing }, onRead: this.#onRead, onState: this.#onState },
+          signal,
+        ),
+    );
+    logger.info('reading the registry from Kubernetes', { server: this.#origin, access: access.origin });
+    const settled = new Promise<void>((resolve) => {
+      this.#settled = resolve;
+    });
+    for (const follower of this.#followers) void follower.run();
+    await settled;
+    if (signal.aborted) return;
+    this.#apply();
+    sink.changes([{ type: 'synced', source: this.name, at: clock.now() }]);
+  }
+
+  objects() {
+    return this.#inForce.objects();
+  }
+
+  repair(batch: readonly Change[]): void {
+    if (!this.#signal.aborted) this.#sink?.changes(batch);
+  }
+
+  get facets() {
+    return {
+      ...noFacets,
+      deletionGuard: { confirm: () => this.#confirm() },
+      lastGood: { status: () => this.#status() },
+    };
+  }
+
+  readonly #onRead = (): void => {
+    this.#heardAtMs = this.#options.clock.wall();
+    if (this.#settled === undefined) this.#apply();
+    else this.#applyFirst();
+  };
+
+  readonly #onState = (): void => {
+    this.#isReportDue = true;
+    if (this.#settled === undefined) this.#apply();
+    else {
+      this.#applyFirst();
+      this.#report();
+    }
+  };
+
+  /** During the start objects come into force as they are read, once all Idcs are known: others name them. */
+  #applyFirst(): void {
+    if (this.#signal.aborted) return;
+    if (!this.#followers.every(({ isSettled, store }) => isSettled || store.kind.kind !== 'Idc')) return;
+    const { upserts } = this.#inForce.applyClaims([]);
+    const at = this.#options.clock.now();
+    if (upserts.length > 0) this.#sink?.changes(upserts.map((object) => ({ type: 'upsert', object, at })));
+    if (!this.#followers.every(({ isSettled, store }) => isSettled && !store.hasDeletions)) return;
+    const settled = this.#settled;
+    this.#settled = undefined;
+    settled?.();
+  }
+
+  /** Brings into force what was read, and tells the sink. */
+  #apply(): void {
+    if (this.#signal.aborted) return;
+    const { clock } = this.#options;
+    const at = clock.now();
+    const { missing } = this.#inForce;
+    const verdict = this.#guard.decide({
+      ...{ now: at, missing, inForce: this.#inForce.size, found: this.#inForce.foundCount },
+      ...{ isFound: this.#inForce.isFound, isReplaced: this.#inForce.isReplaced, replaced: false },
+      ...{ sole: () => new Map(), readable: true },
+      allInstances: losesAllInstances(missing, this.#inForce.objects()),
+    });
+    const { deletes, upserts } = this.#inForce.applyClaims(verdict.remove);
+    const batch: Change[] = [
+      ...deletes.map((ref): Change => ({ type: 'delete', ref, at: verdict.since })),
+      ...upserts.map((object): Change => ({ type: 'upsert', object, at })),
+    ];
+    if (batch.length > 0) this.#sink?.changes(batch);
+    const held = verdict.held ? missing.size : 0;
+    if (held !== this.#held) this.#isReportDue = true;
+    this.#held = held;
+    this.#report();
+    this.#timer?.cancel();
+    if (missing.size > 0 && verdict.checkAgainMs !== undefined)
+      this.#timer = clock.after(Math.max(1, verdict.checkAgainMs), () => this.#apply());
+  }
+
+  #report(): void {
+    const isDue = this.#isReportDue || this.#stores.some((store) => store.isReportDue);
+    if (!isDue || this.#signal.aborted) return;
+    this.#isReportDue = false;
+    for (const store of this.#stores) store.isReportDue = false;
+    const input = {
+      origin: this.#origin,
+      followers: this.#followers,
+      inForce: this.#inForce,
+      held: this.#held,
+    };
+    this.#sink?.problems(reportKubeFindings(input), readGapsOf(this.#followers, this.#inForce));
+  }
+
+  #confirm(): number {
+    const orphans = this.#stores.reduce((sum, store) => sum + store.confirm(), 0);
+    const count = this.#inForce.missing.size;
+    if (count > 0) {
+      this.#guard.confirm();
+      this.#isReportDue = true;
+      this.#apply();
+    }
+    return Math.max(orphans, count);
+  }
+
+  #status(): LastGoodStatus {
+    const [reason] = troubleMessages(this.#followers);
+    return {
+      ...{ from: 'source', objects: this.#inForce.size, held: this.#held, repaired: 0 },
+      ...(reason !== undefined && { reason }),
+      ...(this.#heardAtMs !== undefined && { knownGoodAt: this.#heardAtMs }),
+    };
+  }
+}
