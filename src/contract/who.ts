@@ -64,8 +64,15 @@ const nextIdc = z.strictObject({
     'Whether egress gateways may send requests there; unknown: none of them was read.',
     z.enum(['yes', 'no', 'unknown']),
   ),
-  requests: z.int(),
+  requests: described(
+    'Sent there; absent: not known, as it is one of several that Groups with shared counts were sent to.',
+    z.int(),
+  ).optional(),
   share: share('Its part of all that this IDC sent'),
+  isShared: described(
+    'Egress gateways have one cluster for this Group and others that leave the IDC alike: requests of `gateways` are those of all of them.',
+    z.literal(true),
+  ).optional(),
   gateways: z.array(hostReport),
 });
 

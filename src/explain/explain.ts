@@ -6,7 +6,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import type { Supposed } from '../plan/planner.ts';
 import type { GroupPlan } from '../plan/types.ts';
-import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { awayCluster, egressCluster, instancesCluster } from '../translate/names.ts';
 import { findDeclared, isPlanOf, seesPlan } from '../who/declared.ts';
 import { type ExitsOptions, findLostExits } from '../who/gateways/exits.ts';
 import type { ReadClusters } from '../who/read-clusters.ts';
@@ -188,7 +188,7 @@ async function readWay(
 ): Promise<{ readonly readings: readonly ProxyReading[]; readonly silent: Explanation['silent'] }> {
   const exits = proxies.filter((one) => one.role === 'egress' && seesPlan(one, plan));
   const chosen = [...(caller.role === 'grpc' ? [] : [caller]), ...chooseProxies(exits)];
-  const names = [instancesCluster(plan.group), idcsCluster(plan.group), egressCluster];
+  const names = [instancesCluster(plan.group), awayCluster(plan), egressCluster];
   const found = await readAll(chosen, names, read);
   const readings = [...found].flatMap(([proxy, page]) =>
     typeof page === 'string' ? [] : [{ proxy, before: page, after: page }],

@@ -5,7 +5,7 @@ import { type ListenAddress, showAddress, showEndpoint } from '../model/values/l
 import { splitLocality } from '../model/values/locality.ts';
 import { peersOf } from '../plan/gateways.ts';
 import type { GroupPlan, PlannedLocality } from '../plan/types.ts';
-import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { awayCluster, egressCluster, instancesCluster } from '../translate/names.ts';
 import { workloadEntryOf } from '../who/describe.ts';
 import { totalHosts } from '../who/hosts.ts';
 import type { ProxyReading } from '../who/types.ts';
@@ -86,7 +86,7 @@ export function ingressHosts(
   plan: GroupPlan,
   readings: readonly ProxyReading[],
 ): readonly CountedHost[] {
-  const reports = reportsOf(readings, idcsCluster(plan.group));
+  const reports = reportsOf(readings, awayCluster(plan));
   const target = facts.idcs.get(idc);
   const isAlive = plan.crossing?.check !== undefined && isKnownAlive(facts, idc);
   const isEmpty = plan.crossing?.check !== undefined && isKnownEmpty(facts, idc, reports !== undefined);

@@ -1,11 +1,11 @@
 import type { Explanation, Hop } from '../contract/explain.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import {
+  awayCluster,
   checksCluster,
   egressCluster,
   failoverCluster,
   groupName,
-  idcsCluster,
   instancesCluster,
   tunnelName,
 } from '../translate/names.ts';
@@ -62,7 +62,7 @@ export function refusalsOn(
 function isUsed(name: string, plan: GroupPlan, { role }: AskedProxy, hop: Hop, leaves: boolean): boolean {
   const { group, protocol, byConnect } = plan;
   const near = [groupName(group), instancesCluster(group), failoverCluster(group), checksCluster(group)];
-  const far = [egressCluster, idcsCluster(group), tunnelName(group)];
+  const far = [egressCluster, awayCluster(plan), tunnelName(group)];
   if (near.includes(name) || isTcpListener(name, plan)) return true;
   if (far.includes(name)) return leaves;
   // The connections of a sidecar's workload to a TCP Group have listeners of their own.

@@ -3,7 +3,7 @@ import type { GuardedListener } from '../model/trail.ts';
 import { noIdcOutcome } from '../model/trail.ts';
 import { gatewayLabel } from '../model/values/gateway-label.ts';
 import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
-import { idcsCluster } from '../translate/names.ts';
+import { awayCluster } from '../translate/names.ts';
 import type { ProxyReading } from '../who/types.ts';
 import { type DividedChoice, farChoices, nearChoices } from './choices.ts';
 import { farObjects, nearObjects } from './objects.ts';
@@ -148,9 +148,9 @@ class Walk {
   }
 
   /** Readings of local egress gateways that have the Group. */
-  #exits({ group }: GroupPlan): readonly ProxyReading[] {
+  #exits(plan: GroupPlan): readonly ProxyReading[] {
     return this.#facts.readings.filter(
-      ({ proxy, after }) => proxy.role === 'egress' && after.has(idcsCluster(group)),
+      ({ proxy, after }) => proxy.role === 'egress' && after.has(awayCluster(plan)),
     );
   }
 

@@ -72,19 +72,21 @@ function planNewCrossing(drGroup: DrGroup, options: CrossingOptions): Crossing |
     const to = others.filter((idc) => !visited.includes(idc));
     return to.length === 0 ? [] : [{ visited: joinVisited([localIdc, ...visited]), to }];
   });
+  // Which IDCs hang is not in the names: it changes endpoints, and no routes.
+  const declared = planTargets(drGroup, idcs, localIdc, evacuated);
+  const away = sharedName(declared, times);
   // At the peer listener a request has made at least one crossing: its trail has two names.
   const namesMax = Math.min(hopLimit, others.length + (outside.length > 0 ? 1 : 0));
-  if (!isMember || namesMax < 2) return { idcs: targets, ...times, permits, begun };
-  // Which IDCs hang is not in the name: it changes endpoints, and no routes.
-  const declared = planTargets(drGroup, idcs, localIdc, evacuated);
-  const onward = onwardName(declared, { ...times, permits });
-  return { idcs: targets, ...times, permits, begun, handOnNamesMax: namesMax, onward };
+  if (!isMember || namesMax < 2) return { idcs: targets, ...times, permits, begun, away };
+  const onward = sharedName(declared, { ...times, permits });
+  return { idcs: targets, ...times, permits, begun, away, handOnNamesMax: namesMax, onward };
 }
 
 /** How many IDCs a name shows. */
 const shownIdcs = 4;
 
-function onwardName(declared: readonly CrossingIdc[], rest: object): string {
+/** The name of a cluster of Groups that cross alike: what it shows, and a hash of all that decides. */
+function sharedName(declared: readonly CrossingIdc[], rest: object): string {
   const shown = declared.slice(0, shownIdcs).map(({ idc }) => idc);
   return `${shown.join(',')}/${contentHash(JSON.stringify([declared, rest])).slice(0, 12)}`;
 }

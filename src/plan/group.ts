@@ -207,7 +207,9 @@ function withCheck(
 ): Crossing | undefined {
   if (crossing === undefined || health === undefined) return crossing;
   const check = planCrossingCheck(health.intervalMs, checkIntervalMsMin, roundTripMs);
-  return { ...crossing, check };
+  // What its checks find is of this Group alone.
+  const { away: _, ...rest } = crossing;
+  return { ...rest, check };
 }
 
 /** Failback is gradual for a Group that can leave and whose instances are checked from here. */

@@ -47,7 +47,8 @@ export function tcpCrossing(
 ): Crossing | undefined {
   // A tunnel names its Group, which a wildcard cannot.
   if (crossing === undefined || host.startsWith('*')) return undefined;
-  const { handOnNamesMax: _, onward: _onward, ...rest } = crossing;
+  // Connections are counted where they leave: there are no answers that would tell.
+  const { handOnNamesMax: _, onward: _onward, away: _away, ...rest } = crossing;
   return rest;
 }
 

@@ -237,6 +237,12 @@ export interface Crossing {
   /** The set of a request that has visited no other IDC yet: such a request may go to all of `idcs`. */
   readonly begun: string;
   /**
+   * Names everything that decides how requests that begin here leave. Groups with equal names share an
+   * egress's cluster for them. Absent: the Group has one of its own, as its checks or its connections are to
+   * be told from those of others; or without loop prevention.
+   */
+  readonly away?: string;
+  /**
    * Names everything that decides where a request may be handed on to. Groups with equal names share an
    * egress's cluster for such requests. Absent: nothing is handed on, or without loop prevention.
    */

@@ -155,6 +155,7 @@ function whoReader(parts: Parts, options: ControlPlaneOptions): WhoReader {
   const { pipeline, failback } = parts;
   return createWhoReader({
     ...readingFacts(parts, options),
+    readStats: readProxyStats,
     plansOf: (host) => pipeline.plansOf(host),
     evacuations: () => pipeline.evacuations.list().items,
     held: () => failback.limitedShares(),

@@ -6,7 +6,6 @@ import { difference, keepEqual, type ScopeChange } from './changes.ts';
 import { AlikeGroups, type TemplateOf } from './group/alike.ts';
 import { type GroupEntry, GroupMessages } from './group/messages.ts';
 import { passthroughCluster } from './names.ts';
-import { OnwardClusters } from './onward.ts';
 import {
   type BuiltResource,
   buildPassthrough,
@@ -25,6 +24,8 @@ import {
 import { haveSameRoutes } from './route/same-routes.ts';
 import { SpillLimits } from './runtime.ts';
 import { type GroupVisibility, ScopeIndex } from './scopes.ts';
+import { SharedClusters } from './shared/clusters.ts';
+import { SharedTables } from './shared/tables.ts';
 
 /** Work counters. Tests assert on them that an event's cost does not grow with unaffected Groups. */
 interface CatalogWork {
@@ -74,7 +75,8 @@ export class Catalog {
   readonly #limits = new SpillLimits();
   #layers: readonly BuiltResource[] = this.#limits.layers().map(rtds);
   /** For egress gateways. */
-  readonly #onward: OnwardClusters;
+  readonly #sharedClusters: SharedClusters;
+  readonly #sharedTables: SharedTables;
   #idcs: ReadonlyMap<string, Idc> = new Map();
   #context: ScopeContext = { localIdc: undefined, filters: {} };
   /** Hosts of all Groups, sorted; undefined after one was added or removed. */
@@ -96,8 +98,11 @@ export class Catalog {
   }: { readonly rebuiltMax?: number; readonly pack?: Pack; readonly templateOf?: TemplateOf } = {}) {
     this.#rebuiltMax = rebuiltMax;
     this.#pack = pack;
-    this.#messages = new GroupMessages(pack, new AlikeGroups(templateOf));
-    this.#onward = new OnwardClusters(pack);
+    this.#sharedTables = new SharedTables(pack);
+    this.#messages = new GroupMessages(pack, new AlikeGroups(templateOf), (host) =>
+      this.#sharedTables.has(host),
+    );
+    this.#sharedClusters = new SharedClusters(pack);
   }
 
   /** Opens a scope under the caller's key; returns all its resources. */
@@ -116,7 +121,8 @@ export class Catalog {
       ...ownResources,
       ...entry.routes,
       ...(hasRuntime(scope) ? this.#layers : []),
-      ...(scope.role === 'egress' ? this.#onward.resources() : []),
+      ...(scope.role === 'egress' ? this.#sharedClusters.resources() : []),
+      ...(scope.role === 'egress' ? this.#sharedTables.resources() : []),
     ];
     for (const group of this.#index.keysOf(scope)) {
       const found = this.#groups.get(group);
@@ -169,20 +175,21 @@ export class Catalog {
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.ownResources], routes });
     }
-    this.#rebuildOnward((entry) => touch(touched, entry));
+    this.#rebuildShared((entry) => touch(touched, entry));
     this.#markStale(hungGateways ?? []);
     if (this.#stale.size <= this.#rebuiltMax) this.#rebuildStale(this.#stale.size, touched);
     return this.#changes(touched);
   }
 
-  /** Marks the Groups that cross to an IDC whose hung gateways changed. */
+  /** Marks the Groups with a cluster of their own to an IDC whose hung gateways changed. */
   #markStale(before: readonly HungGateway[]): void {
     const { hungGateways: now = [] } = this.#context;
     if (now === before) return;
     const changedIdcs = new Set(
       [...before, ...now].filter(({ kind }) => kind === 'ingress').map(({ idc }) => idc),
     );
-    const isTouched = ({ crossing }: GroupPlan) => crossing?.idcs.some(({ idc }) => changedIdcs.has(idc));
+    const isTouched = ({ crossing }: GroupPlan) =>
+      crossing?.away === undefined && crossing?.idcs.some(({ idc }) => changedIdcs.has(idc));
     if (changedIdcs.size === 0) return;
     for (const [key, { plans }] of this.#groups) if (plans.some(isTouched)) this.#stale.add(key);
   }
@@ -221,6 +228,7 @@ export class Catalog {
   update(groups: ReadonlyMap<string, readonly GroupPlan[]>): ReadonlyMap<string, ScopeChange> {
     const touched = new Map<ScopeEntry, ScopeUpdate>();
     const touchOne = (entry: ScopeEntry): ScopeUpdate => touch(touched, entry);
+    this.#sharedTables.update(groups);
     const known = new Set([...groups.keys()].filter((host) => this.#index.hasHost(host)));
     for (const [key, plans] of this.#declarations(groups)) {
       const old = this.#groups.get(key);
@@ -249,7 +257,8 @@ export class Catalog {
         }
     }
     this.#updateLimits(groups, touchOne);
-    if (this.#onward.update(groups)) this.#rebuildOnward(touchOne);
+    if (this.#sharedClusters.update(groups)) this.#rebuildShared(touchOne);
+    this.#putAtEgress(this.#sharedTables.build(), touchOne);
     if ([...groups.keys()].some((host) => known.has(host) !== this.#index.hasHost(host))) {
       this.#declared = undefined;
       // Their routes contain the hosts of all Groups.
@@ -276,9 +285,17 @@ export class Catalog {
     }
   }
 
-  #rebuildOnward(touch: (entry: ScopeEntry) => ScopeUpdate): void {
-    const old = this.#onward.resources();
-    const now = this.#onward.build(this.#idcs, this.#context.hungGateways);
+  #rebuildShared(touch: (entry: ScopeEntry) => ScopeUpdate): void {
+    const old = this.#sharedClusters.resources();
+    const now = this.#sharedClusters.build(this.#idcs, this.#context.hungGateways);
+    this.#putAtEgress({ old, now }, touch);
+  }
+
+  /** Replaces resources that all egress gateways have. */
+  #putAtEgress(
+    { old, now }: { readonly old: readonly BuiltResource[]; readonly now: readonly BuiltResource[] },
+    touch: (entry: ScopeEntry) => ScopeUpdate,
+  ): void {
     if (old.length === now.length && old.every((one, i) => one === now[i])) return;
     for (const entry of this.#scopes.values()) {
       if (entry.scope.role !== 'egress') continue;

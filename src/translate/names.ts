@@ -1,5 +1,5 @@
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import type { GroupPort } from '../plan/types.ts';
+import type { GroupPlan, GroupPort } from '../plan/types.ts';
 
 /** Names in Envoy's configuration. A Group's name is `host:port`. */
 export function groupName(group: GroupPort): string {
@@ -16,9 +16,17 @@ export function failoverCluster(group: GroupPort): string {
   return `failover/${groupName(group)}`;
 }
 
-/** Cluster (and EDS service) of other IDCs' ingress gateways for a Group, at the egress. */
-export function idcsCluster(group: GroupPort): string {
-  return `idcs/${groupName(group)}`;
+/**
+ * Cluster (and EDS service) of other IDCs' ingress gateways, at the egress, for a Group's requests that begin
+ * in this IDC: shared by all Groups with equal `Crossing.away`, or the Group's own, `idcs/HOST:PORT`.
+ */
+export function awayCluster({ group, crossing }: Pick<GroupPlan, 'group' | 'crossing'>): string {
+  return crossing?.away === undefined ? `idcs/${groupName(group)}` : sharedAwayCluster(crossing.away);
+}
+
+/** The same of all Groups with this `Crossing.away`. */
+export function sharedAwayCluster(away: string): string {
+  return `away/${away}`;
 }
 
 /**

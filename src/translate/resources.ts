@@ -10,19 +10,20 @@ import type { Crossing, GroupPlan, ListenerRole } from '../plan/types.ts';
 import type { ResourceTypeName, resourceTypes } from '../xds/resource-types.ts';
 import type { EncodedResource } from '../xds/xds.ts';
 import {
+  buildAwayAssignment,
   buildChecksAssignment,
   buildEgressAssignment,
-  buildIdcsAssignment,
   buildInstancesAssignment,
   buildOnwardAssignment,
 } from './cluster/assignment.ts';
 import {
+  buildAwayCluster,
   buildChecksCluster,
   buildEgressCluster,
   buildFailoverCluster,
-  buildIdcsCluster,
   buildInstancesCluster,
   buildOnwardCluster,
+  buildSharedAwayCluster,
 } from './cluster/cluster.ts';
 import {
   buildGrpcClusters,
@@ -40,10 +41,10 @@ import { buildTcpListener } from './listener/tcp-listener.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './listener/trail-filter.ts';
 import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
 import { packAny } from './message-parts.ts';
-import { onwardCluster } from './names.ts';
+import { awayCluster, onwardCluster, sharedAwayCluster } from './names.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
-import { buildHostTables, buildOtherTables, type RouteTables } from './route/tables.ts';
+import { buildHostTables, buildOtherTables, buildTableOfMany, type RouteTables } from './route/tables.ts';
 import type { RuntimeLayer } from './runtime.ts';
 
 /** A resource: before encoding, or encoded. */
@@ -104,8 +105,8 @@ export function buildGroupResources(
     case 'egress':
       if (crossing === undefined) return [];
       return [
-        cds(buildIdcsCluster(plan, crossing)),
-        buildCrossingEndpoints(plan, crossing, idcs, hungGateways),
+        ...(crossing.away === undefined ? [cds(buildAwayCluster(plan, crossing))] : []),
+        ...buildCrossingEndpoints(plan, idcs, hungGateways),
       ];
     case 'grpc':
       if (!isForGrpc(plan)) return [];
@@ -155,28 +156,36 @@ function buildForIngress(plan: GroupPlan, reader: 'ingress' | 'ingress-static'):
   ];
 }
 
-/** The endpoints to which an egress gateway may send a Group's requests. */
+/** The endpoints of a Group's own cluster of other IDCs; none where Groups share one. */
 export function buildCrossingEndpoints(
   plan: GroupPlan,
-  crossing: Crossing,
   idcs: ReadonlyMap<string, Idc>,
   hungGateways: readonly HungGateway[] = [],
-): BuiltResource {
-  return eds(buildIdcsAssignment(plan, crossing, idcs, hungGateways));
+): readonly BuiltResource[] {
+  const { crossing } = plan;
+  if (crossing === undefined || crossing.away !== undefined) return [];
+  return [eds(buildAwayAssignment(awayCluster(plan), crossing, idcs, hungGateways))];
 }
 
-/** The cluster for requests to be handed on, of all Groups with these crossings, and its endpoints. */
-export function buildOnward(
+/** Clusters of other IDCs that Groups with equal crossings share: what begins here, and what is handed on. */
+export type SharedCluster = 'away' | 'onward';
+
+/** The name of one of them; undefined: these crossings have none. */
+export function sharedClusterOf(kind: SharedCluster, { away, onward }: Crossing): string | undefined {
+  if (kind === 'away') return away && sharedAwayCluster(away);
+  return onward && onwardCluster(onward);
+}
+
+/** Such a cluster, and its endpoints. */
+export function buildSharedCluster(
+  kind: SharedCluster,
+  name: string,
   crossing: Crossing,
-  idcs: ReadonlyMap<string, Idc>,
-  hungGateways?: readonly HungGateway[],
+  where: readonly [idcs: ReadonlyMap<string, Idc>, hungGateways?: readonly HungGateway[] | undefined],
 ): readonly BuiltResource[] {
-  if (crossing.onward === undefined) return [];
-  const name = onwardCluster(crossing.onward);
-  return [
-    cds(buildOnwardCluster(name, crossing)),
-    eds(buildOnwardAssignment(name, crossing, idcs, hungGateways)),
-  ];
+  return kind === 'away'
+    ? [cds(buildSharedAwayCluster(name, crossing)), eds(buildAwayAssignment(name, crossing, ...where))]
+    : [cds(buildOnwardCluster(name, crossing)), eds(buildOnwardAssignment(name, crossing, ...where))];
 }
 
 /** Whether a path leads through an ingress to the Group's instances. */
@@ -304,12 +313,18 @@ export function buildWholeTable(
   return rds(buildRouteConfiguration(listener, plans, others, ready));
 }
 
-/** A Group's own routes at a listener. */
+/** A Group's own routes at a listener; `isShared`: hosts whose routes are in a table with those of others. */
 export function buildHostRoutes(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
+  isShared: (host: string) => boolean,
 ): readonly BuiltResource[] {
-  return tables(buildHostTables(listener, plans));
+  return tables(buildHostTables(listener, plans, isShared));
+}
+
+/** A table of several hosts at a listener. */
+export function buildSharedTable(...table: Parameters<typeof buildTableOfMany>): BuiltResource {
+  return rds(buildTableOfMany(...table));
 }
 
 /** Whether a change of these plans' routes changes what `buildRoutes` and the like return for a scope. */

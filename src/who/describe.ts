@@ -4,9 +4,9 @@ import { drainKey, shownDrain } from '../model/drain.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import { evacuates } from '../model/evacuation.ts';
 import type { CrossingIdc, GroupPlan } from '../plan/types.ts';
-import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { awayCluster, egressCluster, instancesCluster } from '../translate/names.ts';
 import type { Exits } from './gateways/exits.ts';
-import { type HostTotals, judgeHosts, totalHosts } from './hosts.ts';
+import { type HostTotals, judgeHosts, onlyIdc, totalHosts } from './hosts.ts';
 import type { ProxyReading } from './types.ts';
 
 /** What is known of a Group besides the readings. */
@@ -21,6 +21,8 @@ interface GroupFacts {
   /** Percentage taken back in a gradual failback; undefined: none is under way. */
   readonly returningPercent: number | undefined;
   readonly leaving: Exits;
+  /** Requests that left the IDC, where egress gateways count them with those of other Groups. */
+  readonly gone?: number;
 }
 
 /** Describes one port of a Group by the readings of proxies that have it. */
@@ -32,17 +34,20 @@ export function describeGroup(facts: GroupFacts, readings: readonly ProxyReading
     for (const { address, port, weight } of endpoints) near.expect(address, port, weight);
   const far = totalHosts(
     readings.filter(({ proxy }) => proxy.role === 'egress'),
-    idcsCluster(plan.group),
+    awayCluster(plan),
   );
-  const all = near.requests + far.requests;
+  const shared =
+    plan.crossing?.away === undefined ? undefined : { gone: facts.gone ?? 0, to: onlyIdcOf(plan, far) };
+  const away = shared?.gone ?? far.requests;
+  const all = near.requests + away;
   const instances = near.reports(all, (address) => workloadEntryOf(view, address));
   const exits = plan.crossing === undefined ? [] : exitsOf(callers, facts.leaving);
-  const next = (plan.crossing?.idcs ?? []).map((one) => nextIdc(one, far, all));
+  const next = (plan.crossing?.idcs ?? []).map((one) => nextIdc(one, far, all, shared));
   const judged = judge(facts, near, exits, next);
   const evacuations = evacuationsOf(facts).map(({ name }) => name);
   return {
     ...{ namespace: plan.namespace, port: plan.group.port, protocol: plan.protocol, ...judged },
-    ...{ requests: all, ...(all === 0 ? {} : { awayShare: far.requests / all }) },
+    ...{ requests: all, ...(all === 0 ? {} : { awayShare: away / all }) },
     ...{ instances, exits, next, evacuations, drained: drainedIn(facts) },
     ...(plan.localShare === undefined ? {} : { keepsPercent: plan.localShare }),
     ...(facts.returningPercent === undefined ? {} : { returningPercent: facts.returningPercent }),
@@ -62,14 +67,41 @@ function exitsOf(callers: readonly ProxyReading[], { lost }: Exits): readonly Ho
     });
 }
 
-function nextIdc({ idc, priority, weight }: CrossingIdc, far: HostTotals, all: number): NextIdc {
-  const gateways = far.reports(all, () => undefined, idc);
-  const requests = gateways.reduce((sum, one) => sum + one.requests, 0);
+/** Of a Group that egress gateways count with others: how many left, and the IDC that had those of all. */
+interface SharedCounts {
+  readonly gone: number;
+  readonly to: string | undefined;
+}
+
+function onlyIdcOf({ crossing }: GroupPlan, far: HostTotals): string | undefined {
+  return onlyIdc(
+    far,
+    (crossing?.idcs ?? []).map(({ idc }) => idc),
+  );
+}
+
+function nextIdc(
+  { idc, priority, weight }: CrossingIdc,
+  far: HostTotals,
+  all: number,
+  shared: SharedCounts | undefined,
+): NextIdc {
+  const gateways = far.reports(shared === undefined ? all : 0, () => undefined, idc);
+  const counted = gateways.reduce((sum, one) => sum + one.requests, 0);
+  const requests = shared === undefined ? counted : sharedRequests(idc, counted, shared);
   return {
     ...{ idc, priority: priority + 1, ...(weight === undefined ? {} : { weight }) },
     usable: far.readings === 0 ? 'unknown' : judgeHosts(gateways),
-    ...{ requests, ...(all === 0 ? {} : { share: requests / all }), gateways },
+    ...(requests === undefined ? {} : { requests, ...(all === 0 ? {} : { share: requests / all }) }),
+    ...(shared === undefined ? {} : { isShared: true as const }),
+    gateways,
   };
+}
+
+/** Undefined: several IDCs had requests of these Groups, and this one had some. */
+function sharedRequests(idc: string, counted: number, { gone, to }: SharedCounts): number | undefined {
+  if (gone === 0 || counted === 0) return 0;
+  return to === idc ? gone : undefined;
 }
 
 /**

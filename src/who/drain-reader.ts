@@ -6,7 +6,7 @@ import type { Ref } from '../model/object.ts';
 import { showEndpoint } from '../model/values/listen-address.ts';
 import { portOf } from '../plan/group.ts';
 import type { GroupPlan } from '../plan/types.ts';
-import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { awayCluster, egressCluster, instancesCluster } from '../translate/names.ts';
 import { isPlanOf, seesPlan } from './declared.ts';
 import { type Exits, type ExitsOptions, findLostExits } from './gateways/exits.ts';
 import { judgeHosts, totalHosts } from './hosts.ts';
@@ -160,7 +160,7 @@ async function readWithout(options: DrainReaderOptions, ref: Ref): Promise<Witho
     (proxy) => proxy.role !== 'grpc' && places.some(({ plan }) => seesPlan(proxy, plan)),
   );
   const names = [
-    ...new Set(places.flatMap(({ plan: { group } }) => [instancesCluster(group), idcsCluster(group)])),
+    ...new Set(places.flatMap(({ plan }) => [instancesCluster(plan.group), awayCluster(plan)])),
     egressCluster,
   ];
   const answers = await readAll(chooseProxies(having), names, options.read);
@@ -214,7 +214,7 @@ function lookAt({ plan, at }: Place, all: readonly ProxyReading[], idc: string, 
 function idcsThatCan(plan: GroupPlan, readings: readonly ProxyReading[]): string[] {
   const far = totalHosts(
     readings.filter(({ proxy }) => proxy.role === 'egress'),
-    idcsCluster(plan.group),
+    awayCluster(plan),
   );
   return (plan.crossing?.idcs ?? [])
     .map(({ idc }) => idc)

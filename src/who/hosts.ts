@@ -68,6 +68,12 @@ export function judgeHosts(hosts: readonly HostReport[]): NextIdc['usable'] {
   return hosts.some(({ usableAt }) => usableAt > 0) ? 'yes' : 'no';
 }
 
+/** The one of these IDCs whose hosts were sent all requests in the interval; undefined: several, or none. */
+export function onlyIdc(hosts: HostTotals, idcs: readonly string[]): string | undefined {
+  const used = idcs.filter((idc) => hosts.reports(0, undefined, idc).some(({ requests }) => requests > 0));
+  return used.length === 1 ? used[0] : undefined;
+}
+
 const unseenHost: Omit<HostReport, 'address' | 'weight'> = {
   ...{ priority: 0, health: 'unknown', why: [], knownTo: 0, usableAt: 0, requests: 0, active: 0 },
 };

@@ -3,7 +3,7 @@ import { yieldToEventLoop } from '../base/yield-to-event-loop.ts';
 import type { GroupReport, HostReport, ServedReport } from '../contract/who.ts';
 import type { NodeRole } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
-import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { awayCluster, egressCluster, instancesCluster } from '../translate/names.ts';
 import { isPlanOf, seesPlan } from './declared.ts';
 import { describeGroup } from './describe.ts';
 import { type Exits, findLostExits, lostWords } from './gateways/exits.ts';
@@ -20,8 +20,10 @@ const servedLimits = {
   ageMsMax: 5_000,
 } as const;
 
+type ServedOptions = Omit<WhoOptions, 'readStats'>;
+
 /** Creates `WhoReader.served`: questions within 5 s share one reading. */
-export function createServedReader(options: WhoOptions): () => Promise<ServedReport> {
+export function createServedReader(options: ServedOptions): () => Promise<ServedReport> {
   let last: { readonly at: number; readonly answer: Promise<ServedReport> } | undefined;
   return () => {
     const now = options.clock.now();
@@ -31,7 +33,7 @@ export function createServedReader(options: WhoOptions): () => Promise<ServedRep
   };
 }
 
-async function readServed(options: WhoOptions): Promise<ServedReport> {
+async function readServed(options: ServedOptions): Promise<ServedReport> {
   const { clock, idc } = options;
   const at = new Date(clock.wall()).toISOString();
   const all = [...options.view().groups.keys()].sort(compareText);
@@ -46,7 +48,7 @@ async function readServed(options: WhoOptions): Promise<ServedReport> {
     await yieldToEventLoop();
     const some = hosts.slice(next, next + servedLimits.hostsAtOnce).flatMap((host) => options.plansOf(host));
     plans.push(...some);
-    const names = some.flatMap(({ group }) => [instancesCluster(group), idcsCluster(group)]);
+    const names = some.flatMap((plan) => [instancesCluster(plan.group), awayCluster(plan)]);
     const asked = new Set([...names, egressCluster]);
     const answers = await readAll(
       proxies.filter((proxy) => !silent.has(proxy) && !whole.has(proxy)),
@@ -76,7 +78,7 @@ async function readServed(options: WhoOptions): Promise<ServedReport> {
 
 /** What the readings say of each plan. */
 async function judgeAll(
-  options: WhoOptions,
+  options: ServedOptions,
   plans: readonly GroupPlan[],
   readings: readonly ProxyReading[],
   leaving: Exits,

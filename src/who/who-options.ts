@@ -4,7 +4,7 @@ import type { MeshView } from '../index/view.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { GroupPlan } from '../plan/types.ts';
-import type { ReadClusters } from './read-clusters.ts';
+import type { ReadClusters, ReadStats } from './read-clusters.ts';
 import type { AskedProxy, GoneProxy } from './types.ts';
 
 /** What a question needs to know. */
@@ -23,4 +23,5 @@ export interface WhoOptions {
   /** Percentages of Groups in gradual failback, by `groupKey`. */
   held(): ReadonlyMap<string, number>;
   readonly read: ReadClusters;
+  readonly readStats: ReadStats;
 }

@@ -2,10 +2,11 @@ import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { ServedReport, WhoReport } from '../contract/who.ts';
 import { groupKey } from '../plan/group.ts';
-import { egressCluster, idcsCluster, instancesCluster } from '../translate/names.ts';
+import { awayCluster, egressCluster, instancesCluster } from '../translate/names.ts';
 import { findDeclared, isPlanOf, seesPlan } from './declared.ts';
 import { describeGroup } from './describe.ts';
 import { findLostExits } from './gateways/exits.ts';
+import { countGone } from './gateways/gone.ts';
 import { chooseProxies, readAll, whoLimits } from './read-proxies.ts';
 import { createServedReader } from './served.ts';
 import type { ProxyReading } from './types.ts';
@@ -50,14 +51,17 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
   );
   const chosen = chooseProxies(having);
   const names = [
-    ...new Set(plans.flatMap(({ group }) => [instancesCluster(group), idcsCluster(group)])),
+    ...new Set(plans.flatMap((plan) => [instancesCluster(plan.group), awayCluster(plan)])),
     egressCluster,
   ];
-  const before = await readAll(chosen, names, options.read);
+  const [before, counting] = await Promise.all([
+    readAll(chosen, names, options.read),
+    countGone(options.readStats, plans, chosen),
+  ]);
   await sleep(clock, intervalMs);
   const at = new Date(clock.wall()).toISOString();
   const answered = chosen.filter((proxy) => before.get(proxy) instanceof Map);
-  const after = await readAll(answered, names, options.read);
+  const [after, goneOf] = await Promise.all([readAll(answered, names, options.read), counting.end()]);
   const readings = answered.flatMap((proxy): ProxyReading[] => {
     const [first, second] = [before.get(proxy), after.get(proxy)];
     return typeof first === 'object' && typeof second === 'object'
@@ -82,7 +86,7 @@ async function report(options: WhoOptions, text: string, intervalMs: number): Pr
       if (own === undefined) return [];
       const facts = { plan, view: own, idc, evacuations: options.evacuations(), drains: view.drains };
       return describeGroup(
-        { ...facts, leaving, returningPercent: options.held().get(groupKey(plan)) },
+        { ...facts, leaving, gone: goneOf(plan), returningPercent: options.held().get(groupKey(plan)) },
         readings.filter(({ proxy }) => seesPlan(proxy, plan)),
       );
     }),

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { HungGateway } from '../../src/plan/gateways.ts';
-import type { GroupPlan } from '../../src/plan/types.ts';
+import type { Crossing, GroupPlan } from '../../src/plan/types.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import type { ScopeChange } from '../../src/translate/changes.ts';
 import type { BuiltResource } from '../../src/translate/resources.ts';
@@ -108,9 +108,17 @@ t.test('changes of gateways rebuild no routes', async (t) => {
   t.equal(catalog.work().routesBuilt, before.routesBuilt);
 });
 
+/** The same with a cluster of its own at egress gateways, as of a Group with checks. */
+function alone(plans: readonly GroupPlan[]): readonly GroupPlan[] {
+  return plans.map((plan) => {
+    const { away: _, ...crossing } = plan.crossing as Crossing;
+    return { ...plan, crossing };
+  });
+}
+
 t.test('a gateway that is left out changes endpoints, and of Groups that cross alone', async (t) => {
   const catalog = crowd(20);
-  catalog.update(new Map([['far', plansOf('far', 'shop', '10.0.0.1', 1)]]));
+  catalog.update(new Map([['far', alone(plansOf('far', 'shop', '10.0.0.1', 1))]]));
   const before = catalog.work();
   const of = (hungGateways: readonly HungGateway[]) =>
     Object.fromEntries(
@@ -137,7 +145,7 @@ t.test(
   'a gateway elsewhere that moves is in the endpoints of Groups whose plans stay as they are',
   async (t) => {
     const catalog = crowd(3);
-    const far = new Map([['far', plansOf('far', 'shop', '10.0.0.1', 1)]]);
+    const far = new Map([['far', alone(plansOf('far', 'shop', '10.0.0.1', 1))]]);
     catalog.update(far);
     const moved = new Map([...idcs, ['sh-b', idc('sh-b', '10.9.0.9')] as const]);
     catalog.updateContext(moved, { ...surroundings, localIdc: moved.get('sh-a') });
@@ -211,7 +219,7 @@ t.test('a large scope is opened Group by Group, with what changes meanwhile', as
 t.test('of many Groups the endpoints are built a few at a time', async (t) => {
   const catalog = new Catalog({ rebuiltMax: 2 });
   catalog.updateContext(idcs, surroundings);
-  catalog.update(new Map(['a', 'b', 'c'].map((host) => [host, plansOf(host, 'shop', '10.0.0.1', 1)])));
+  catalog.update(new Map(['a', 'b', 'c'].map((host) => [host, alone(plansOf(host, 'shop', '10.0.0.1', 1))])));
   catalog.open('egress', egress);
   const upserts = (changes: ReadonlyMap<string, ScopeChange>) =>
     changes.get('egress')?.upserts.map(nameOf) ?? [];
@@ -220,12 +228,12 @@ t.test('of many Groups the endpoints are built a few at a time', async (t) => {
   t.strictSame(upserts(catalog.rebuildStale(1)), ['EDS/idcs/a:80']);
   t.equal(catalog.stale, 2);
   // One that is planned anew has the newest; one that is gone needs none.
-  catalog.update(new Map([['b', plansOf('b', 'shop', '10.0.0.2', 1)]]));
+  catalog.update(new Map([['b', alone(plansOf('b', 'shop', '10.0.0.2', 1))]]));
   t.equal(catalog.stale, 1);
   catalog.update(new Map([['c', []]]));
   t.strictSame([catalog.stale, upserts(catalog.rebuildStale(9))], [0, []]);
   // What is back before it was built is no change.
-  catalog.update(new Map([['c', plansOf('c', 'shop', '10.0.0.1', 1)]]));
+  catalog.update(new Map([['c', alone(plansOf('c', 'shop', '10.0.0.1', 1))]]));
   catalog.updateContext(idcs, { ...surroundings, hungGateways: [] });
   t.equal(catalog.stale, 3);
   catalog.updateContext(idcs, { ...surroundings, hungGateways: hung });
@@ -265,7 +273,7 @@ t.test('where a zone is preferred only its endpoints are built for it', async (t
   t.strictSame(differing(), []);
 });
 
-t.test('Groups that cross alike share a cluster for what is handed on, while there are any', async (t) => {
+t.test('Groups that cross alike share clusters, while there are any', async (t) => {
   const catalog = new Catalog();
   catalog.updateContext(idcs, surroundings);
   catalog.open('egress', egress);
@@ -273,27 +281,26 @@ t.test('Groups that cross alike share a cluster for what is handed on, while the
     const { upserts = [], removals = [] } =
       catalog.update(new Map(Object.entries(update))).get('egress') ?? {};
     const names = (list: readonly Pick<BuiltResource, 'kind' | 'name'>[]) =>
-      list.map(nameOf).filter((name) => /onward|^RDS/.test(name));
+      list.map(nameOf).filter((name) => /onward|away/.test(name));
     return { upserts: names(upserts), removals: names(removals) };
   };
   const plans = (host: string, address = '10.0.0.1', hung: readonly string[] = []) =>
     plansOf(host, 'shop', address, 2, false, hung);
-  const routes = (host: string) => [`RDS/sidecar/${host}`, `RDS/ingress/${host}`];
   const first = change({ a: plans('a') });
-  const [cluster = '', endpoints = ''] = first.upserts.filter((name) => name.includes('onward'));
-  t.match(cluster, /^CDS\/onward\/bj-c,sh-b\/[0-9a-f]{12}$/);
-  t.equal(endpoints, cluster.replace('CDS', 'EDS'));
+  const shared = first.upserts;
+  const clusters = shared.filter((name) => name.startsWith('CDS'));
+  t.match(clusters, [/^CDS\/away\/bj-c,sh-b\/[0-9a-f]{12}$/, /^CDS\/onward\/bj-c,sh-b\/[0-9a-f]{12}$/]);
   t.strictSame(
-    change({ b: plans('b') }),
-    { upserts: routes('b'), removals: [] },
-    'a second Group brings none',
+    shared,
+    clusters.flatMap((name) => [name, name.replace('CDS', 'EDS')]),
   );
+  t.strictSame(change({ b: plans('b') }), { upserts: [], removals: [] }, 'a second Group brings none');
   t.strictSame(change({ b: plans('b', '10.0.0.9') }), { upserts: [], removals: [] });
   t.strictSame(
     change({ a: plans('a', '10.0.0.1', ['bj-c']), b: plans('b', '10.0.0.9', ['bj-c']) }),
-    { upserts: [endpoints], removals: [] },
-    'an IDC that hangs changes endpoints, and no routes',
+    { upserts: clusters.map((name) => name.replace('CDS', 'EDS')), removals: [] },
+    'an IDC that hangs changes endpoints alone',
   );
-  t.strictSame(change({ a: [] }), { upserts: [], removals: routes('a') }, 'the other one still has it');
-  t.strictSame(change({ b: [] }), { upserts: [], removals: [...routes('b'), cluster, endpoints] });
+  t.strictSame(change({ a: [] }), { upserts: [], removals: [] }, 'the other one still has it');
+  t.strictSame(change({ b: [] }), { upserts: [], removals: shared });
 });

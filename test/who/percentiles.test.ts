@@ -14,7 +14,9 @@ function percentilesOf(counts: Readonly<Record<number, number>>) {
     parseStatsPage(JSON.stringify({ stats: [{ name: `${name}_completed`, value: all }, { histograms }] }));
   const proxy = { node: 'caller', role: 'sidecar' } as AskedProxy;
   const load = loadBetween(proxy, page(0, []), page(401, [{ name: `${name}_time`, buckets }]));
-  const [host] = hostsOf(load, () => 'failover', { idc: 'sh-a', others: [], away: [] });
+  const awayOf = () => ({ cluster: 'idcs/a.test:80', isShared: false });
+  const places = { idc: 'sh-a', others: [], away: [], awayOf };
+  const [host] = hostsOf(load, () => 'failover', places);
   return [host?.p50Ms, host?.p99Ms];
 }
 

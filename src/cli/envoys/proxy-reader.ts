@@ -29,7 +29,7 @@ const filter = [
   '^cluster\\.(instances/.*|egress)\\.upstream_rq_(total|active|(active|pending)_overflow)$',
   '^cluster\\.instances/.*\\.upstream_cx_active$',
   '^cluster\\.(instances|failover)/.*\\.upstream_rq_retry$',
-  '^cluster\\.idcs/.*\\.upstream_cx_none_healthy$',
+  '^cluster\\.(idcs|away)/.*\\.upstream_cx_none_healthy$',
 ].join('|');
 
 interface Stat {
@@ -75,7 +75,7 @@ export async function readProxy(
   return {
     requests: sum(/^http\..*downstream_rq_completed$/),
     errors: sum(/^http\..*downstream_rq_5xx$/),
-    nobody: sum(/^cluster\.idcs\/.*upstream_cx_none_healthy$/),
+    nobody: sum(/^cluster\.(idcs|away)\/.*upstream_cx_none_healthy$/),
     overflow: sum(/upstream_rq_(active|pending)_overflow$/),
     retries: sum(/upstream_rq_retry$/),
     local: sum(/^cluster\.instances\/.*upstream_rq_total$/),

@@ -8,6 +8,8 @@ import { drainedText } from '../drain/drain-text.ts';
 
 type Group = WhoAnswer['groups'][number];
 type Host = Group['instances'][number];
+/** `-`: not known. */
+type Row = Omit<Host, 'requests' | 'active'> & Readonly<Record<'requests' | 'active', number | '-'>>;
 
 /** Width of the table; 'wide': names, zones and counts too. */
 type WhoWidth = 'table' | 'wide';
@@ -29,7 +31,7 @@ export function whoText(who: WhoAnswer, width: WhoWidth): string {
 
 /** What is to be known first, in words. */
 function sentences(who: WhoAnswer, group: Group): string[] {
-  const { requests, awayShare = 0 } = group;
+  const { requests, awayShare = 0, next } = group;
   const several = new Set(who.groups.map(({ namespace }) => namespace)).size > 1;
   const name = `${who.host}:${group.port}${several ? ` of namespace ${group.namespace}` : ''}`;
   const sent =
@@ -41,6 +43,9 @@ function sentences(who: WhoAnswer, group: Group): string[] {
     takeoverText(group),
     ...lostText(who, group),
     `In the last ${durationText(who.intervalMs)}: ${sent}.`,
+    next.some((one) => one.requests === undefined)
+      ? 'To which IDC is not known: egress gateways count them with those of other Groups.'
+      : '',
     ...heldText(who.idc, group),
     // Absent: of an earlier version.
     ...(group.drained ?? []).map((one) => drainedText(one, Date.parse(who.at))),
@@ -98,7 +103,7 @@ function header(width: WhoWidth): string[] {
 }
 
 function rows(idc: string, group: Group, width: WhoWidth): string[][] {
-  const row = (host: Host, of: string, priority: number): string[] => {
+  const row = (host: Row, of: string, priority: number): string[] => {
     const { address, health, share, requests, active, usableAt, knownTo, weight, zone, name } = host;
     const first = [address, of, String(priority), health, share === undefined ? '-' : percent(share)];
     const counts = [String(requests), String(active), `${usableAt} of ${knownTo}`, String(weight)];
@@ -119,13 +124,27 @@ function rows(idc: string, group: Group, width: WhoWidth): string[][] {
               '-',
             ],
           ]
-        : one.gateways.map((host) => row(host, one.idc, one.priority + below)),
+        : one.gateways.map((host) => row(ownCounts(host, one), one.idc, one.priority + below)),
     ),
   ];
 }
 
+/** A gateway of an IDC, without what egress gateways count for other Groups. */
+function ownCounts(host: Host, { isShared, requests, share, gateways }: Group['next'][number]): Row {
+  if (isShared === undefined) return host;
+  // All of the IDC's requests are those of its only gateway.
+  const isOnly = gateways.length === 1 && requests !== undefined;
+  const { share: _, ...rest } = host;
+  return {
+    ...rest,
+    requests: isOnly ? requests : '-',
+    active: '-',
+    ...(isOnly && share !== undefined ? { share } : {}),
+  };
+}
+
 /** The reasons, each with the proxies that say so, unless all do. */
-function whyText({ why, knownTo }: Host): string {
+function whyText({ why, knownTo }: Row): string {
   return why
     .map(({ reason, at }) =>
       at.length === knownTo ? hostReasonWords[reason] : `${hostReasonWords[reason]} at ${at.join(', ')}`,

@@ -6,7 +6,7 @@ import { type HungGateway, peersOf } from '../../plan/gateways.ts';
 import { factorOf, overprovisioningFactor } from '../../plan/health/priorities.ts';
 import type { Crossing, Endpoint, GroupPlan, PlannedLocality } from '../../plan/types.ts';
 import { egressMetadata, proxyMetadata } from '../listener/marks.ts';
-import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from '../names.ts';
+import { checksCluster, egressCluster, instancesCluster, visitedKey } from '../names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
@@ -106,13 +106,13 @@ function isAmong(hungGateways: readonly HungGateway[], at: ListenAddress): boole
   return hungGateways.some(({ address, port }) => address === at.address && port === at.port);
 }
 
-/** Other IDCs' ingress gateways for a Group, most preferred IDC first. */
-export function buildIdcsAssignment(
-  plan: GroupPlan,
+/** Other IDCs' ingress gateways for requests that begin here, most preferred IDC first. */
+export function buildAwayAssignment(
+  name: string,
   crossing: Crossing,
   ...where: CrossingSurroundings
 ): ClusterLoadAssignment {
-  return crossingAssignment(idcsCluster(plan.group), crossing, () => ({}), ...where);
+  return crossingAssignment(name, crossing, () => ({}), ...where);
 }
 
 /** The same for requests that were handed on, each gateway with the visited sets that may use it. */

@@ -13,16 +13,17 @@ import type {
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from '../leniency.ts';
 import { adsSource, packAny, protoDuration } from '../message-parts.ts';
 import {
+  awayCluster,
   checksCluster,
   egressCluster,
   failoverCluster,
-  idcsCluster,
   instancesCluster,
   tunnelName,
   visitedKey,
 } from '../names.ts';
 import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
 import { dnsLookup } from './dns.ts';
+import { gatewayConnection, sharedConnection } from './gateway-connection.ts';
 import { loadBalancing } from './hash.ts';
 import { crossingChecks, instanceCheck } from './health.ts';
 import { tlsByRequest, tlsSocket } from './tls.ts';
@@ -148,15 +149,20 @@ export function buildEgressCluster(): Cluster {
 }
 
 /**
- * Other IDCs' ingress gateways for a Group: for requests that have visited no other IDC yet, which alone are
- * routed here (`route.ts`). Health checks go through the gateway to the Group's instances: a failure means
- * that this IDC has none.
+ * Other IDCs' ingress gateways for a Group of its own: for requests that have visited no other IDC yet, which
+ * alone are routed here (`route.ts`). Health checks go through the gateway to the Group's instances: a
+ * failure means that this IDC has none.
  */
-export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
+export function buildAwayCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   return {
-    ...crossingCluster(idcsCluster(plan.group), crossing),
+    ...crossingCluster(awayCluster(plan), crossing, gatewayConnection),
     ...(crossing.check === undefined ? {} : { health_checks: crossingChecks(plan, crossing.check) }),
   };
+}
+
+/** The same of all Groups with equal crossings. Nothing in it depends on a Group, nor on its requests. */
+export function buildSharedAwayCluster(name: string, crossing: Crossing): Cluster {
+  return crossingCluster(name, crossing, sharedConnection);
 }
 
 /**
@@ -166,19 +172,23 @@ export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
  * (docs/decisions/180-what-a-gateway-of-many-groups-costs.md).
  */
 export function buildOnwardCluster(name: string, crossing: Crossing): Cluster {
-  return { ...crossingCluster(name, crossing), lb_subset_config: byVisited };
+  return { ...crossingCluster(name, crossing, sharedConnection), lb_subset_config: byVisited };
 }
 
 /**
  * Unreachable gateways are ejected, all but the last; answers never eject, as they come from beyond the
  * gateway (docs/decisions/002-egress-ejects-the-unreachable.md).
  */
-function crossingCluster(name: string, { connectTimeoutMs, silenceMs }: Crossing): Cluster {
+function crossingCluster(
+  name: string,
+  { connectTimeoutMs, silenceMs }: Crossing,
+  limits: ConnectionPlan,
+): Cluster {
   return {
     ...edsCluster(name),
     connect_timeout: protoDuration(connectTimeoutMs),
     lb_policy: gatewayBalancing,
-    circuit_breakers: circuitBreakers(gatewayConnection),
+    circuit_breakers: circuitBreakers(limits),
     outlier_detection: outlierDetection(gatewayOutlier, gatewayOutlier.maxEjectionPercent.sidecar),
     ...gatewayHttp(silenceMs),
   };
@@ -226,16 +236,6 @@ const endpointHandling: Cluster = {
   // Otherwise a removed endpoint that still passes its checks goes on receiving requests.
   ignore_health_on_host_removal: true,
   per_connection_buffer_limit_bytes: 32_768,
-};
-
-const gatewayConnection: ConnectionPlan = {
-  connectTimeoutMs: 250,
-  idleTimeoutMs: 3_600_000,
-  maxConnections: 16_384,
-  maxPendingRequests: 16_384,
-  maxRequests: 16_384,
-  maxRetries: 1_024,
-  maxRequestsPerConnection: 0,
 };
 
 type Seconds = `${number}s`;

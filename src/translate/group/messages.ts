@@ -45,12 +45,15 @@ export interface GroupEntry {
 export class GroupMessages {
   readonly #pack: Pack;
   readonly #alike: AlikeGroups;
+  readonly #isShared: (host: string) => boolean;
   #around: Around = { idcs: new Map(), hungGateways: undefined };
   #built = 0;
 
-  constructor(pack: Pack, alike: AlikeGroups) {
+  /** `isShared`: whether egress gateways have a host's routes in a table with those of others. */
+  constructor(pack: Pack, alike: AlikeGroups, isShared: (host: string) => boolean) {
     this.#pack = pack;
     this.#alike = alike;
+    this.#isShared = isShared;
   }
 
   /** How often messages of a Group were built. */
@@ -67,7 +70,9 @@ export class GroupMessages {
   next(plans: readonly GroupPlan[], old: GroupEntry | undefined, hasNewRoutes: boolean): GroupEntry {
     const keepsRoutes = old !== undefined && !hasNewRoutes;
     const kind = this.#alike.kindOf(plans);
-    const routes = keepsRoutes ? old.routes : new GroupRoutes(plans, kind, this.#pack, old?.routes);
+    const routes = keepsRoutes
+      ? old.routes
+      : new GroupRoutes(plans, kind, this.#pack, this.#isShared, old?.routes);
     const next: GroupEntry = { plans, kind, messages: [], routes };
     if (old === undefined) return next;
     const differs = plans.some((plan) => plan.zonePreference);
@@ -95,11 +100,9 @@ export class GroupMessages {
   /** Builds a Group's endpoints of other IDCs again. */
   rebuildCrossings({ plans, messages }: GroupEntry): void {
     const { idcs, hungGateways = [] } = this.#around;
-    const endpoints = plans.flatMap((plan) =>
-      plan.crossing === undefined
-        ? []
-        : [this.#pack(buildCrossingEndpoints(plan, plan.crossing, idcs, hungGateways), false)],
-    );
+    const endpoints = plans
+      .flatMap((plan) => buildCrossingEndpoints(plan, idcs, hungGateways))
+      .map((one) => this.#pack(one, false));
     for (const [i, one] of messages.entries()) {
       if (one.reader !== 'egress') continue;
       const clusters = one.resources.filter(({ kind }) => kind !== 'EDS');

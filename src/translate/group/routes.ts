@@ -9,14 +9,25 @@ export class GroupRoutes {
   readonly #plans: readonly GroupPlan[];
   readonly #kind: GroupKind | undefined;
   readonly #pack: Pack;
+  readonly #isShared: (host: string) => boolean;
   /** Built when a scope with the listener first sees the Group. */
   readonly #built = new Map<ListenerRole, readonly BuiltResource[]>();
 
-  /** `kind`: that of these plans; `old`: routes that they replace: what is equal stays the same. */
-  constructor(plans: readonly GroupPlan[], kind: GroupKind | undefined, pack: Pack, old?: GroupRoutes) {
+  /**
+   * `kind`: that of these plans; `isShared`: whether egress gateways have a host's routes in a table with those
+   * of others; `old`: routes that they replace: what is equal stays the same.
+   */
+  constructor(
+    plans: readonly GroupPlan[],
+    kind: GroupKind | undefined,
+    pack: Pack,
+    isShared: (host: string) => boolean,
+    old?: GroupRoutes,
+  ) {
     this.#plans = plans;
     this.#kind = kind;
     this.#pack = pack;
+    this.#isShared = isShared;
     if (old === undefined) return;
     for (const [listener, known] of old.#built)
       this.#built.set(listener, keepEqual(this.#build(listener), known));
@@ -33,9 +44,13 @@ export class GroupRoutes {
   }
 
   #build(listener: ListenerRole): readonly BuiltResource[] {
+    const isOfEgress = listener === 'sidecar' || listener === 'ingress';
+    const isShared = isOfEgress ? this.#isShared : () => false;
     const build = (plans: readonly GroupPlan[]) =>
-      buildHostRoutes(listener, plans).map((one) => this.#pack(one, false));
-    if (this.#kind === undefined) return build(this.#plans);
+      buildHostRoutes(listener, plans, isShared).map((one) => this.#pack(one, false));
+    // A scope that leads to a shared table has a digest of its host: no other host's is alike.
+    const hasShared = this.#plans.some(({ group }) => isShared(group.host));
+    if (this.#kind === undefined || hasShared) return build(this.#plans);
     return this.#kind.build(`routes ${listener}`, undefined, this.#plans, [], build);
   }
 }

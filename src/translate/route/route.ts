@@ -7,10 +7,10 @@ import { hashPolicy } from '../cluster/hash.ts';
 import { buildHealthRoute } from '../cluster/health.ts';
 import { buildConnectRoutes, hasRoutes } from '../listener/tcp-listener.ts';
 import {
+  awayCluster,
   degradedHeader,
   failHealthHeader,
   failoverCluster,
-  idcsCluster,
   instancesCluster,
   onwardCluster,
   passthroughCluster,
@@ -141,8 +141,8 @@ function toSidecars(route: Route, plan: GroupPlan, listener: ListenerRole): Rout
 }
 
 /**
- * One host with all its ports. A declared port matches itself; any other, and none, the default one
- * (docs/decisions/070-ports-of-a-host.md).
+ * One host with all its ports, built anew. A declared port matches itself; any other, and none, the default
+ * one (docs/decisions/070-ports-of-a-host.md).
  */
 export function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
   const last = ports.at(-1) as GroupPlan;
@@ -225,7 +225,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
     const isOutbound = path.listener === 'outbound';
     const cluster =
       isOutbound && plan.lookup !== 'request' ? failoverCluster(plan.group) : clusterOf(plan, path);
-    const leaves = cluster === idcsCluster(plan.group);
+    const leaves = cluster === awayCluster(plan);
     return buildConnectRoutes(cluster, own, isPeer || isOutbound, leaves ? begunHere(plan) : []);
   }
   const routes = (of: Path, headers: readonly HeaderMatcher[] = [], cluster = clusterOf(plan, of)) =>
@@ -243,7 +243,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
         : { mirror: { cluster: instancesCluster(plan.group), percent: plan.mirror } }),
     });
   if (isPeer) return [...buildPeerRoutes(plan, routes), ...routes(path)];
-  if (clusterOf(plan, path) !== idcsCluster(plan.group)) return routes(path);
+  if (clusterOf(plan, path) !== awayCluster(plan)) return routes(path);
   return [
     ...buildNobodyThereRoutes(plan),
     ...routes(path, begunHere(plan)),
@@ -252,7 +252,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
 }
 
 /**
- * Matches requests that have visited no other IDC: only these reach `idcs/HOST:PORT`, whose endpoints do not
+ * Matches requests that have visited no other IDC: only these reach `awayCluster`, whose endpoints do not
  * tell visited IDCs apart. Any other, and one without the trail filter's header, has no route.
  */
 function begunHere({ crossing }: GroupPlan): readonly HeaderMatcher[] {
@@ -304,6 +304,6 @@ function visitedCount(min: number, max: number): HeaderMatcher {
 function clusterOf(plan: GroupPlan, path: Path): string {
   if (plan.lookup === 'request') return passthroughCluster;
   const kinds = path.priorities.map((target) => target.kind);
-  if (kinds.includes('idc')) return idcsCluster(plan.group);
+  if (kinds.includes('idc')) return awayCluster(plan);
   return kinds.includes('egress') ? failoverCluster(plan.group) : instancesCluster(plan.group);
 }

@@ -3,6 +3,7 @@ import type {
   ScopedRouteConfiguration,
   VirtualHost,
 } from '../../../protos/gen/envoy.d.ts';
+import { contentHash } from '../../base/hash.ts';
 import { isWildcard } from '../../model/values/hostname.ts';
 import { hasOwnScope, otherHosts, routeScopeOf } from '../../plan/routes/route-scope.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
@@ -28,19 +29,69 @@ export interface RouteTables {
 /** The table of hosts of Groups outside of a sidecar's scope: not a host's name. */
 const declaredTable = 'outbound/*declared';
 
-/** The tables of the hosts of some Groups, each with its scope; none of patterns of hosts. */
-export function buildHostTables(listener: ListenerRole, plans: readonly GroupPlan[]): RouteTables {
-  const hosts = routedHosts(listener, plans).flatMap((ports) => {
-    const host = ports[0]?.group.host;
-    return host === undefined || !hasOwnScope(host)
-      ? []
-      : [{ host, virtualHost: buildVirtualHost(ports, listener) }];
+/** How many tables egress gateways have for hosts that share one. */
+const sharedTables = 64;
+
+/** The part of the shared tables' names that a host's has: equal for an equal part of all hosts. */
+export function sharedPlaceOf(host: string): string {
+  return `*${Number.parseInt(contentHash(host).slice(0, 4), 16) % sharedTables}`;
+}
+
+/** Hosts with equal routes at a listener; `plans`: of one of them. */
+interface AlikeHosts {
+  /** Names their routes. */
+  readonly key: string;
+  readonly hosts: readonly string[];
+  readonly plans: readonly GroupPlan[];
+}
+
+/** The routes of a host's plans at a listener, but for the host, as text; undefined: it has none there. */
+export function routesOfHost(listener: ListenerRole, plans: readonly GroupPlan[]): string | undefined {
+  const [ports] = routedHosts(listener, plans);
+  if (ports === undefined) return undefined;
+  return JSON.stringify({ ...buildVirtualHost(ports, listener), name: '', domains: [] });
+}
+
+/** A table of several hosts: those that have their routes alike have them once. */
+export function buildTableOfMany(
+  listener: ListenerRole,
+  place: string,
+  alike: readonly AlikeHosts[],
+): RouteConfiguration {
+  const hosts = alike.flatMap(({ key, hosts, plans }) => {
+    const [ports] = routedHosts(listener, plans);
+    return ports === undefined ? [] : [{ ...buildVirtualHost(ports, listener), name: key, domains: hosts }];
   });
+  return ownTable(listener, routeScopeOf(listener, place).name, hosts);
+}
+
+/**
+ * The tables of the hosts of some Groups, each with its scope; none of patterns of hosts. `isShared`: the
+ * table of a host is among `buildTableOfMany`.
+ */
+export function buildHostTables(
+  listener: ListenerRole,
+  plans: readonly GroupPlan[],
+  isShared: (host: string) => boolean,
+): RouteTables {
+  const routed = routedHosts(listener, plans).flatMap((ports) => {
+    const host = ports[0]?.group.host;
+    return host === undefined || !hasOwnScope(host) ? [] : [{ host, ports }];
+  });
+  const [shared, own] = [
+    routed.filter(({ host }) => isShared(host)),
+    routed.filter(({ host }) => !isShared(host)),
+  ];
   return {
-    tables: hosts.map(({ host, virtualHost }) =>
-      tableOfOne(listener, routeScopeOf(listener, host).name, virtualHost),
+    tables: own.map(({ host, ports }) =>
+      ownTable(listener, routeScopeOf(listener, host).name, [buildVirtualHost(ports, listener)]),
     ),
-    scopes: hosts.map(({ host }) => buildScope(listener, host)),
+    scopes: [
+      ...own.map(({ host }) => buildScope(listener, host)),
+      ...shared.map(({ host }) =>
+        buildScope(listener, host, routeScopeOf(listener, sharedPlaceOf(host)).name),
+      ),
+    ],
   };
 }
 
@@ -75,7 +126,7 @@ export function buildOtherTables(
     ],
   };
   const own = known.filter(hasOwnScope);
-  const declared = own.length === 0 ? [] : [tableOfOne(listener, declaredTable, knownHosts(['*']))];
+  const declared = own.length === 0 ? [] : [ownTable(listener, declaredTable, [knownHosts(['*'])])];
   return {
     tables: [table, ...declared],
     scopes: [
@@ -91,14 +142,15 @@ function restOf(listener: ListenerRole, others?: OtherHosts, ready?: boolean): r
   return listener === 'edge' && ready !== undefined ? [readyHost(ready)] : [];
 }
 
-function tableOfOne(listener: ListenerRole, name: string, virtualHost: VirtualHost): RouteConfiguration {
+/** A table of hosts that have scopes of their own. */
+function ownTable(listener: ListenerRole, name: string, hosts: readonly VirtualHost[]): RouteConfiguration {
   return {
     name,
     ...responsesOf(listener),
     ...withoutFilters(listener === 'outbound' ? [namesFilter] : []),
     // A key ends at the first colon, and a host at the last.
     ignore_port_in_host_matching: true,
-    virtual_hosts: [{ ...virtualHost, ...ownHost }],
+    virtual_hosts: hosts.map((host) => ({ ...host, ...ownHost })),
   };
 }
 

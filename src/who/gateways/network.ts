@@ -5,7 +5,7 @@ import type { Idc } from '../../model/idc.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import { peersOf } from '../../plan/gateways.ts';
 import type { GroupPlan } from '../../plan/types.ts';
-import { idcsCluster } from '../../translate/names.ts';
+import { awayCluster } from '../../translate/names.ts';
 import { chooseProxies, readAll } from '../read-proxies.ts';
 import type { AskedProxy, SeenClusters, SeenHost } from '../types.ts';
 import type { WhoOptions } from '../who-options.ts';
@@ -54,7 +54,7 @@ async function readNetwork(options: NetworkOptions): ReturnType<NetworkReader['n
   const plans = await choosePlans(options, [...new Set(peers.map((one) => one.idc))]);
   const gateways = [...options.proxies()].filter(({ role }) => role === 'egress');
   const chosen = chooseProxies(gateways, () => networkLimits.egressMax);
-  const names = plans.map(({ group }) => idcsCluster(group));
+  const names = plans.map(awayCluster);
   const [seen, probes] = await Promise.all([
     names.length === 0 ? new Map<AskedProxy, SeenClusters | string>() : readAll(chosen, names, options.read),
     Promise.all(peers.map((one) => options.probe(one))),
@@ -93,16 +93,16 @@ async function choosePlans(options: NetworkOptions, idcs: readonly string[]): Pr
   const some = [...found.values()].flatMap(({ checked, others }) =>
     [...checked, ...others].slice(0, networkLimits.groupsMax),
   );
-  return [...new Map(some.map((plan) => [idcsCluster(plan.group), plan])).values()];
+  return [...new Map(some.map((plan) => [awayCluster(plan), plan])).values()];
 }
 
 /** What one egress gateway sees of a gateway, over all Groups that were read. */
 function viewOf(peer: Peer, node: string, clusters: SeenClusters, plans: readonly GroupPlan[]): EgressView {
   const address = showAddress(peer);
-  const hosts = plans.flatMap(({ group, crossing }) =>
-    (clusters.get(idcsCluster(group)) ?? [])
+  const hosts = plans.flatMap((plan) =>
+    (clusters.get(awayCluster(plan)) ?? [])
       .filter((host) => host.address === address)
-      .map((host) => ({ host, isChecked: crossing?.check !== undefined })),
+      .map((host) => ({ host, isChecked: plan.crossing?.check !== undefined })),
   );
   const each = hosts.map(({ host, isChecked }) => judgeHost(host, isChecked));
   // Checks of a Group go through the gateway to its instances: one that passes is enough.

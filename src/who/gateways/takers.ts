@@ -1,5 +1,5 @@
 import type { GroupPlan } from '../../plan/types.ts';
-import { idcsCluster } from '../../translate/names.ts';
+import { awayCluster } from '../../translate/names.ts';
 import { seesPlan } from '../declared.ts';
 import { totalHosts } from '../hosts.ts';
 import { chooseProxies, readAll } from '../read-proxies.ts';
@@ -28,7 +28,7 @@ export async function findTakers(
   const some = plans.slice(0, takerLimits.groupsMax);
   const gateways = [...options.proxies()].filter(({ role }) => role === 'egress');
   const chosen = chooseProxies(gateways, () => takerLimits.egressMax);
-  const names = [...new Set(some.map(({ group }) => idcsCluster(group)))];
+  const names = [...new Set(some.map(awayCluster))];
   const answers = await readAll(chosen, names, options.read);
   const readings = [...answers].flatMap(([proxy, seen]): ProxyReading[] =>
     typeof seen === 'string' ? [] : [{ proxy, before: seen, after: seen }],
@@ -40,7 +40,7 @@ export async function findTakers(
 function takerOf(plan: GroupPlan, readings: readonly ProxyReading[], isCutOff: boolean): Taker {
   const far = totalHosts(
     readings.filter(({ proxy }) => seesPlan(proxy, plan)),
-    idcsCluster(plan.group),
+    awayCluster(plan),
   );
   const isAble = (idc: string): boolean => {
     if (isCutOff) return false;

@@ -1,10 +1,9 @@
 import { type Buckets, countOfBuckets, percentileOfBuckets, sumOfBuckets } from '../../base/buckets.ts';
 import { compareText } from '../../base/text/compare-text.ts';
 import type { HostLoad } from '../../contract/load/top.ts';
-import { idcsCluster } from '../../translate/names.ts';
-import { type HostTotals, totalHosts } from '../hosts.ts';
+import { type HostTotals, onlyIdc, totalHosts } from '../hosts.ts';
 import type { ProxyReading } from '../types.ts';
-import { type EdgeEntries, ownLoad, type ProxyLoad, totalOf } from './proxy-load.ts';
+import { awayTries, type EdgeEntries, ownLoad, type ProxyLoad, totalOf } from './proxy-load.ts';
 import type { ClusterStats } from './stats-page.ts';
 
 /** Where requests are from, and where they go. */
@@ -14,6 +13,8 @@ interface Places {
   readonly others: readonly string[];
   /** Readings of egress gateways: which IDC had what. */
   readonly away: readonly ProxyReading[];
+  /** The cluster of other IDCs that a host's port has there, and whether other Groups share it. */
+  readonly awayOf: (host: string, port: number) => { readonly cluster: string; readonly isShared: boolean };
 }
 
 /**
@@ -23,7 +24,7 @@ interface Places {
 export function hostsOf(
   loads: readonly ProxyLoad[],
   entries: EdgeEntries,
-  { idc, others, away }: Places,
+  { idc, others, away, awayOf }: Places,
 ): HostLoad[] {
   const names = new Map(
     loads.flatMap(({ sent }) => [...sent].map(([key, { host, port }]) => [key, { host, port }] as const)),
@@ -32,14 +33,18 @@ export function hostsOf(
     const own = loads.map((load) => ownLoad(load, key, entries));
     const exits = loads.flatMap(({ sent }) => sent.get(key)?.idcs ?? []);
     const here = totalOf(own.map(({ tries }) => tries));
-    const gone = totalOf(exits.map(({ tries }) => tries));
+    const { cluster, isShared } = awayOf(name.host, name.port);
+    const gone = isShared
+      ? totalOf(loads.map((load) => awayTries(load, key)))
+      : totalOf(exits.map(({ tries }) => tries));
+    const gateways = totalHosts(away, cluster);
     return {
       ...{ ...name, ...countsOf(own, exits) },
       ...percentilesOf(sumOfBuckets(own.map(({ times }) => times))),
       inFlight: totalOf([...own.map(({ inFlight }) => inFlight), ...exits.map(({ active }) => active)]),
       idcs: [
         ...(here > 0 ? [{ idc, requests: here }] : []),
-        ...goneTo(totalHosts(away, idcsCluster(name)), others, gone),
+        ...(isShared ? goneAmong(gateways, others, gone) : goneTo(gateways, others, gone)),
       ].sort((a, b) => b.requests - a.requests || compareText(a.idc, b.idc)),
     };
   });
@@ -96,4 +101,13 @@ function goneTo(gateways: HostTotals, others: readonly string[], all: number): H
   });
   const rest = all - totalOf(known.map(({ requests }) => requests));
   return [...known, { idc: 'unknown', requests: rest }].filter(({ requests }) => requests > 0);
+}
+
+/**
+ * The same of a Group whose requests gateways count with those of others: which IDC had them is known if one
+ * IDC had them all.
+ */
+function goneAmong(gateways: HostTotals, others: readonly string[], all: number): HostLoad['idcs'] {
+  const only = onlyIdc(gateways, others);
+  return all === 0 ? [] : [{ idc: only ?? 'unknown', requests: all }];
 }

@@ -18,6 +18,8 @@ export interface ProxyLoad {
   readonly proxy: AskedProxy;
   /** By `HOST:PORT`. */
   readonly sent: ReadonlyMap<string, HostSent>;
+  /** To other IDCs, of Groups that share a cluster. */
+  readonly shared: readonly ClusterStats[];
   /** Of its clients: requests answered in the interval, and in flight at the second reading. */
   readonly edge: ProxyStats['edge'];
   /** Requests that no route took. */
@@ -67,9 +69,10 @@ export function loadBetween(
   const arrived = [...after.arrived].map(
     ([idc, count]) => [idc, grown(before.arrived.get(idc) ?? 0, count)] as const,
   );
+  const shared = [...after.shared].map(([name, now]) => statsBetween(before.shared.get(name), now));
   const edge = { active: after.edge.active, answers: grown(before.edge.answers, after.edge.answers) };
   const unknown = grown(before.unknown, after.unknown);
-  return [{ proxy, sent, edge, unknown, arrived: new Map(arrived) }];
+  return [{ proxy, sent, shared, edge, unknown, arrived: new Map(arrived) }];
 }
 
 /** A cluster that was removed and added again, or a proxy that was restarted, counts from 0. */
@@ -79,7 +82,7 @@ function statsBetween(before: ClusterStats | undefined, after: ClusterStats): Cl
   return { ...after, ...Object.fromEntries(counts), times: bucketsBetween(before.times, after.times) };
 }
 
-const counters = ['tries', 'answers', 'failed', 'untried', 'retries'] as const;
+const counters = ['tries', 'answers', 'failed', 'untried', 'unsent', 'retries'] as const;
 
 function grown(before: number, after: number): number {
   return after < before ? after : after - before;
@@ -120,6 +123,17 @@ function ownTries({ tries, answers, untried, retries }: ClusterStats): number {
   return Math.max(0, Math.min(tries, tries - Math.max(0, answers - untried) - retries));
 }
 
+/**
+ * What a first proxy has tried to send to its egress gateways for a host: of the tries by the aggregate,
+ * those at no instance. At an ingress gateway requests of other IDCs that were handed on are among them.
+ */
+export function awayTries({ proxy, sent }: Pick<ProxyLoad, 'proxy' | 'sent'>, key: string): number {
+  const { instances = noClusterStats, failover } = sent.get(key) ?? {};
+  if (failover === undefined || proxy.role === 'egress') return 0;
+  const all = Math.max(0, failover.answers - failover.untried) + failover.retries;
+  return Math.max(0, all - ownTries(instances) - instances.unsent);
+}
+
 /** Requests from other IDCs at all of these, by IDC, the most first. */
 export function arrivedAt(loads: readonly ProxyLoad[]): TopReport['arrived'] {
   const sums = new Map<string, number>();
@@ -144,9 +158,13 @@ export function proxyRows(loads: readonly ProxyLoad[], entries: EdgeEntries): To
   return loads
     .map((load) => {
       const { node, role } = load.proxy;
-      const active = [...load.sent.values()].map(
-        ({ instances, idcs }) => (instances?.active ?? 0) + (idcs?.active ?? 0),
-      );
+      const active = [
+        ...[...load.sent.values()].flatMap(({ instances, idcs }) => [
+          instances?.active ?? 0,
+          idcs?.active ?? 0,
+        ]),
+        ...load.shared.map((one) => one.active),
+      ];
       return { node, role, ...countsOf(load, entries), inFlight: totalOf(active) };
     })
     .sort((a, b) => b.requests - a.requests || compareText(a.node, b.node));
@@ -155,7 +173,7 @@ export function proxyRows(loads: readonly ProxyLoad[], entries: EdgeEntries): To
 function countsOf(load: ProxyLoad, entries: EdgeEntries): { requests: number; failed: number } {
   const { proxy, sent, edge, arrived } = load;
   if (proxy.role === 'egress') {
-    const idcs = [...sent.values()].map((one) => one.idcs ?? noClusterStats);
+    const idcs = [...[...sent.values()].map((one) => one.idcs ?? noClusterStats), ...load.shared];
     return {
       requests: totalOf(idcs.map(({ answers }) => answers)),
       failed: totalOf(idcs.map((one) => one.failed)),

@@ -13,6 +13,8 @@ export interface ClusterStats {
   readonly failed: number;
   /** Answered without a try: no host can serve, or a circuit breaker is open. */
   readonly untried: number;
+  /** Tries that got no connection. */
+  readonly unsent: number;
   /** Tries after the first one of a request. */
   readonly retries: number;
   readonly active: number;
@@ -23,6 +25,8 @@ export interface ClusterStats {
 export interface ProxyStats {
   /** By kind of cluster and `HOST_PORT`, as Envoy writes it. */
   readonly clusters: ReadonlyMap<string, ClusterStats>;
+  /** Of clusters of other IDCs that many Groups share, by name. */
+  readonly shared: ReadonlyMap<string, ClusterStats>;
   /** Requests at the ingress for clients: in flight, and answered. */
   readonly edge: EdgeStats;
   /** Requests that no route took, answered with 404: nobody here declares their host, or its port. */
@@ -40,13 +44,26 @@ interface EdgeStats {
 /** Clusters that lead to instances here, to them or away, and to other IDCs. */
 type ClusterKind = 'instances' | 'failover' | 'idcs';
 
+/** What is read of a cluster. */
+const clusterStats =
+  '(upstream_rq_(total|completed|5xx|retry|pending_overflow|pending_failure_eject|active|time)|upstream_cx_none_healthy)';
+
 /** The statistics that are read, as a regular expression of their names. */
 export const statsFilter = `^(${[
-  'cluster\\.(instances|failover|idcs)/.*_[0-9]+\\.(upstream_rq_(total|completed|5xx|retry|pending_overflow|active|time)|upstream_cx_none_healthy)',
+  `cluster\\.(instances|failover|idcs)/.*_[0-9]+\\.${clusterStats}`,
+  `cluster\\.away/[^.]*\\.${clusterStats}`,
   'http\\.edge\\.downstream_rq_(active|completed)',
   'http\\.(outbound\\.rq_direct_response|edge\\.no_route)',
   'wasmcustom\\.isthmus_trail\\.ingress-peer\\.peer\\..+\\.hops',
 ].join('|')})$`;
+
+/** The same of what a proxy sends to some Groups (`HOST:PORT`), wherever they are. */
+export function statsFilterOf(groups: readonly string[]): string {
+  const names = groups.map((name) =>
+    name.replace(/:(\d+)$/, '_$1').replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'),
+  );
+  return `^cluster\\.(instances|failover)/(${names.join('|')})\\.${clusterStats}$`;
+}
 
 interface Histogram {
   readonly name: string;
@@ -55,7 +72,7 @@ interface Histogram {
 
 /** Of a cluster that was sent nothing. */
 export const noClusterStats: ClusterStats = {
-  ...{ tries: 0, answers: 0, failed: 0, untried: 0, retries: 0, active: 0 },
+  ...{ tries: 0, answers: 0, failed: 0, untried: 0, unsent: 0, retries: 0, active: 0 },
   times: new Map(),
 };
 
@@ -66,6 +83,7 @@ const fieldNames: Readonly<Record<string, Exclude<keyof ClusterStats, 'times'>>>
   upstream_rq_5xx: 'failed',
   upstream_cx_none_healthy: 'untried',
   upstream_rq_pending_overflow: 'untried',
+  upstream_rq_pending_failure_eject: 'unsent',
   upstream_rq_retry: 'retries',
   upstream_rq_active: 'active',
 };
@@ -82,13 +100,14 @@ export function parseStatsPage(text: string): ProxyStats {
 
 /** The same as it arrives. It throws MeshError `invalid`, and `exhausted` for one that is too long. */
 export function statsPage(): PageReader<ProxyStats> {
-  const clusters = new Map<string, ClusterStats>();
+  const [clusters, shared] = [new Map<string, ClusterStats>(), new Map<string, ClusterStats>()];
   const put = (name: string, change: (known: ClusterStats, stat: string) => Partial<ClusterStats>) => {
     const [, cluster = '', stat = ''] =
-      /^cluster\.((?:instances|failover|idcs)\/.+_\d+)\.(\w+)$/.exec(name) ?? [];
+      /^cluster\.((?:instances|failover|idcs)\/.+_\d+|away\/[^.]+)\.(\w+)$/.exec(name) ?? [];
     if (cluster === '') return;
-    const known = clusters.get(cluster) ?? noClusterStats;
-    clusters.set(cluster, { ...known, ...change(known, stat) });
+    const all = cluster.startsWith('away/') ? shared : clusters;
+    const known = all.get(cluster) ?? noClusterStats;
+    all.set(cluster, { ...known, ...change(known, stat) });
   };
   let edge: EdgeStats = { active: 0, answers: 0 };
   let unknown = 0;
@@ -117,7 +136,7 @@ export function statsPage(): PageReader<ProxyStats> {
     push: (part) => list.push(part),
     end() {
       if (!list.end()) throw new MeshError('invalid', otherwise);
-      return { clusters, edge, unknown, arrived };
+      return { clusters, shared, edge, unknown, arrived };
     },
   };
 }

@@ -2,9 +2,9 @@ import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { compareText } from '../../base/text/compare-text.ts';
 import type { TopReport } from '../../contract/load/top.ts';
-import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { GroupPlan } from '../../plan/types.ts';
-import { idcsCluster } from '../../translate/names.ts';
+import { awayCluster } from '../../translate/names.ts';
+import type { ReadStats } from '../read-clusters.ts';
 import { chooseProxies, readAll, readEach, whoLimits } from '../read-proxies.ts';
 import type { AskedProxy, ProxyReading, SeenClusters } from '../types.ts';
 import type { WhoOptions } from '../who-options.ts';
@@ -30,8 +30,7 @@ export interface TopReader {
 
 /** What a reader needs. */
 interface TopOptions extends Pick<WhoOptions, 'idc' | 'clock' | 'view' | 'plansOf' | 'proxies' | 'read'> {
-  /** Reads the statistics of an Envoy. Rejects with an Error that says why it cannot. */
-  readStats(at: ListenAddress): Promise<ProxyStats>;
+  readonly readStats: ReadStats;
 }
 
 /** Hosts whose share by IDC is read: the first by name of those that have left the IDC. */
@@ -57,7 +56,7 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
   const { clock, idc } = options;
   const all = [...options.proxies()].filter(({ role }) => role !== 'grpc');
   const chosen = chooseProxies(all);
-  const first = await readEach(chosen, options.readStats);
+  const first = await readEach(chosen, (at) => options.readStats(at));
   const awayBefore = idcsNames([...first.values()]);
   const readBefore = awayBefore.slice(0, awayHostsMax);
   const gateways = chosen.filter(({ role }) => role === 'egress');
@@ -66,7 +65,7 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
   await sleep(clock, intervalMs);
   const at = new Date(clock.wall()).toISOString();
   const answered = chosen.filter((proxy) => typeof first.get(proxy) === 'object');
-  const second = await readEach(answered, options.readStats);
+  const second = await readEach(answered, (at) => options.readStats(at));
   // Of a host that had not left the IDC before, the gateways count from 0.
   const notRead = new Set(awayBefore.slice(awayHostsMax));
   const readAfter = idcsNames([...second.values()]).filter((name) => !notRead.has(name));
@@ -75,8 +74,15 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
   const away = gateways.flatMap((proxy) => awayBetween(proxy, firstAway.get(proxy), secondAway.get(proxy)));
   const { idcs } = options.view();
   const others = [...idcs.values()].filter(({ meta }) => meta.name !== idc);
-  const entries = entriesOf(options);
-  const hosts = hostsOf(loads, entries, { idc, others: others.map(({ meta }) => meta.name), away });
+  const planOf = plansByPort(options);
+  const entries: EdgeEntries = (host, port) => edgeEntry(planOf(host, port));
+  const awayOf = (host: string, port: number) => {
+    const plan = planOf(host, port);
+    // Of a Group that is gone, what it had last is not known.
+    const cluster = awayCluster(plan ?? { group: { host, port } });
+    return { cluster, isShared: plan?.crossing?.away !== undefined };
+  };
+  const hosts = hostsOf(loads, entries, { idc, others: others.map(({ meta }) => meta.name), away, awayOf });
   const busy = hosts.filter(({ requests, inFlight }) => requests + inFlight > 0);
   return {
     ...{ idc, at, intervalMs: Math.round(clock.now() - began) },
@@ -98,9 +104,12 @@ async function readTop(options: TopOptions, intervalMs: number): Promise<TopRepo
 function idcsNames(readings: readonly (ProxyStats | string)[]): readonly string[] {
   const names = new Set<string>();
   for (const reading of readings)
-    for (const [name, { tries }] of typeof reading === 'string' ? [] : reading.clusters) {
-      const cluster = hostOfCluster(name);
-      if (cluster?.kind === 'idcs' && tries > 0) names.add(idcsCluster(cluster));
+    if (typeof reading !== 'string') {
+      for (const [name, { tries }] of reading.shared) if (tries > 0) names.add(name);
+      for (const [name, { tries }] of reading.clusters) {
+        const group = hostOfCluster(name);
+        if (group?.kind === 'idcs' && tries > 0) names.add(awayCluster({ group }));
+      }
     }
   return [...names].sort(compareText);
 }
@@ -113,17 +122,21 @@ function awayBetween(
   return typeof before === 'object' && typeof after === 'object' ? [{ proxy, before, after }] : [];
 }
 
-/** Where requests of clients enter at ingress gateways, by host and port; each host is planned once. */
-function entriesOf({ plansOf }: TopOptions): EdgeEntries {
-  const known = new Map<string, EdgeEntry>();
+/** The plan of a host's port; each is looked for once. */
+function plansByPort({ plansOf }: TopOptions): (host: string, port: number) => GroupPlan | undefined {
+  const known = new Map<string, GroupPlan | undefined>();
   return (host, port) => {
     const key = `${host}:${port}`;
-    const entry = known.get(key) ?? edgeEntry(plansOf(host).find(({ group }) => group.port === port));
-    known.set(key, entry);
-    return entry;
+    if (!known.has(key))
+      known.set(
+        key,
+        plansOf(host).find(({ group }) => group.port === port),
+      );
+    return known.get(key);
   };
 }
 
+/** Where requests of clients enter at ingress gateways. */
 function edgeEntry(plan: GroupPlan | undefined): EdgeEntry {
   const kinds = plan?.paths.edge.priorities.map(({ kind }) => kind) ?? [];
   if (kinds.includes('egress')) return 'failover';

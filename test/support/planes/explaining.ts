@@ -85,16 +85,17 @@ export function explaining(options: ExplainingOptions) {
     refusals: () => refusals,
     probe: async (at) => dead[showAddress(at)] ?? 'answers',
     evacuations: () => evacuationStatuses(view, systemClock.wall()),
-    read: async ({ port }) => pageOf(options.proxies[port - 1]?.clusters ?? {}),
+    read: async ({ port }, names) => pageOf(options.proxies[port - 1]?.clusters ?? {}, names),
   });
   return (host: string, question: Partial<ExplainQuestion> = {}) =>
     explainer.explain(host, { ...usual, ...question });
 }
 
-function pageOf(clusters: NonNullable<ConnectedProxy['clusters']>): SeenClusters {
+/** `away`: the cluster of that kind that is asked for, as its name ends with a hash. */
+function pageOf(clusters: NonNullable<ConnectedProxy['clusters']>, asked: readonly string[]): SeenClusters {
   return new Map(
     Object.entries(clusters).map(([name, hosts]) => [
-      name,
+      name === 'away' ? (asked.find((one) => one.startsWith('away/')) ?? name) : name,
       hosts.map((host): SeenHost => ({ ...unremarkable, idc: '', ...host })),
     ]),
   );
