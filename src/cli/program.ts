@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   ca: async () => (await import('./commands/trust/ca.ts')).caCommand(),
   identity: async () => (await import('./commands/trust/identity.ts')).identityCommand(),
   inject: async () => (await import('./commands/kube/inject.ts')).injectCommand(),
+  webhook: async () => (await import('./commands/kube/webhook.ts')).webhookCommand(),
   capture: async () => (await import('./commands/kube/capture.ts')).captureCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   check: async () => (await import('./commands/look/check.ts')).checkCommand(),

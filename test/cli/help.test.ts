@@ -12,6 +12,7 @@ import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { captureCommand } from '../../src/cli/commands/kube/capture.ts';
 import { injectCommand } from '../../src/cli/commands/kube/inject.ts';
+import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { bugReportCommand } from '../../src/cli/commands/look/bug-report.ts';
 import { checkCommand } from '../../src/cli/commands/look/check.ts';
 import { diffCommand } from '../../src/cli/commands/look/diff.ts';
@@ -39,6 +40,7 @@ const commands = [
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand(), bugReportCommand()],
   ...[caCommand(), identityCommand()],
   ...[injectCommand(), captureCommand()],
+  ...[injectCommand(), captureCommand(), webhookCommand()],
   ...[topCommand(), drainCommand(), undrainCommand(), evacuationsCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +19,8 @@ export interface KubeAnswer {
 /** A real etcd and kube-apiserver that live for one test file. */
 export interface ApiServer {
   readonly url: string;
+  /** The certificate by which its own is checked. */
+  readonly ca: string;
   readonly kubeconfig: string;
   /** A request as an administrator, or as the bearer of another token. */
   call(method: string, path: string, body?: unknown, more?: CallOptions): Promise<KubeAnswer>;
@@ -43,6 +45,19 @@ export function withoutApiServer(): string | false {
   const message = `there is no ${missing} in ${binaries}: run make kube-tools, or set KUBE_BIN`;
   if (process.env.KUBE_TOOLS === 'required') throw new Error(message);
   return message;
+}
+
+/**
+ * A folder as a Pod has it of its service account, and the variables that say where the API server is.
+ * `token`: one of the server's tokens.
+ */
+export function serviceAccountOf(server: ApiServer, folder: string, namespace: string, token = 'admintoken') {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'token'), token);
+  writeFileSync(join(folder, 'namespace'), namespace);
+  copyFileSync(server.ca, join(folder, 'ca.crt'));
+  const { hostname, port } = new URL(server.url);
+  return { folder, env: { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port } };
 }
 
 /** Starts etcd and kube-apiserver in `folder`, on free ports of 127.0.0.1. */
@@ -74,7 +89,7 @@ export async function startApiServer(folder: string): Promise<ApiServer> {
   const url = `https://127.0.0.1:${secure}`;
   const agent = new Agent({ allowH2: false, connect: { rejectUnauthorized: false } });
   const server: ApiServer = {
-    url,
+    ...{ url, ca: join(folder, 'certs/apiserver.crt') },
     kubeconfig: writeKubeconfig(folder, url),
     call: (method, path, body, more) => callOnce(agent, `${url}${path}`, method, body, more),
     async stop() {

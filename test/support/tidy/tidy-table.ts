@@ -100,8 +100,13 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   // Sidecars for Pods: YAML is read as the registry's is, bootstraps are the translation's.
   inject: {
     folders: ['base', 'model', 'registry', 'translate'],
-    packages: { yaml: ['inject-text.ts'] },
-    node: false,
+    packages: {
+      yaml: ['inject-text.ts'],
+      undici: ['webhook/cluster-api.ts'],
+      '@peculiar/x509': ['webhook/certificate.ts'],
+      'reflect-metadata': ['webhook/certificate.ts'],
+    },
+    node: true,
   },
   // How a control plane runs: files are read as the registry's are.
   config: {
@@ -284,6 +289,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'merge/precedence.ts',
     'open.ts',
     'parse/fault.ts',
+    'parse/object.ts',
     'parse/own/parse-strict.ts',
     'registrations/describe-peers.ts',
     'registrations/registration.ts',
