@@ -112,6 +112,12 @@ const bounds = [
   ...atMost('ingress of many Groups: fill', full?.ingressFillS, 10, 's'),
   ...atMost('egress of many Groups: resident', full?.egressMiB, 400, 'MiB'),
   ...atMost('checked from another IDC: remote ingress', checked?.remoteIngressPercent, 5, '%'),
+  ...atMost(
+    'of it due to the other IDC',
+    checked && checked.remoteIngressPercent - checked.alonePercent,
+    1.5,
+    '%',
+  ),
 ];
 const plainLine = `An Envoy with ${many.groups} plain clusters from a file: ${figure(plain.fillS)} s, of it CPU ${figure(plain.fillCpuS)} s, ${Math.round(plain.residentMiB)} MiB.`;
 console.log(`\n${sizeTable}\n\n${plainLine}\n\n${checkTable}`);
