@@ -41,7 +41,7 @@ import { buildTcpListener } from './listener/tcp-listener.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './listener/trail-filter.ts';
 import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
 import { packAny } from './message-parts.ts';
-import { awayCluster, onwardCluster, sharedAwayCluster } from './names.ts';
+import { awayCluster } from './names.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import { buildHostTables, buildOtherTables, buildTableOfMany, type RouteTables } from './route/tables.ts';
@@ -169,12 +169,6 @@ export function buildCrossingEndpoints(
 
 /** Clusters of other IDCs that Groups with equal crossings share: what begins here, and what is handed on. */
 export type SharedCluster = 'away' | 'onward';
-
-/** The name of one of them; undefined: these crossings have none. */
-export function sharedClusterOf(kind: SharedCluster, { away, onward }: Crossing): string | undefined {
-  if (kind === 'away') return away && sharedAwayCluster(away);
-  return onward && onwardCluster(onward);
-}
 
 /** Such a cluster, and its endpoints. */
 export function buildSharedCluster(

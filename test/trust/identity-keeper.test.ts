@@ -9,7 +9,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { parseIdentity } from '../../src/model/values/identity.ts';
 import { Authority, initAuthority } from '../../src/trust/ca/authority.ts';
 import { serveCa } from '../../src/trust/ca/ca-server.ts';
-import { IdentityKeeper, type KeeperOptions } from '../../src/trust/keep/identity-keeper.ts';
+import { IdentityKeeper, type IdentityKeeperOptions } from '../../src/trust/keep/identity-keeper.ts';
 import { readTrustFolder } from '../../src/trust/trust-folder.ts';
 import { until } from '../support/mesh.ts';
 
@@ -44,7 +44,7 @@ async function serve(t: Test, leafMs = 24 * 3_600_000) {
     authority.close();
     rmSync(folder, { recursive: true });
   });
-  const optionsOf = (name: string, more: Partial<KeeperOptions> = {}): KeeperOptions => ({
+  const optionsOf = (name: string, more: Partial<IdentityKeeperOptions> = {}): IdentityKeeperOptions => ({
     ...{ folder: join(folder, name), identity: parseIdentity(uri(name)), pollMs: 100, clock: systemClock },
     access: {
       ca: { address: '127.0.0.1', port: server.port },

@@ -6,7 +6,7 @@ import { makeServingPair, type ServingPair, type ServingTerm, servingTerm } from
 import type { ClusterApi } from './cluster-api.ts';
 
 /** Where the certificate is kept, and who is told to believe it. */
-export interface KeeperOptions {
+export interface CertificateKeeperOptions {
   /** The Secret, in the own namespace, that all replicas share. */
   readonly secret: string;
   /** Names of the server. */
@@ -49,7 +49,7 @@ interface KeptPairs {
  */
 export class CertificateKeeper {
   readonly #api: ClusterApi;
-  readonly #options: KeeperOptions;
+  readonly #options: CertificateKeeperOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #use: (pair: ServingPair) => void;
@@ -60,7 +60,7 @@ export class CertificateKeeper {
   /** `use` is given the pair to serve with, at first and after each change. */
   constructor(
     api: ClusterApi,
-    options: KeeperOptions,
+    options: CertificateKeeperOptions,
     { clock, logger, use }: { clock: Clock; logger: Logger; use: (pair: ServingPair) => void },
   ) {
     this.#api = api;

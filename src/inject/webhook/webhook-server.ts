@@ -9,7 +9,7 @@ import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { InjectSettings } from '../settings.ts';
 import { admitObject, admitPod } from './admit.ts';
 import type { ServingPair } from './certificate.ts';
-import { CertificateKeeper, type KeeperOptions } from './certificate-keeper.ts';
+import { CertificateKeeper, type CertificateKeeperOptions } from './certificate-keeper.ts';
 import type { ClusterApi } from './cluster-api.ts';
 import { type AdmissionAnswer, type AdmissionRequest, answerReview, readReview } from './review.ts';
 
@@ -20,7 +20,7 @@ const requestBytesMax = 8 * 2 ** 20;
 export interface WebhookOptions {
   readonly listen: ListenAddress;
   readonly settings: InjectSettings;
-  readonly certificate: KeeperOptions;
+  readonly certificate: CertificateKeeperOptions;
 }
 
 /** A running webhook. */

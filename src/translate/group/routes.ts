@@ -14,8 +14,8 @@ export class GroupRoutes {
   readonly #built = new Map<ListenerRole, readonly BuiltResource[]>();
 
   /**
-   * `kind`: that of these plans; `isShared`: whether egress gateways have a host's routes in a table with those
-   * of others; `old`: routes that they replace: what is equal stays the same.
+   * `kind`: that of these plans; `isShared`: whether egress gateways have a host's routes in a table with
+   * those of others; `old`: routes that they replace: what is equal stays the same.
    */
   constructor(
     plans: readonly GroupPlan[],

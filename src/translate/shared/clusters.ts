@@ -3,13 +3,8 @@ import type { Idc } from '../../model/idc.ts';
 import type { HungGateway } from '../../plan/gateways.ts';
 import type { Crossing, GroupPlan } from '../../plan/types.ts';
 import { keepEqual } from '../changes.ts';
-import {
-  type BuiltResource,
-  buildSharedCluster,
-  type Pack,
-  type SharedCluster,
-  sharedClusterOf,
-} from '../resources.ts';
+import { onwardCluster, sharedAwayCluster } from '../names.ts';
+import { type BuiltResource, buildSharedCluster, type Pack, type SharedCluster } from '../resources.ts';
 
 /** A cluster of Groups that cross alike, and how many of their ports use it. */
 interface Use {
@@ -94,4 +89,10 @@ export class SharedClusters {
     known.ports -= 1;
     return known.ports === 0 && this.#uses.delete(name);
   }
+}
+
+/** The name of such a cluster; undefined: these crossings have none. */
+function sharedClusterOf(kind: SharedCluster, { away, onward }: Crossing): string | undefined {
+  if (kind === 'away') return away && sharedAwayCluster(away);
+  return onward && onwardCluster(onward);
 }

@@ -9,7 +9,7 @@ import { makeTrustFolder, readTrustFolder, type TrustMaterial, writeTrustFolder 
 import { askCa, type CaAccess, fetchPinnedRoot, textOf } from './ca-client.ts';
 
 /** How an identity is kept. */
-export interface KeeperOptions {
+export interface IdentityKeeperOptions {
   readonly folder: string;
   readonly identity: Identity;
   readonly access: CaAccess;
@@ -34,7 +34,7 @@ const alarmShare = 0.75;
  * its life, and follows the authority's roots. What is in the folder stays while the authority is away.
  */
 export class IdentityKeeper {
-  readonly #options: KeeperOptions;
+  readonly #options: IdentityKeeperOptions;
   readonly #uri: string;
   /** The renewal that is due, at a random time around half of the life. */
   #renewAt: number | undefined;
@@ -42,7 +42,7 @@ export class IdentityKeeper {
   // A certificate request that has no answer yet: sent again as it is, or a token would be used up by it.
   #sent: { readonly request: string; readonly key: string } | undefined;
 
-  constructor(options: KeeperOptions) {
+  constructor(options: IdentityKeeperOptions) {
     this.#options = options;
     this.#uri = formatIdentity(options.identity);
     makeTrustFolder(options.folder);

@@ -7,7 +7,7 @@ import { seededRandom } from '../../../base/random.ts';
 import { readToken } from '../../../client/token.ts';
 import type { Identity } from '../../../model/values/identity.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import type { KeeperOptions } from '../../../trust/keep/identity-keeper.ts';
+import type { IdentityKeeperOptions } from '../../../trust/keep/identity-keeper.ts';
 import { helpEnd } from '../../help-end.ts';
 import { parseBindAddress } from '../../options/address.ts';
 import { durationOption } from '../../options/duration.ts';
@@ -78,7 +78,14 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-function keeperOptions({ dir, id, ca, caHash, tokenFile, poll }: Flags): Omit<KeeperOptions, 'logger'> {
+function keeperOptions({
+  dir,
+  id,
+  ca,
+  caHash,
+  tokenFile,
+  poll,
+}: Flags): Omit<IdentityKeeperOptions, 'logger'> {
   return {
     ...{ folder: dir, identity: id, pin: caHash, pollMs: poll, clock: systemClock },
     access: { ca, trustDomain: id.trustDomain, idc: id.idc, clock: systemClock },

@@ -9,7 +9,7 @@ import {
   underscoreActions,
 } from '../../../model/idc.ts';
 import { ownApiVersion } from '../../../model/values/api-version.ts';
-import { trustDomainPattern } from '../../../model/values/identity.ts';
+import { trustDomainMax, trustDomainPattern } from '../../../model/values/identity.ts';
 import { sizePattern } from '../../../model/values/size.ts';
 import { groupCapacity, groupClass, idcCapacity, retryBudget, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
@@ -123,6 +123,7 @@ export const idcSpec = z.strictObject({
     }),
   trustDomain: z
     .string()
+    .max(trustDomainMax, 'is too long: give up to 253 characters.')
     .regex(trustDomainPattern, "must be a name such as 'sh-a.example': a-z, 0-9, - and dots, at most 253.")
     .optional()
     .meta({
