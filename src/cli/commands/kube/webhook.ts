@@ -5,7 +5,6 @@ import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { helpEnd } from '../../help-end.ts';
 import { parseBindAddress } from '../../options/address.ts';
 import { addInjectOptions, type InjectFlags, readInjectSettings } from '../../options/injection.ts';
-import { createLogger } from '../../process/log.ts';
 
 interface Flags extends InjectFlags {
   readonly listen?: ListenAddress;
@@ -58,6 +57,7 @@ export function webhookCommand(): Command {
 async function runWebhook(flags: Flags): Promise<void> {
   const { openClusterApi } = await import('../../../inject/webhook/cluster-api.ts');
   const { startWebhook } = await import('../../../inject/webhook/webhook-server.ts');
+  const { createLogger } = await import('../../process/log.ts');
   const logger = createLogger(flags.logLevel);
   const settings = await readInjectSettings(flags);
   const api = await openClusterApi(flags.serviceAccount, process.env);
