@@ -2,6 +2,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
+import { kubeRefusalOf } from '../../kube/kube-failure.ts';
 import { createBackOff } from '../../kube/watch/back-off.ts';
 import { findServed, isServed } from '../../kube/watch/discovery.ts';
 import {
@@ -11,16 +12,22 @@ import {
   type WatchHandler,
   type WatchTarget,
 } from '../../kube/watch/list-watch.ts';
+import { releaseFinalizer } from './finalizer.ts';
 import type { KindStore } from './kind-store.ts';
 
 /** Times of a Kubernetes source, in milliseconds. */
 export interface KubernetesTiming extends ListWatchTiming {
   /** Interval of looks for a kind that is not there. */
   readonly absentMs: number;
+  /**
+   * After which time an object is released that was deleted before this process read it: proxies have
+   * reconnected by then, and have endpoints without it.
+   */
+  readonly strangerMs: number;
 }
 
 /** Stated in docs/kubernetes.md. */
-export const kubernetesTiming: KubernetesTiming = { ...listWatchTiming, absentMs: 5_000 };
+export const kubernetesTiming: KubernetesTiming = { ...listWatchTiming, absentMs: 5_000, strangerMs: 30_000 };
 
 /** Why a kind is not followed at present. */
 export interface KindTrouble {
@@ -53,11 +60,38 @@ export class KindFollower {
   /** Whether the API server has the kind, as far as is known. */
   isAbsent = false;
   trouble: KindTrouble | undefined;
+  /** Why deleted objects are not released: a right that is missing. */
+  unreleased: MeshError | undefined;
 
   constructor(options: FollowerOptions, signal: AbortSignal) {
     this.#options = options;
     this.store = options.store;
     this.#signal = signal;
+  }
+
+  /** No proxy has a deleted object any more: its finalizer goes. Tried until it works, or the source ends. */
+  async release(key: string): Promise<void> {
+    const { client, clock, random, timing, store } = this.#options;
+    const backOff = createBackOff(timing.backOff, random);
+    for (;;) {
+      const leaving = store.leaving(key);
+      if (leaving === undefined || this.#target === undefined || this.#signal.aborted) return;
+      try {
+        await releaseFinalizer(client, this.#target, leaving, this.#signal);
+        this.#setUnreleased(undefined);
+        return;
+      } catch (reason) {
+        const { status = 0 } = kubeRefusalOf(reason) ?? {};
+        this.#setUnreleased(status === 403 ? MeshError.from(reason) : undefined);
+        await sleep(clock, backOff.next(), this.#signal).catch(() => {});
+      }
+    }
+  }
+
+  #setUnreleased(error: MeshError | undefined): void {
+    if (error?.message === this.unreleased?.message) return;
+    this.unreleased = error;
+    this.#options.onState();
   }
 
   /** Follows until the signal is aborted. */

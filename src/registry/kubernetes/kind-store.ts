@@ -4,6 +4,7 @@ import type { ObjectEntry } from '../files/documents.ts';
 import type { ObjectsInForce } from '../files/objects-in-force.ts';
 import type { Fault } from '../parse/fault.ts';
 import { parseObject } from '../parse/object.ts';
+import { type LeavingObject, leavingObject } from './finalizer.ts';
 import type { FollowedKind } from './followed-kinds.ts';
 
 /** An object with something to report. */
@@ -34,6 +35,10 @@ export class KindStore {
   readonly #faulty = new Map<string, FaultyObject>();
   /** Deletions that the server told of, not applied yet. */
   #deleted = new Set<string>();
+  /** Deleted objects that the finalizer keeps in the API. */
+  readonly #leaving = new Map<string, LeavingObject>();
+  /** Those of them that were never in force here, as they were deleted before this process read them. */
+  readonly #strangers = new Set<string>();
   /** Objects that went with their kind: they stay. */
   readonly #orphans = new Set<string>();
   #list = 0;
@@ -73,9 +78,11 @@ export class KindStore {
     const key = refKey(ref);
     const known = this.#read.get(key);
     if (deletionTimestamp !== undefined) {
+      this.#noteLeaving(key, leavingObject(ref, object), known === undefined);
       if (known !== undefined) this.#deleted.add(key);
       return;
     }
+    this.#noteLeaving(key, undefined, false);
     this.#deleted.delete(key);
     if (this.#orphans.delete(key)) this.isReportDue = true;
     if (known !== undefined && known.uid === uid && known.version === version) {
@@ -89,7 +96,30 @@ export class KindStore {
   /** An object that is gone. */
   delete(object: KubeObject): void {
     const key = refKey(this.#refOf(object));
+    this.#noteLeaving(key, undefined, false);
     if (this.#read.has(key)) this.#deleted.add(key);
+  }
+
+  /** The deleted object of a key that waits for its release. */
+  leaving(key: string): LeavingObject | undefined {
+    return this.#leaving.get(key);
+  }
+
+  /** Deleted objects that no proxy of this process ever had; each is returned once. */
+  takeStrangers(): readonly LeavingObject[] {
+    const found = [...this.#strangers].map((key) => this.#leaving.get(key));
+    this.#strangers.clear();
+    return found.filter((one) => one !== undefined);
+  }
+
+  #noteLeaving(key: string, leaving: LeavingObject | undefined, isStranger: boolean): void {
+    if (leaving === undefined) {
+      this.#leaving.delete(key);
+      this.#strangers.delete(key);
+      return;
+    }
+    if (isStranger && !this.#leaving.has(key)) this.#strangers.add(key);
+    this.#leaving.set(key, leaving);
   }
 
   /** The list is whole: what it lacks is gone. */

@@ -26,6 +26,9 @@ export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
   const add = (code: FindingCode, severity: Severity, message: string) =>
     findings.push({ code, severity, where: origin, path: '', message });
   for (const message of troubleMessages(followers)) add('SourceNotCurrent', 'error', message);
+  for (const { unreleased } of followers)
+    if (unreleased !== undefined)
+      add('NotReleased', 'error', `deleted instances are not released: ${unreleased.message}`);
   for (const { isAbsent, store } of followers) {
     if (isAbsent) add('KindMissing', store.orphans > 0 ? 'error' : 'warning', missingMessage(store));
     else if (store.orphans > 0) add('DeletionsHeld', 'error', orphanMessage(store));

@@ -4,7 +4,7 @@ import type { Random } from '../../base/random.ts';
 import type { KubeAccess } from '../../kube/config/kube-access.ts';
 import { createKubeClient } from '../../kube/kube-client.ts';
 import type { ConnectionTiming } from '../../kube/kube-connection.ts';
-import type { Change } from '../../model/object.ts';
+import { type Change, type Ref, refKey } from '../../model/object.ts';
 import { createObjectsInForce } from '../files/objects-in-force.ts';
 import { createLossGuard, type LossRule, losesAllInstances, lossRule } from '../lastgood/loss-guard.ts';
 import { type LastGoodStatus, noFacets, type Sink, type Source } from '../source.ts';
@@ -95,6 +95,20 @@ class KubernetesSource implements Source {
     if (signal.aborted) return;
     this.#apply();
     sink.changes([{ type: 'synced', source: this.name, at: clock.now() }]);
+    clock.after(timing.strangerMs, this.#releaseStrangers);
+  }
+
+  /** Objects deleted before this process read them: nobody asks for their release. */
+  readonly #releaseStrangers = (): void => {
+    if (this.#signal.aborted) return;
+    for (const { ref } of this.#stores.flatMap((store) => store.takeStrangers())) void this.#release(ref);
+    const { strangerMs } = { ...kubernetesTiming, ...this.#seam.timing };
+    this.#options.clock.after(strangerMs, this.#releaseStrangers);
+  };
+
+  async #release(ref: Ref): Promise<void> {
+    const follower = this.#followers.find(({ store }) => store.kind.kind === ref.kind);
+    await follower?.release(refKey(ref));
   }
 
   objects() {
@@ -108,6 +122,7 @@ class KubernetesSource implements Source {
   get facets() {
     return {
       ...noFacets,
+      finalizers: { release: (ref: Ref) => this.#release(ref) },
       deletionGuard: { confirm: () => this.#confirm() },
       lastGood: { status: () => this.#status() },
     };
