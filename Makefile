@@ -212,6 +212,11 @@ bench-routes: setup ## Measure what routes by scope cost: one added Group, and e
 bench-push: setup ## Measure the time from a change to every stream, next to go-control-plane and a minimal server (needs Go)
 	node bench/push.ts
 
+.PHONY: bench-kube
+bench-kube: setup kube-tools ## Measure the start from a Kubernetes API with 60,000 objects, and with 15,000 in one namespace
+	node bench/kube.ts
+	node bench/kube.ts --services 5000 --instances 10000 --namespaces 1 --ready 3
+
 .PHONY: bench-wasm
 bench-wasm: setup ## Measure what the trail filter costs a gateway, next to a reference, Lua and an SDK (3 minutes)
 	node bench/wasm.ts

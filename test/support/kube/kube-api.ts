@@ -6,7 +6,12 @@ import { request as httpRequest } from 'node:http';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Test } from 'tap';
+
+/** Where the end of an API server is noted, such as a test. */
+interface Owner {
+  teardown(end: () => Promise<void>): void;
+}
+
 import { Agent, request } from 'undici';
 import { freePort } from '../port.ts';
 
@@ -57,7 +62,7 @@ export class KubeApi {
   }
 
   /** Starts both; resolves when the API server is ready. They end with the test. */
-  static async start(t: Test, flags: readonly string[] = []): Promise<KubeApi> {
+  static async start(t: Owner, flags: readonly string[] = []): Promise<KubeApi> {
     const tools = kubeTools();
     if (tools === undefined) throw new Error('no kube-apiserver: run make kube-tools');
     const folder = mkdtempSync(join(tmpdir(), 'isthmus-kube-'));

@@ -1,0 +1,91 @@
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Test } from 'tap';
+import { createAuthority } from '../certificates.ts';
+import type { KubeApi } from './kube-api.ts';
+
+/** What a proxy does with a request; undefined: passes it on. */
+export interface Mischief {
+  /** Answers itself. */
+  readonly answer?: { readonly status: number; readonly body: string; readonly retryAfter?: string };
+  /** Passes on so many bytes of the answer, then ends the stream, in the middle of whatever it is. */
+  readonly cutAfter?: number;
+}
+
+/** A proxy in front of an API server that speaks HTTP/2 as it does, and spoils some answers. */
+export interface KubeProxy {
+  readonly url: string;
+  /** The authority of its certificate, which is for the name `kube.test`. */
+  readonly ca: string;
+  /** Paths with queries, in order. */
+  readonly asked: string[];
+  /** Decides about each request. */
+  spoil: (path: string) => Mischief | undefined;
+  /** Ends what runs. */
+  cut(): void;
+}
+
+/** Starts it; it ends with the test. */
+export async function startKubeProxy(t: Test, api: KubeApi): Promise<KubeProxy> {
+  const authority = createAuthority();
+  const certificate = authority.issue('kube.test');
+  const server = http2.createSecureServer({ cert: certificate.cert, key: certificate.key });
+  const upstream = http2.connect(api.url, { rejectUnauthorized: false });
+  const streams = new Set<http2.ServerHttp2Stream>();
+  const asked: string[] = [];
+  server.on('stream', (stream, headers) => {
+    const path = String(headers[':path']);
+    asked.push(path);
+    streams.add(stream);
+    stream.on('close', () => streams.delete(stream));
+    stream.on('error', () => {});
+    pass(stream, headers, upstream, proxy.spoil(path));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const proxy: KubeProxy = {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ca: authority.cert,
+    asked,
+    spoil: () => undefined,
+    cut() {
+      for (const stream of streams) stream.close(http2.constants.NGHTTP2_CANCEL);
+    },
+  };
+  t.teardown(() => {
+    for (const stream of streams) stream.destroy();
+    upstream.destroy();
+    server.close();
+    authority.close();
+  });
+  return proxy;
+}
+
+function pass(
+  stream: http2.ServerHttp2Stream,
+  headers: http2.IncomingHttpHeaders,
+  upstream: http2.ClientHttp2Session,
+  mischief: Mischief | undefined,
+): void {
+  if (mischief?.answer !== undefined) {
+    const { status, body, retryAfter } = mischief.answer;
+    stream.respond({ ':status': status, ...(retryAfter !== undefined && { 'retry-after': retryAfter }) });
+    stream.end(body);
+    return;
+  }
+  const { ':authority': _, ...rest } = headers;
+  const asked = upstream.request(rest, { endStream: true });
+  asked.on('error', () => stream.destroy());
+  asked.on('response', ({ ':status': status, 'content-type': type }) =>
+    stream.respond({ ':status': status, 'content-type': type }),
+  );
+  let left = mischief?.cutAfter ?? Number.POSITIVE_INFINITY;
+  asked.on('data', (chunk: Buffer) => {
+    stream.write(chunk.subarray(0, left));
+    left -= chunk.length;
+    if (left > 0) return;
+    asked.close();
+    stream.end();
+  });
+  asked.on('end', () => stream.end());
+  stream.on('close', () => asked.close());
+}
