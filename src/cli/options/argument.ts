@@ -19,3 +19,10 @@ export function parseCount(text: string): number {
     throw new InvalidArgumentError(`'${text}' is not a whole number of at least 1.`);
   return count;
 }
+
+/** Parses a port to listen on or connect to. Throws commander's error. */
+export function parsePortNumber(text: string): number {
+  const port = parseCount(text);
+  if (port > 65_535) throw new InvalidArgumentError(`'${text}' is not a port: 1 to 65535.`);
+  return port;
+}

@@ -4,9 +4,8 @@ import { readBounded } from '../../base/files/bounded-file.ts';
 import { isMap, type RawMap } from '../../base/raw-map.ts';
 import { describeSystemError } from '../../base/system-error.ts';
 import { type InjectSettings, injectDefaults } from '../../inject/settings.ts';
-import { isDnsName } from '../../model/values/hostname.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
-import { parseBindAddress, parseIdcName } from './address.ts';
+import { addControlPlane, parseIdcName } from './address.ts';
 
 /** Options of `inject` and `webhook`, as they were given. */
 export interface InjectFlags {
@@ -77,16 +76,6 @@ async function readTemplate(path: string): Promise<RawMap> {
       `--template: ${path} must be a mapping with metadata, spec or both of a Pod${stray ? `, not ${stray}` : ''}`,
     );
   return raw;
-}
-
-function addControlPlane(text: string, list?: readonly ListenAddress[]): readonly ListenAddress[] {
-  const added = text.split(',').map((one) => {
-    const named = /^([A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*):([0-9]{1,5})$/.exec(one.trim());
-    const [, name = '', port = ''] = named ?? [];
-    const isNamed = name !== 'localhost' && isDnsName(name) && Number(port) >= 1 && Number(port) <= 65_535;
-    return isNamed ? { address: name, port: Number(port) } : parseBindAddress(one.trim());
-  });
-  return [...(list ?? []), ...added];
 }
 
 function parseRevision(text: string): string {

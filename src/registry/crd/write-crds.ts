@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { buildCrds } from './crds.ts';
 
-/** The folder of generated CRDs, relative to this file in the source tree. */
-export const crdFolder = fileURLToPath(new URL('../../../deploy/crds', import.meta.url));
+/** Folders of generated CRDs, relative to this file in the source tree: for kubectl, and for Helm. */
+export const crdFolders: readonly string[] = ['crds', 'helm/isthmus/crds'].map((folder) =>
+  fileURLToPath(new URL(`../../../deploy/${folder}`, import.meta.url)),
+);
 
 /** The texts of all CRDs, by their file below `deploy/crds`. */
 export function generateCrds(): Readonly<Record<string, string>> {
@@ -20,8 +22,9 @@ export function generateCrds(): Readonly<Record<string, string>> {
 // As a program: writes them.
 if (import.meta.main) {
   for (const [file, text] of Object.entries(generateCrds())) {
-    const path = join(crdFolder, file);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
+    for (const path of crdFolders.map((folder) => join(folder, file))) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
   }
 }

@@ -1,8 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { buildCaptureRules, captureTable } from '../../../inject/capture-rules.ts';
 import { injected } from '../../../inject/settings.ts';
 import { helpEnd } from '../../help-end.ts';
-import { parseCount } from '../../options/argument.ts';
+import { parseCount, parsePortNumber } from '../../options/argument.ts';
 
 interface Flags {
   readonly apply?: boolean;
@@ -20,10 +20,10 @@ export function captureCommand(): Command {
       `Print rules for nft that redirect outgoing TCP connections of this network namespace, IPv4 and IPv6, to the sidecar; --apply puts them in force (needs nft and NET_ADMIN). Left alone: port 53, connections within the namespace, and those of the sidecar's user. Rules of an earlier run are replaced; nft delete table ${captureTable} removes them.`,
     )
     .option('--apply', 'put the rules in force in place of printing them')
-    .option('--port <port>', "port of the sidecar's capture listener", parsePort, injected.capturePort)
+    .option('--port <port>', "port of the sidecar's capture listener", parsePortNumber, injected.capturePort)
     .option('--uid <n>', 'user of the sidecar', parseCount, injected.uid)
     .option('--exclude-ports <ports>', 'destination ports to leave alone, by comma', (text: string) =>
-      listOf(text).map(parsePort),
+      listOf(text).map(parsePortNumber),
     )
     .option('--exclude-cidrs <prefixes>', 'addresses and prefixes to leave alone, by comma', listOf)
     .addHelpText(
@@ -49,9 +49,3 @@ const listOf = (text: string) =>
     .split(',')
     .map((one) => one.trim())
     .filter((one) => one !== '');
-
-function parsePort(text: string): number {
-  const port = parseCount(text);
-  if (port > 65_535) throw new InvalidArgumentError(`'${text}' is not a port: 1 to 65535.`);
-  return port;
-}

@@ -1,0 +1,42 @@
+import type { Held } from './held-proxies.ts';
+
+/** Of sidecars, webhook and capture in Kubernetes. */
+export const heldByKubernetes: readonly Held[] = [
+  ['`--revision`', 'default', 'src/inject/settings.ts', "revision: 'default',"],
+  ['`--image`', 'envoyproxy/envoy:v1.40.0', 'src/inject/settings.ts', "image: 'envoyproxy/envoy:v1.40.0',"],
+  ['`--image`', 'isthmus:latest', 'src/inject/settings.ts', "isthmusImage: 'isthmus:latest',"],
+  ['`--readiness-gate`', 'group', 'src/cli/options/injection.ts', ".default('group'),"],
+  ['`--drain-seconds`', '5 s', 'src/inject/settings.ts', 'drainSeconds: 5,'],
+  ['`--drain-seconds`', '600', 'src/inject/pod-wishes.ts', 'drainSecondsMax = 600;'],
+  [
+    'processor and memory of a sidecar',
+    '100m; 128Mi, limit 512Mi',
+    'src/inject/pod-wishes.ts',
+    "cpu: '100m', memory: '128Mi', memoryLimit: '512Mi'",
+  ],
+  [
+    "the webhook's certificate",
+    '90 d',
+    'src/inject/webhook/certificate-keeper.ts',
+    'validMs: 90 * 86_400_000,',
+  ],
+  [
+    "the webhook's certificate",
+    '30 d',
+    'src/inject/webhook/certificate-keeper.ts',
+    'renewMs: 30 * 86_400_000,',
+  ],
+  [
+    "the webhook's certificate",
+    '10 min',
+    'src/inject/webhook/certificate-keeper.ts',
+    'settleMs: 10 * 60_000,',
+  ],
+  ["the webhook's certificate", '60 s', 'src/inject/webhook/certificate-keeper.ts', 'lookMs: 60_000,'],
+  ["the webhook's certificate", '2 s', 'src/inject/webhook/certificate-keeper.ts', 'retryMs: 2_000,'],
+  ['the longest request of an API server', '8 MiB', 'src/inject/webhook/webhook-server.ts', '8 * 2 ** 20;'],
+  ['the longest request of an API server', '10 s', 'src/inject/webhook/cluster-api.ts', 'answerMs = 10_000;'],
+  ['`--port` and `--uid`', '15008; 1337', 'src/inject/settings.ts', 'capturePort: 15_008,'],
+  ['`--port` and `--uid`', '15008; 1337', 'src/inject/settings.ts', 'uid: 1337,'],
+  ['`--listen` of the webhook', '0.0.0.0:9443', 'src/cli/commands/kube/webhook.ts', "'0.0.0.0', port: 9443"],
+];
