@@ -28,12 +28,15 @@ t.test('a gateway of another IDC is left out a slice of the Groups at a time', a
   const other = idc('sh-b');
   const ingress = ['10.9.0.1', '10.9.0.2'].map((address) => ({ address, edgePort: 8000, peerPort: 8001 }));
   const hosts = Array.from({ length: 2 * endpointsRebuiltAtOnce + 1 }, (_, i) => `h${i}.shop`);
+  // Groups that are checked have endpoints of their own at an egress; others share them.
+  const checked = drGroup('all', hosts, undefined, ['sh-a', 'sh-b']);
+  const group = { ...checked, spec: { ...checked.spec, traffic: { health: { path: '/up' } } } };
   const endpoints = [{ address: '10.0.0.1', ports: {}, labels: {}, locality: 'sh-a/z1' }];
   pipeline.apply(
     'files',
     upserts(
       ...[idc('sh-a'), { ...other, spec: { ...other.spec, ingress } }],
-      drGroup('all', hosts, undefined, ['sh-a', 'sh-b']),
+      group,
       ...hosts.map((host) => serviceEntry(`test/${host}`, [host], { endpoints })),
     ),
   );

@@ -36,7 +36,7 @@ t.test('an Idc', async (t) => {
       exposeReady: true,
       controlPlanes: ['10.0.0.9:15014', '[2001:db8::9]:15014'],
       ingress: [gateway, { ...gateway, address: '2001:db8::1' }],
-      egress: [{ address: '10.0.0.2', sidecarPort: 15444, ingressPort: 15445 }],
+      egress: [{ address: '127.70.0.2', sidecarPort: 15444, ingressPort: 15445 }],
     },
   });
 });
