@@ -22,7 +22,7 @@ import {
   routeType,
   scopeType,
 } from '../xds/resource-types.ts';
-import { createXdsServer, type XdsServer } from '../xds/xds.ts';
+import { createXdsServer, type XdsServer, type XdsServerOptions } from '../xds/xds.ts';
 import { createGate, type Gate } from './gate.ts';
 import { guardMemory, type MemoryGuard } from './memory.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
@@ -63,7 +63,10 @@ interface Delivery {
 /** Creates the parts; none calls a later one until they are connected. */
 export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams): Parts {
   const { idc, clock, logger, sources, heap, failbackStore } = options;
-  const serving = makeServing(options, seams);
+  // Asked only when proxies are served.
+  const standsAlone: SendAhead = (nodeClass, typeUrl, name) =>
+    typeUrl === routeType && pipeline.standsAlone(nodeClass, name);
+  const serving = makeServing(options, seams, standsAlone);
   const { metrics, xds } = serving;
   const delivery = makeDelivery(options, seams, serving);
   const { events, journal } = serving;
@@ -110,7 +113,9 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
   };
 }
 
-function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams): Serving {
+type SendAhead = NonNullable<XdsServerOptions['sendAhead']>;
+
+function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams, sendAhead: SendAhead): Serving {
   const { idc, clock, logger, sources } = options;
   const metrics = createMetrics(idc);
   gaugeSources(metrics, sources, clock);
@@ -125,6 +130,7 @@ function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams): Se
     ...streamEvents.hooks,
     ...{ clock, log: logger, tools: options.xdsTools !== false },
     ready: seams.answerBeforeReady === true,
+    sendAhead,
     ...(seams.xdsLimits && { limits: seams.xdsLimits }),
     classOf(node) {
       streamEvents.admit();

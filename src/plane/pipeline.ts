@@ -102,6 +102,8 @@ export interface Pipeline {
   hungGateways(): readonly HungGateway[];
   /** Serves the routes of these listeners to a class also as one table each (`WholeTables`). */
   serveWhole(nodeClass: string, listeners: readonly ListenerRole[]): void;
+  /** Whether nothing else serves the requests of a route table of a class (`Catalog`). */
+  standsAlone(nodeClass: string, table: string): boolean;
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
@@ -349,6 +351,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     plansOf: (host, supposed) => planner.plansOf(index.view(), host, supposed),
     hungGateways: () => hungGateways,
     serveWhole: (nodeClass, listeners) => publish(catalog.serveWhole(nodeClass, listeners)),
+    standsAlone: (nodeClass, table) => catalog.standsAlone(nodeClass, table),
     forget(nodeClass) {
       opening.delete(nodeClass);
       catalog.close(nodeClass);

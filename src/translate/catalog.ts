@@ -1,6 +1,8 @@
 import type { Idc } from '../model/idc.ts';
 import type { NodeScope } from '../model/node.ts';
+import { isWildcard, patternsOf } from '../model/values/hostname.ts';
 import type { HungGateway } from '../plan/gateways.ts';
+import { hasOwnScope } from '../plan/routes/route-scope.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { difference, keepEqual, type ScopeChange } from './changes.ts';
 import { AlikeGroups, type TemplateOf } from './group/alike.ts';
@@ -145,6 +147,19 @@ export class Catalog {
     const entry = this.#scopes.get(key);
     if (entry === undefined) return new Map();
     return this.#changes(new Map([[entry, { old: [], now: [], routes: true }]]));
+  }
+
+  /**
+   * Whether nothing else of a scope serves the requests of a host's table: no Group of a pattern, and they do
+   * not pass through.
+   */
+  standsAlone(key: string, table: string): boolean {
+    const scope = this.#scopes.get(key)?.scope;
+    const host = table.slice(table.indexOf('/') + 1);
+    if (scope === undefined || passesUnknown(scope) || !hasOwnScope(host)) return false;
+    for (const pattern of patternsOf(host))
+      if (isWildcard(pattern) && this.#index.hasHost(pattern)) return false;
+    return true;
   }
 
   /** Forgets a scope. */

@@ -28,7 +28,7 @@ import { type Group, isSubscribedTo, type Snapshot, streamsOf } from './state/sn
 import { Unsettled } from './state/unsettled.ts';
 import { differencesOf } from './stream/differences.ts';
 import type { Member, Session } from './stream/session.ts';
-import type { SessionHost } from './stream/session-host.ts';
+import type { SendAhead, SessionHost } from './stream/session-host.ts';
 import { streamStatusOf } from './stream/status-of-type.ts';
 
 /** The result of `apply`. */
@@ -62,6 +62,8 @@ interface HubOptions {
   readonly ready: boolean;
   readonly holdoffMsMax: number;
   readonly answerWaitMsMax: number;
+  /** See `XdsServerOptions`. */
+  readonly sendAhead?: SendAhead;
   /** Limits on what is remembered for clients; default `budgetLimits`. */
   readonly budget?: Partial<BudgetLimits>;
 }
@@ -80,6 +82,7 @@ export class Hub implements SessionHost<Session, Member> {
   readonly log: Logger;
   readonly random: Random;
   readonly answerWaitMsMax: number;
+  readonly sendAhead: SendAhead | undefined;
   readonly #options: HubOptions;
   readonly #calls: HookCalls;
   readonly #moves: MoveQueue;
@@ -105,6 +108,7 @@ export class Hub implements SessionHost<Session, Member> {
     this.random = options.random;
     this.#lastSequence = firstSequence(this.random);
     this.answerWaitMsMax = answerWaitMsMax;
+    this.sendAhead = options.sendAhead;
     this.#ready = ready;
     this.#push = createFlushQueue<Session>((one) => this.#advance(one), { clock, holdoffMsMax, sliceMs });
   }
@@ -296,7 +300,9 @@ export class Hub implements SessionHost<Session, Member> {
 
   #advance(session: Session): void {
     try {
-      session.advance();
+      const { stream } = session;
+      if (stream.together === undefined) session.advance();
+      else stream.together(() => session.advance());
     } catch (error) {
       // An error on one stream must not end the pushes to the others.
       this.log.error('push failed', { node: session.info.node.id, error: MeshError.from(error).message });

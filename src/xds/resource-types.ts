@@ -21,9 +21,15 @@ interface ResourceType {
   readonly eager: boolean;
   /**
    * The type whose resources a client asks for because of one of this type, and which these are. `again`:
-   * once it has changed, it needs them again.
+   * once it has changed, it needs them again. `ahead`: new ones are sent with what names them, before the
+   * client asks (Delta).
    */
-  readonly refersTo?: { readonly type: string; readonly names: NamesOf; readonly again: boolean };
+  readonly refersTo?: {
+    readonly type: string;
+    readonly names: NamesOf;
+    readonly again: boolean;
+    readonly ahead: boolean;
+  };
   /** Its resources outlive what names them: a removal waits until nothing else has to be sent. */
   readonly holdsRemovals?: true;
   /** It has no State of the World. */
@@ -52,7 +58,7 @@ export const resourceTypes = {
     message: 'envoy.config.cluster.v3.Cluster',
     service: ['envoy.service.cluster.v3.ClusterDiscoveryService', 'Clusters'],
     ...{ fullState: true, wildcard: true, eager: true, holdsRemovals: true },
-    refersTo: { type: 'EDS', names: assignmentOf, again: true },
+    refersTo: { type: 'EDS', names: assignmentOf, again: true, ahead: true },
   },
   EDS: {
     message: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
@@ -64,13 +70,13 @@ export const resourceTypes = {
     message: 'envoy.config.listener.v3.Listener',
     service: ['envoy.service.listener.v3.ListenerDiscoveryService', 'Listeners'],
     ...{ fullState: true, wildcard: true, eager: false },
-    refersTo: { type: 'RDS', names: routeConfigurationsOf, again: true },
+    refersTo: { type: 'RDS', names: routeConfigurationsOf, again: true, ahead: false },
   },
   SRDS: {
     message: 'envoy.config.route.v3.ScopedRouteConfiguration',
     service: ['envoy.service.route.v3.ScopedRoutesDiscoveryService', 'ScopedRoutes'],
     ...{ fullState: true, wildcard: true, eager: true },
-    refersTo: { type: 'RDS', names: tableOf, again: false },
+    refersTo: { type: 'RDS', names: tableOf, again: false, ahead: true },
   },
   RDS: {
     message: 'envoy.config.route.v3.RouteConfiguration',
@@ -123,6 +129,8 @@ export interface TypeRule extends Omit<ResourceType, 'message' | 'refersTo'> {
   readonly refersTo?: string;
   /** Whether these are asked for again once it has changed. */
   readonly refersAgain?: boolean;
+  /** Whether new ones are sent with what names them. */
+  readonly refersAhead?: boolean;
   /** The names of these, in a resource as JSON. */
   readonly namesOf?: NamesOf;
 }
@@ -134,6 +142,7 @@ export const pushOrder: readonly TypeRule[] = Object.entries<ResourceType>(resou
     ...(refersTo && {
       refersTo: typeUrlOf(refersTo.type as ResourceTypeName),
       refersAgain: refersTo.again,
+      refersAhead: refersTo.ahead,
       namesOf: refersTo.names,
     }),
   }),

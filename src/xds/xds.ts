@@ -75,6 +75,13 @@ export interface XdsServerOptions extends Hooks {
   /** How long other types of a stream wait for an ACK or NACK, in milliseconds. Default 5,000. */
   readonly answerWaitMsMax?: number;
   /**
+   * Given, a new cluster's endpoints and a new scope's route table are sent to Delta clients with what names
+   * them, before they are asked for: a round trip less each. It says of a table whether it may also be sent
+   * with the clusters that it names, before their answers: true if nothing serves its requests until it is
+   * there, so that there is nothing to break. Default: nothing is sent before it is asked for.
+   */
+  readonly sendAhead?: (nodeClass: string, typeUrl: string, name: string) => boolean;
+  /**
    * False: no server reflection and no client status (CSDS), which show every client's resources to whoever
    * reaches the port. Default true.
    */
@@ -252,6 +259,7 @@ function createHub(options: XdsServerOptions, clock: Clock): Hub {
   const random = options.random ?? seededRandom(clock.wall());
   return new Hub({
     ...{ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax },
+    ...(options.sendAhead && { sendAhead: options.sendAhead }),
     ...(options.limits?.budget && { budget: options.limits.budget }),
   });
 }

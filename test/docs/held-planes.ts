@@ -147,7 +147,7 @@ export const heldByPlanes: readonly Held[] = [
   [
     'a change waits for an xDS client to ask',
     '0.5 s',
-    'src/xds/stream/names-to-come.ts',
+    'src/xds/stream/names/names-to-come.ts',
     'followMsMax = 500;',
   ],
   ['responses cached for', '64 MiB', 'src/xds/state/response-cache.ts', 'answerBytesMax = 64 * 2 ** 20;'],

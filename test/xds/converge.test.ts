@@ -93,8 +93,11 @@ class Model {
     if (new Set(told).size < told.length) this.twice = `${type} has a name twice: ${told}`;
     for (const name of message.removed) state.delete(name);
     if (complete) for (const name of state.keys()) if (!names.includes(name)) state.delete(name);
-    for (const [i, name] of names.entries())
+    for (const [i, name] of names.entries()) {
+      // What is not asked for is ignored, as Envoy does.
+      if (type === 'EDS' && !this.of('CDS').has(name)) continue;
       state.set(name, { resource: message.resources[i] as Resource, version: message.versions[i] ?? '' });
+    }
     if (type === 'CDS') this.tookClusters(before);
     if (type === 'EDS') for (const name of names) this.cold.delete(name);
     if (type === 'LDS' && !this.asked.has('RDS')) this.ask('RDS', ['r']);
@@ -150,9 +153,9 @@ function change(
   return [gone('CDS', from), gone('EDS', from), rds('r', to), eds(to), cds(to)];
 }
 
-async function run(seed: number, reconnects: boolean): Promise<string | undefined> {
+async function run(seed: number, reconnects: boolean, ahead: boolean): Promise<string | undefined> {
   const random = seededRandom(seed);
-  const s = story();
+  const s = story(ahead ? { sendAhead: () => true } : {});
   const world = { target: 't0', extra: new Set<string>(), step: 0 };
   await s.apply([cds('t0'), eds('t0'), lds('l', 'r'), rds('r', 't0')]);
   const models = [new Model(s, 'sotw'), new Model(s, 'delta'), new Model(s, 'delta')];
@@ -185,12 +188,20 @@ async function run(seed: number, reconnects: boolean): Promise<string | undefine
   return late.length === 0 ? undefined : `${late.length} streams have not confirmed`;
 }
 
-for (const reconnects of [false, true]) {
-  t.test(`200 random runs${reconnects ? ', with reconnects' : ''}`, async (t) => {
-    for (let seed = 1; seed <= 200; seed++) {
-      const fault = await run(seed, reconnects);
-      if (fault !== undefined) return t.fail(`seed ${seed}: ${fault}`);
-    }
-    t.pass();
-  });
+for (const [reconnects, ahead] of [
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+] as const) {
+  t.test(
+    `200 random runs${reconnects ? ', with reconnects' : ''}${ahead ? ', sent ahead' : ''}`,
+    async (t) => {
+      for (let seed = 1; seed <= 200; seed++) {
+        const fault = await run(seed, reconnects, ahead);
+        if (fault !== undefined) return t.fail(`seed ${seed}: ${fault}`);
+      }
+      t.pass();
+    },
+  );
 }

@@ -117,6 +117,7 @@ t.test('unread responses of a client are bounded', async (t) => {
         expectRead() {},
         end() {},
         known() {},
+        together: (work) => work(),
         inSlices: finish,
         dear() {
           dear += 1;

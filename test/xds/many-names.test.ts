@@ -1,6 +1,6 @@
 import t from 'tap';
 import { clusterType, ruleOf } from '../../src/xds/resource-types.ts';
-import { ReferencedNames } from '../../src/xds/stream/referenced-names.ts';
+import { ReferencedNames } from '../../src/xds/stream/names/referenced-names.ts';
 import { cds, eds, gone, story } from './story.ts';
 
 const namesOf = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`);

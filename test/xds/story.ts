@@ -28,6 +28,14 @@ export const lds = (name: string, route: string, content = 'v1'): ResourceChange
 export const rds = (name: string, ...content: readonly string[]): ResourceChange => ({
   upsert: resource('RDS', { name, request_headers_to_remove: content.length > 0 ? content : ['v1'] }),
 });
+/** A scope of its name, with the table of that name or another one. */
+export const srds = (name: string, table = name): ResourceChange => ({
+  upsert: resource('SRDS', {
+    name,
+    route_configuration_name: table,
+    key: { fragments: [{ string_key: name }] },
+  }),
+});
 export const gone = (short: string, name: string): ResourceChange => ({
   remove: { typeUrl: urlOf(short), name },
 });
@@ -42,11 +50,13 @@ function manager(route: string) {
   return { name: 'http', typed_config: { '@type': `type.googleapis.com/${type}`, rds } };
 }
 
+type Ahead = Pick<ConstructorParameters<typeof Hub>[0], 'sendAhead'>;
+
 /**
  * A server without a network, whose time stands still until it is moved. `random` is all that it draws;
  * `revision` counts the changes of its past; `tickMs` passes whenever the server looks at the clock.
  */
-export function story(hooks: Hooks = {}, ready = true, random = 0.5, revision = 1, tickMs = 0) {
+export function story(hooks: Hooks & Ahead = {}, ready = true, random = 0.5, revision = 1, tickMs = 0) {
   let time = 0;
   const timers: { at: number; fn: () => void }[] = [];
   const clock: Clock = {
@@ -71,6 +81,7 @@ export function story(hooks: Hooks = {}, ready = true, random = 0.5, revision = 
     ready,
     holdoffMsMax: 50,
     answerWaitMsMax: 5_000,
+    ...(hooks.sendAhead && { sendAhead: hooks.sendAhead }),
   };
   const hub = new Hub(options, revision);
   let ids = 0;

@@ -1,14 +1,6 @@
 import t from 'tap';
-import type { ResourceChange } from '../../src/xds/change.ts';
 import { clusterType, endpointType, routeType, scopeType } from '../../src/xds/resource-types.ts';
-import { cds, eds, gone, lds, rds, story } from './story.ts';
-
-/** A scope of its name, with the table of that name or another one. */
-function srds(name: string, table = name): ResourceChange {
-  const key = { fragments: [{ string_key: name }] };
-  const upsert = { '@type': scopeType, name, route_configuration_name: table, key };
-  return { upsert };
-}
+import { cds, eds, gone, lds, rds, srds, story } from './story.ts';
 
 /** A client of one cluster, in sync. */
 async function connected(protocol: 'delta' | 'sotw', hooks = {}) {

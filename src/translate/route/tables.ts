@@ -1,4 +1,5 @@
 import type {
+  Route,
   RouteConfiguration,
   ScopedRouteConfiguration,
   VirtualHost,
@@ -142,15 +143,28 @@ function restOf(listener: ListenerRole, others?: OtherHosts, ready?: boolean): r
   return listener === 'edge' && ready !== undefined ? [readyHost(ready)] : [];
 }
 
+/**
+ * What an egress finds for a host before the trail filter has run, which its routes need: without any route
+ * Envoy creates a request's filters as for a host without a table. There is no such cluster: a request that
+ * finds nothing else is answered as one without a route.
+ */
+const notFound: Route = { match: { prefix: '/' }, route: { cluster: 'none' } };
+
 /** A table of hosts that have scopes of their own. */
 function ownTable(listener: ListenerRole, name: string, hosts: readonly VirtualHost[]): RouteConfiguration {
+  const isEgress = listener === 'sidecar' || listener === 'ingress';
   return {
     name,
     ...responsesOf(listener),
     ...withoutFilters(listener === 'outbound' ? [namesFilter] : []),
+    ...(isEgress && { validate_clusters: false }),
     // A key ends at the first colon, and a host at the last.
     ignore_port_in_host_matching: true,
-    virtual_hosts: hosts.map((host) => ({ ...host, ...ownHost })),
+    virtual_hosts: hosts.map((host) => ({
+      ...host,
+      ...ownHost,
+      ...(isEgress && { routes: [...(host.routes ?? []), notFound] }),
+    })),
   };
 }
 

@@ -11,6 +11,8 @@ import type { Unsettled } from '../state/unsettled.ts';
 /** The output of a session. */
 export interface SessionStream {
   write(bytes: Buffer): void;
+  /** Calls `work`, and passes on together what that writes. If absent, each by itself. */
+  together?(work: () => void): void;
   /** Bytes written and not yet taken by the client. */
   unreadBytes(): number;
   /** Calls `fn` once all of them are. */
@@ -19,6 +21,9 @@ export interface SessionStream {
   /** Runs work in slices before anything else is read from the stream. If absent, work runs at once. */
   inSlices?(work: Slices): void;
 }
+
+/** Whether a resource may be sent before the answers to what it names. */
+export type SendAhead = (nodeClass: string, typeUrl: string, name: string) => boolean;
 
 /** What a session `S` needs from the server; `M` is its member of each type. */
 export interface SessionHost<S, M> {
@@ -37,6 +42,8 @@ export interface SessionHost<S, M> {
   snapshot(nodeClass: string, typeUrl: string): Snapshot<M>;
   /** Whether the class may be answered. */
   isOpen(nodeClass: string): boolean;
+  /** See `XdsServerOptions`; undefined: nothing is sent before it is asked for. */
+  readonly sendAhead: SendAhead | undefined;
   acked(ack: Ack): void;
   nacked(nack: Nack): void;
   /** Schedules a call of `advance`. */

@@ -8,13 +8,13 @@ import { LongAnswers } from '../respond/long-answer.ts';
 import { cachedAnswer, type Response, respond } from '../respond/respond.ts';
 import { finish, type Slices } from '../slices.ts';
 import type { DeltaRequest, SotwRequest } from '../wire/discovery-messages.ts';
-import { ackOf } from './ack.ts';
+import { ackOf, noteResponse } from './ack.ts';
 import { stateBytes } from './client-state-bytes.ts';
 import { IgnoredRequests, leaveNames } from './ignored-requests.ts';
 import { graceMs, InitialVersions } from './initial-versions.ts';
+import { ReferencedNames } from './names/referenced-names.ts';
 import { nextSend, stateOf } from './push-order.ts';
 import { ReadGate } from './read-gate.ts';
-import { ReferencedNames } from './referenced-names.ts';
 import { forgetRefused, offerAgain, offerMany, refuse } from './refusal.ts';
 import type { SessionHost, SessionStream } from './session-host.ts';
 import { hasAcked } from './status-of-type.ts';
@@ -53,12 +53,10 @@ export class Session {
   #graceEndsAt = Number.NEGATIVE_INFINITY;
   // True while no type has anything to send or to wait for; only a request or a change can alter that.
   #isIdle = false;
-  // The member that was changed while `isIdle` was true.
-  #changed: Member | undefined;
+  #changed: Member | undefined; // What was changed while `isIdle` was true.
   // A response was sent, or is about to be. Envoy resets its reconnect delay only when it has received one.
   #hasResponded = false;
-  // The confirmed state has changed, and `onConfirmed` has not been called for it yet.
-  #hasNewConfirmation = false;
+  #hasNewConfirmation = false; // `onConfirmed` has not been called for it yet.
   readonly #gate: ReadGate;
   readonly #byType = new Map<string, Member>();
   readonly #referencedNames = new ReferencedNames();
@@ -179,10 +177,12 @@ export class Session {
     // In Delta a subscription change is valid with any nonce: only an answer can be stale.
     const sent = sub.inFlight;
     const verdict = this.#judgeNonce(sub, request);
-    const asks = request.names.length > 0 || request.unsubscribe.length > 0;
+    const left = this.#referencedNames.notAskedFor(sub, verdict, sent, this.#host.now());
+    const unsubscribe = left.length === 0 ? request.unsubscribe : [...request.unsubscribe, ...left];
+    const asks = request.names.length > 0 || unsubscribe.length > 0;
     const subscribes = known === undefined || asks || (verdict === 'none' && meansWildcard(sub, request));
     const refusal = verdict === 'nack' ? this.#takeRefusal(sub, sent, request.error ?? '') : undefined;
-    const taking = subscribes ? this.#takeDelta(request, known, sub) : undefined;
+    const taking = subscribes ? this.#takeDelta({ ...request, unsubscribe }, known, sub) : undefined;
     if (refusal !== undefined || taking !== undefined) this.#inSlices(refusal, taking);
     else this.advance();
   }
@@ -191,7 +191,8 @@ export class Session {
     const { names, unsubscribe, initialVersions } = request;
     const first = known === undefined;
     const subscribe = yield* this.#host.sets.read(names);
-    yield* subscribeDelta(sub, { first, subscribe, unsubscribe }, this.#host.sets);
+    const foreseen = this.#referencedNames.foreseen.asked(sub.rule.url, subscribe.set.names, unsubscribe);
+    yield* subscribeDelta(sub, { first, subscribe, unsubscribe, foreseen }, this.#host.sets);
     if (sub.leftNames > 0) this.#countStateBytes();
     const member = this.#regroup(known, sub);
     // Compared only once the class has its resources: a missing one may still come.
@@ -301,7 +302,8 @@ export class Session {
     if (first !== undefined) return;
     while (!this.#gate.isShut() && this.#isDue()) {
       const isSettling = this.#host.now() < this.#graceEndsAt;
-      const next = nextSend(this.#members, (sent) => this.#isOverdue(sent), isSettling);
+      const ahead = (one: Member) => this.#referencedNames.mayPrecede(one, this.info, this.#host);
+      const next = nextSend(this.#members, (sent) => this.#isOverdue(sent), isSettling, ahead);
       if (next === undefined) return;
       const { member, removals, isOutOfTurn } = next;
       if (this.stream.inSlices !== undefined && this.#long.isFirst(member, removals)) {
@@ -354,21 +356,21 @@ export class Session {
     return response.send;
   }
 
-  #markSent({ sub, group }: Member, response: Response, released: ReadonlySet<string>): void {
-    const { nonce, sequence, bytes, refs } = response;
-    // Charged to the client only if no other stream shares it, and it named the resources itself.
-    const unsharedBytes = group.wildcard || group.members.size > 1 ? 0 : bytes.length;
-    sub.inFlight = { response, revision: sub.revision, sentAt: this.#host.now(), released, unsharedBytes };
+  #markSent(member: Member, response: Response, released: ReadonlySet<string>): void {
+    const { sub } = member;
+    const { bytes, refs } = response;
+    const unsharedBytes = noteResponse(member, response, released, this.#host.now());
     if (unsharedBytes > 0) this.#account?.unanswered(unsharedBytes);
-    sub.nonce = nonce;
-    sub.sequence = sequence;
     this.#hasResponded = true;
     this.#host.stats.pushes += 1;
     this.#host.stats.bytes += bytes.length;
     const { refersTo: type } = sub.rule;
     // A stream of a single type's service never requests another type.
     if (type === undefined || refs.length === 0 || (this.info.only && !this.#byType.has(type))) return;
-    this.#referencedNames.add(sub.rule, refs, this.#byType.get(type), sub.revision);
+    const target = this.#byType.get(type);
+    const sets = this.#host.sendAhead && this.info.protocol === 'delta' ? this.#host.sets : undefined;
+    const isMore = this.#referencedNames.add(sub.rule, refs, target, sub.revision, sets);
+    if (isMore && target !== undefined) this.#regroup(target, target.sub);
   }
 
   /** Whether this stream has ACKed everything that a concern names, as far as it subscribes to it. */

@@ -266,6 +266,8 @@ export function* subscribeDelta(
     readonly first: boolean;
     readonly subscribe: ReadNames;
     readonly unsubscribe: readonly string[];
+    /** Names that are on their way already. */
+    readonly foreseen?: ReadonlySet<string>;
   },
   sets: NameSets,
 ): Slices {
@@ -290,7 +292,10 @@ export function* subscribeDelta(
   if (request.first) sub.all = true;
   // "even if the client already has it": every subscribed name needs a response. `all` covers them, unless
   // it stands for a wildcard.
-  if (!request.first || sub.wildcard) yield* each(add.names, (name) => addToSend(sub, name, 'new'));
+  if (!request.first || sub.wildcard)
+    yield* each(add.names, (name) => {
+      if (request.foreseen?.has(name) !== true) addToSend(sub, name, 'new');
+    });
   // A name that the wildcard still covers is sent again, so that the client knows its state. A name that it
   // had not subscribed to needs nothing.
   if (sub.wildcard)

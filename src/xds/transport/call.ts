@@ -90,6 +90,17 @@ export class GrpcCall {
     http.write(frame);
   }
 
+  /** Calls `work`, and passes what that writes to the connection at once. */
+  together(work: () => void): void {
+    const { http } = this;
+    http.cork();
+    try {
+      work();
+    } finally {
+      http.uncork();
+    }
+  }
+
   /** Ends the call with a status, after what was written. Only the first call counts. */
   end(status: number, words: string): void {
     if (this.#isOver) return;

@@ -26,6 +26,8 @@ import { collectWhatWasRead } from './young-memory.ts';
 export interface Stream {
   readonly peer: Peer;
   write(bytes: Buffer): void;
+  /** Calls `work`, and passes what that writes to the connection at once. */
+  together(work: () => void): void;
   /** Ends the stream with OK. */
   end(): void;
   /** Bytes written and not yet taken by the client. */
@@ -273,6 +275,7 @@ class ServedCall {
       write: (bytes) => {
         if (!this.#ended && !this.#isFinishing) this.#messages.write(bytes);
       },
+      together: (work) => call.together(work),
       end: this.#finish,
       refuse: this.#refuse,
       inSlices: (work) => {

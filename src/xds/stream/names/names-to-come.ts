@@ -1,5 +1,5 @@
-import type { Concern } from '../events.ts';
-import { type Group, isSubscribedTo } from '../state/snapshot.ts';
+import type { Concern } from '../../events.ts';
+import { type Group, isSubscribedTo } from '../../state/snapshot.ts';
 
 /**
  * How long after its answer a client has for subscribing to what it was told of, in milliseconds. Envoy
@@ -34,7 +34,7 @@ export class NamesToCome {
   sent(
     { from, typeUrl }: { readonly from: string; readonly typeUrl: string },
     refs: readonly string[],
-    group: Group<unknown> | undefined,
+    group: Pick<Group<unknown>, 'wildcard' | 'set'> | undefined,
     revision: number,
   ): void {
     const names = group && new Set(refs.filter((name) => !isSubscribedTo(group, name)));
