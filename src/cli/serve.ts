@@ -13,6 +13,7 @@ import { openJournalFile } from '../events/journal-file.ts';
 import { openFailbackStore } from '../failback/store.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { startControlPlane } from '../plane/controlplane.ts';
+import { watchTrust } from '../trust/trust-watch.ts';
 import { userCacheFolder } from './process/cache-folder.ts';
 import { endAtFault } from './process/fault.ts';
 import { watchHeap } from './process/heap-use.ts';
@@ -66,6 +67,7 @@ async function serveLocked({ config, settings, logger }: Serving): Promise<void>
   const { folder } = config.state;
   const plane = await startControlPlane({
     ...planeOptions(config, logger),
+    ...(config.xds.trust && { trust: watchTrust(config.xds.trust, { role: 'controlplane', idc }, clock) }),
     sources: [objects, registrations, evacuations, drains].filter((source) => source !== undefined),
     heap: watchHeap(),
     journal: createEventJournal({

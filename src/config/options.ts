@@ -74,6 +74,12 @@ export const controlPlaneOptions = {
       words: 'the address for Envoys',
       why: 'reachable from other machines only if configured',
     }),
+    trust: optional(path('<dir>'), {
+      flag: '--trust',
+      words:
+        'serve Envoys over TLS 1.3, by the certificate, key and roots in this folder, which isthmus identity keeps; an Envoy needs a certificate, and is who it says. No tools then. Without it the address is plaintext, and everybody is believed',
+      why: 'certificates have to be there first ([trust.md](trust.md#the-xds-port))',
+    }),
     tools: option(onOff, {
       flag: '--xds-tools',
       byDefault: 'on',

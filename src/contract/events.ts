@@ -215,9 +215,24 @@ const problem = z.strictObject({
   more: described('Further ones that were found together with those before.', count).optional(),
 });
 
+const trust = z.strictObject({
+  ...common,
+  kind: z.literal('trust'),
+  phase: described(
+    'refused: a client of the xDS port is not who it says; ended: streams whose certificate or root is over; updated: the own certificate or the roots were replaced; kept: what is on disk cannot be used.',
+    z.enum(['refused', 'ended', 'updated', 'kept']),
+  ),
+  node: described('The first.', z.string()).optional(),
+  peer: described('Its address.', z.string()).optional(),
+  reason: z.string().optional(),
+  until: described('How long the own certificate is valid.', z.string()).optional(),
+  roots: described('That are trusted.', count).optional(),
+  count: described('Clients, or streams.', count).optional(),
+});
+
 const kinds = [
   ...([controlPlane, change, push, nack, failover] as const),
-  ...([ejection, reach, evacuation, drain, shed, gateway, problem] as const),
+  ...([ejection, reach, evacuation, drain, shed, gateway, problem, trust] as const),
 ] as const;
 
 /** The kinds of events. */

@@ -263,7 +263,7 @@ export function createMetrics(idc: string): Metrics {
     acked: acksCounter(registers),
     streamsRefused: counter(
       'streams_refused_total',
-      'xDS streams ended because of their client’s input, by code: invalid, exhausted, late, unsupported.',
+      'xDS streams ended because of their client’s input, by code: invalid, exhausted, forbidden, late, unsupported.',
       ['code'],
     ),
     proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),

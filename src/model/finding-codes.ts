@@ -31,6 +31,8 @@ export const findingCodes = {
   RegistrationUnreadable: 'The record of a registration on disk that cannot be read.',
   DrainsUnreadable: 'The file of drains cannot be read.',
   EvacuationsUnreadable: 'The file of evacuations cannot be read.',
+  TrustKept: 'A certificate, key or roots on disk that cannot be used: those before stay in force.',
+  CertificateEnds: 'The certificate of a control plane ends soon, and was not renewed.',
   PeerAway: 'Another control plane of the IDC does not answer.',
   PeerNotNamed: 'Another control plane replicates from this one, but not the other way round.',
   // Objects beside each other.

@@ -68,6 +68,7 @@ export function connectParts(
   const watch = probeReach(parts, options);
   const ownProblems = (): readonly Finding[] => [
     ...(loopPrevention === 'off' ? [unprotected] : []),
+    ...(parts.streamTrust?.problems() ?? []),
     ...pipeline.problems(),
   ];
   const { feed, agreement } = connectSources(parts, options, seams, ownProblems);
@@ -220,7 +221,7 @@ function explainer(parts: Parts, options: ControlPlaneOptions): Explainer {
 /** Registers stream observers; each event reaches them in this order. */
 function observeStreams(parts: Parts, options: ControlPlaneOptions): void {
   const { streamEvents, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
-  const { wholeTables } = parts;
+  const { wholeTables, streamTrust } = parts;
   const classes: StreamObserver = {
     onUnknownClass({ nodeClass, node }) {
       const scope = scopeOf(node);
@@ -268,7 +269,15 @@ function observeStreams(parts: Parts, options: ControlPlaneOptions): void {
     onConfirmed: (stream, has) => deletions.confirmed(stream, has),
   };
   const told = tellStreams(parts, options);
-  streamEvents.observe(...(memory ? [memory] : []), classes, presence, answers, told, guard);
+  streamEvents.observe(
+    ...(memory ? [memory] : []),
+    ...(streamTrust ? [streamTrust] : []),
+    classes,
+    presence,
+    answers,
+    told,
+    guard,
+  );
 }
 
 /** The steps once proxies are answered, and reports before that. */

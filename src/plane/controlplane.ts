@@ -31,11 +31,12 @@ export async function startControlPlane(
     for (const one of [connected, deletions, failback]) one.close();
     for (const one of [failovers, evacuations, ...(parts.memory ? [parts.memory] : [])]) one.close();
     await Promise.all([xds.close(), pipeline.close()]);
+    parts.streamTrust?.close();
     await parts.journal.close();
   }
 
   const { before, lastHeardAt } = parts.earlier;
-  const port = await xds.listen(showAddress(options.xds));
+  const port = await xds.listen(showAddress(options.xds), parts.streamTrust?.tls());
   events.note({
     ...{ kind: 'controlplane', phase: 'started', version: packageVersion },
     ...(before && { before }),

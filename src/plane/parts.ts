@@ -28,6 +28,7 @@ import { guardMemory, type MemoryGuard } from './memory.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { createStreamEvents, type StreamEvents } from './stream-events.ts';
 import { classOf } from './streams.ts';
+import { StreamTrust } from './trust/stream-trust.ts';
 import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 import { WholeTables } from './whole-tables.ts';
 
@@ -52,6 +53,8 @@ interface Serving {
   readonly events: EventSink;
   readonly streamEvents: StreamEvents;
   readonly xds: XdsServer;
+  /** Absent: plaintext. */
+  readonly streamTrust: StreamTrust | undefined;
 }
 
 interface Delivery {
@@ -116,7 +119,7 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
 type SendAhead = NonNullable<XdsServerOptions['sendAhead']>;
 
 function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams, sendAhead: SendAhead): Serving {
-  const { idc, clock, logger, sources } = options;
+  const { idc, clock, logger, sources, trust } = options;
   const metrics = createMetrics(idc);
   gaugeSources(metrics, sources, clock);
   const journal = options.journal ?? createEventJournal({ clock });
@@ -125,10 +128,12 @@ function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams, sen
     count: (kind, phase) => metrics.events.inc({ kind, phase }),
   });
   const streamEvents = createStreamEvents();
+  const streamTrust = trust && new StreamTrust({ trust, clock, events });
   const xds = createXdsServer({
     collectYoungMemory: true,
     ...streamEvents.hooks,
-    ...{ clock, log: logger, tools: options.xdsTools !== false },
+    // Tools show every proxy's configuration, whoever asks.
+    ...{ clock, log: logger, tools: options.xdsTools !== false && trust === undefined },
     ready: seams.answerBeforeReady === true,
     sendAhead,
     ...(seams.xdsLimits && { limits: seams.xdsLimits }),
@@ -136,8 +141,13 @@ function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams, sen
       streamEvents.admit();
       return classOf(node, idc);
     },
+    ...(streamTrust &&
+      seams.believeNodes !== true && {
+        admits: (node, peer, nodeClass) => streamTrust.admits(node, peer, nodeClass),
+      }),
   });
-  return { metrics, journal, events, streamEvents, xds };
+  streamTrust?.serve(xds);
+  return { metrics, journal, events, streamEvents, xds, streamTrust };
 }
 
 function makeDelivery(

@@ -16,6 +16,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { Source } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
+import type { TrustWatch } from '../trust/trust-watch.ts';
 import type { DrainReader } from '../who/drain-reader.ts';
 import type { NetworkReader } from '../who/gateways/network.ts';
 import type { TopReader } from '../who/load/top.ts';
@@ -37,6 +38,11 @@ export interface ControlPlaneOptions {
   readonly xds: ListenAddress;
   /** False: no client status and no reflection. Default true. */
   readonly xdsTools?: boolean;
+  /**
+   * The certificate, key and roots of the xDS port: clients need a certificate, and are who it says; no
+   * tools. Absent: plaintext, and everybody is believed. Closed with the control plane.
+   */
+  readonly trust?: TrustWatch;
   /** Most crossings of a request, 0 to 4; a DR group may allow less. */
   readonly hopLimit: number;
   /** 'off' is the negative control of drills: requests may run in circles between IDCs. Default 'on'. */
@@ -73,6 +79,8 @@ export interface ControlPlaneSeams {
   readonly reconcileMs?: number;
   /** Limits of xDS clients; default: those of `createXdsServer`. */
   readonly xdsLimits?: XdsLimits;
+  /** Nodes are not compared with their certificates; default false. */
+  readonly believeNodes?: boolean;
   /** Proxies are answered before all sources have been read; default false. */
   readonly answerBeforeReady?: boolean;
 }

@@ -9,9 +9,11 @@ import {
 } from '../model/node.ts';
 import { ownHeaders } from '../model/trail.ts';
 import { addressKind, isLoopback } from '../model/values/address.ts';
+import { formatIdentity } from '../model/values/identity.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 import { httpUpstream } from './cluster/cluster.ts';
+import { controlPlaneTls, type ProxyTls } from './cluster/control-plane-tls.ts';
 import { dnsLookup, dnsResolver } from './cluster/dns.ts';
 import { insideHttp, upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter } from './listener/http-listener.ts';
@@ -38,6 +40,8 @@ export interface BootstrapOptions {
   readonly mode?: 'delta' | 'sotw';
   /** DNS servers for names of instances; absent: the machine's. */
   readonly dns?: readonly ListenAddress[];
+  /** TLS to the control planes; absent: plaintext. */
+  readonly tls?: Pick<ProxyTls, 'folder' | 'trustDomain'>;
   /** Heap limit in bytes, at which Envoy sheds load. */
   readonly maxHeapBytes?: number;
   /** Sidecar only: the inbound listener, and the workload's address. */
@@ -109,13 +113,11 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   };
 }
 
-function staticResources(
-  { xds, inbound, pod, admin }: BootstrapOptions,
-  scope: NodeScope,
-): Bootstrap['static_resources'] {
+function staticResources(options: BootstrapOptions, scope: NodeScope): Bootstrap['static_resources'] {
+  const { xds, inbound, pod, admin } = options;
   return {
     clusters: [
-      controlPlaneCluster(xds),
+      { ...controlPlaneCluster(xds), ...tlsOf(options) },
       ...(inbound ? workloadClusters(inbound.app) : []),
       ...(pod && admin ? podClusters(pod, admin, outboundOf(scope)) : []),
     ],
@@ -124,6 +126,14 @@ function staticResources(
       ...(pod ? podListeners(pod) : []),
     ],
   };
+}
+
+function tlsOf({ id, scope, tls }: BootstrapOptions): Pick<Cluster, 'transport_socket'> {
+  if (tls === undefined) return {};
+  const { idc, role } = scope;
+  // A node id that no certificate can have would be refused by every control plane.
+  formatIdentity({ trustDomain: tls.trustDomain, idc, role, name: id });
+  return controlPlaneTls({ ...tls, idc });
 }
 
 /** Throws MeshError `invalid` without a node id or an xDS address. */

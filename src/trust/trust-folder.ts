@@ -6,6 +6,7 @@ import { readBounded } from '../base/files/bounded-file.ts';
 import { makeFolder } from '../base/files/make-folder.ts';
 import { replaceFileSync } from '../base/files/replace-file.ts';
 import { describeSystemError } from '../base/system-error.ts';
+import { secretFiles } from '../model/values/secret-files.ts';
 import { type Bundle, readBundle } from './bundle.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 
@@ -27,12 +28,6 @@ const names = { certificate: 'cert.pem', key: 'key.pem', bundle: 'ca.pem' } as c
 const current = 'cur';
 const fileBytesMax = 2 ** 20;
 
-/** Names of the secrets, and of the files beside `cur` with which Envoy finds them (file-based SDS). */
-const secrets = {
-  identity: { name: 'identity', file: 'identity.json' },
-  trust: { name: 'trust', file: 'trust.json' },
-} as const;
-
 /**
  * Makes the folder in which a proxy has its identity, with the files by which an Envoy finds it: one that
  * starts before there is a certificate waits for it. Throws MeshError `unavailable`.
@@ -46,7 +41,7 @@ export function makeTrustFolder(folder: string): void {
   const source = (file: string) => ({ filename: join(base, current, file) });
   const watched = { watched_directory: { path: base } };
   const identity = {
-    name: secrets.identity.name,
+    name: secretFiles.identity.name,
     tls_certificate: {
       certificate_chain: source(names.certificate),
       private_key: source(names.key),
@@ -54,13 +49,13 @@ export function makeTrustFolder(folder: string): void {
     },
   };
   const trust = {
-    name: secrets.trust.name,
+    name: secretFiles.trust.name,
     validation_context: { trusted_ca: source(names.bundle), ...watched },
   };
   trying(base, () => {
     makeFolder(base);
-    writeIfNew(join(base, secrets.identity.file), discoveryText(identity));
-    writeIfNew(join(base, secrets.trust.file), discoveryText(trust));
+    writeIfNew(join(base, secretFiles.identity.file), discoveryText(identity));
+    writeIfNew(join(base, secretFiles.trust.file), discoveryText(trust));
   });
 }
 

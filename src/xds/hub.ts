@@ -17,6 +17,7 @@ import {
 } from './events.ts';
 import { createFlushQueue } from './flush-queue.ts';
 import { HookCalls } from './hook-calls.ts';
+import { type Admits, admittedTo } from './move/admitted.ts';
 import { MoveOrder, type MoveSeams } from './move/move-order.ts';
 import { MoveQueue } from './move/move-queue.ts';
 import { ruleOf } from './resource-types.ts';
@@ -51,6 +52,8 @@ export interface Moved {
   readonly revision: number;
   /** Streams that change their class. */
   readonly streams: number;
+  /** Ids of those that `admits` refused; absent: none. */
+  readonly refused?: readonly number[];
 }
 
 /** What the hub is made of; see `XdsServerOptions` for the defaults. */
@@ -66,6 +69,7 @@ interface HubOptions {
   readonly sendAhead?: SendAhead;
   /** Limits on what is remembered for clients; default `budgetLimits`. */
   readonly budget?: Partial<BudgetLimits>;
+  readonly admits?: Admits;
 }
 
 // Milliseconds of writing between reads: 30 delivered the last of 10,000 streams 10 % sooner than 10.
@@ -252,8 +256,9 @@ export class Hub implements SessionHost<Session, Member> {
     if (entry?.open !== true)
       throw new MeshError('not-found', `class '${nodeClass}' does not exist: create it by apply`);
     const ids = new Set(streams);
-    const moving = [...this.clients()].filter(({ info }) => ids.has(info.id) && info.nodeClass !== nodeClass);
-    if (moving.length === 0) return { revision: this.#lastRevision, streams: 0 };
+    const named = [...this.clients()].filter(({ info }) => ids.has(info.id) && info.nodeClass !== nodeClass);
+    const { moving, more } = admittedTo(named, nodeClass, this.#options.admits);
+    if (moving.length === 0) return { revision: this.#lastRevision, streams: 0, ...more };
     this.#lastRevision += 1;
     const order = new MoveOrder(nodeClass, { revision: this.#lastRevision, cause }, this, seams);
     const left = new Set<string>();
@@ -273,7 +278,7 @@ export class Hub implements SessionHost<Session, Member> {
     for (const session of moving)
       for (const member of session.subscriptions) this.subscribed(session, member);
     for (const name of left) this.#left(name);
-    return { revision: this.#lastRevision, streams: moving.length };
+    return { revision: this.#lastRevision, streams: moving.length, ...more };
   }
 
   mayMove(session: Session): void {

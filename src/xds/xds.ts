@@ -11,6 +11,7 @@ import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatu
 import { type Applied, Hub, type Moved } from './hub.ts';
 import { clientStatus } from './services/client-status.ts';
 import { discovery } from './services/discovery.ts';
+import { endStreams } from './services/end-streams.ts';
 import { Health, healthService } from './services/health.ts';
 import { reflection, reflectionServices } from './services/reflection.ts';
 import { resourcesOfStream, type StreamResource } from './services/stream-resources.ts';
@@ -64,6 +65,11 @@ export interface XdsServerOptions extends Hooks {
    * refused if this returns undefined or throws a MeshError.
    */
   readonly classOf?: (node: Node, peer: Peer) => string | undefined;
+  /**
+   * Whether a node may have the resources of a class, by its certificate: throws MeshError, such as
+   * `forbidden`, if not. Asked when a stream begins, after `classOf`, and for each stream that `move` names.
+   */
+  readonly admits?: (node: Node, peer: Peer, nodeClass: string) => void;
   /** False: no answers before `release()`. Default true. */
   readonly ready?: boolean;
   readonly log?: Logger;
@@ -107,6 +113,13 @@ export interface XdsServer {
    */
   listen(address: string, tls?: TlsOptions): Promise<number>;
   /**
+   * Takes another certificate, key and authorities for all addresses with TLS: new connections get them,
+   * existing ones stay. Throws MeshError 'invalid' if they cannot be used, and then changes nothing.
+   */
+  updateTls(tls: TlsOptions): void;
+  /** Ends streams (`StreamInfo.id`) with an error that their clients see. Their clients may come again. */
+  end(streams: Iterable<number>, error: MeshError): void;
+  /**
    * Changes resources of a class, all or none. Changes of one task are one push, in the order that xDS needs.
    * `cause` is returned in `Ack.causes` as the same object; default: a new one, of now. The first call
    * creates the class, with `[]` an empty one. Resource objects must not be changed afterwards; those of
@@ -134,7 +147,8 @@ export interface XdsServer {
    * left out, and those of a `Fetch…`. They are of the class at once, and are sent what differs, a few
    * streams at a time, in the order and by the rules of any change: `unconfirmed(revision)` names those that
    * have not ACKed it, and `Ack.causes` has `cause`. Throws MeshError 'not-found' if the class does not
-   * exist, and then moves nothing.
+   * exist, and then moves nothing. Streams that `admits` refuses stay in their class, and are in
+   * `Moved.refused`.
    */
   move(streams: Iterable<number>, nodeClass: string, cause?: Cause): Moved;
   /**
@@ -216,6 +230,8 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       listening.push(one);
       return one.port;
     },
+    updateTls: (tls) => listening.forEach((one) => void one.updateTls(tls)),
+    end: (streams, error) => endStreams(hub.sessions(), streams, error),
     upsert: (nodeClass, resources, cause) => apply(nodeClass, resources.map(upserted), cause),
     remove: (nodeClass, typeUrl, names, cause) => apply(nodeClass, removals(typeUrl, names), cause),
     set: (nodeClass, typeUrl, resources, cause) =>
@@ -261,6 +277,7 @@ function createHub(options: XdsServerOptions, clock: Clock): Hub {
     ...{ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax },
     ...(options.sendAhead && { sendAhead: options.sendAhead }),
     ...(options.limits?.budget && { budget: options.limits.budget }),
+    ...(options.admits && { admits: options.admits }),
   });
 }
 
@@ -278,7 +295,7 @@ function serve(
 ): { readonly services: Services; readonly calls: Answering; tellHealth(now: Partial<Serving>): void } {
   const { ready = true, tools = true, classOf = (node: Node) => node.id } = options;
   const calls = new Answering();
-  const discovered = discovery({ hub, classOf });
+  const discovered = discovery({ hub, classOf, ...(options.admits && { admits: options.admits }) });
   const asked = new Map([...(tools ? clientStatus(hub, calls) : [])]);
   const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
   const health = new Health(names, ready);

@@ -31,6 +31,13 @@ t.test('errors name the flag', async (t) => {
     [of('egress', '--ready-port', '70000'), /is not a port/],
     [of('egress', '--xds', 'a b:15010'), /is not an IP address/],
     [of('egress', '--xds', 'cp.example:0'), /is not an IP address|has port 0/],
+    [of('grpc', '--tls', '/run/x', '--trust-domain', 'a.b'), /--tls is for an Envoy/],
+    [of('egress', '--tls', '/run/x'), /--tls and --trust-domain go together/],
+    [of('egress', '--tls', '/run/x', '--trust-domain', 'A_B'), /not a trust domain/],
+    [
+      ['--role', 'egress', '--idc', 'a', '--id', 'x/y', '--tls', '/run/x', '--trust-domain', 'a.b'],
+      /is not an identity: write spiffe/,
+    ],
     [of('egress', '--edge', ':1'), /--edge is for --role ingress/],
     [of('egress', '--zone', 'z1'), /--zone is for a sidecar or an ingress/],
     [of('ingress', '--zone', 'a/z1'), /^--zone: "a\/z1" is not a zone/],

@@ -95,7 +95,7 @@ function nameOf(event: PlaneEvent): string {
     reach: (one: PlaneEvent) => (one.kind === 'reach' ? String(one.targets.length) : ''),
     evacuation: (one: PlaneEvent) => (one.kind === 'evacuation' ? one.name : ''),
     drain: (one: PlaneEvent) => (one.kind === 'drain' ? one.instance : ''),
-    shed: () => '',
+    ...{ shed: () => '', trust: () => '' },
     gateway: (one: PlaneEvent) => (one.kind === 'gateway' ? one.node : ''),
     problem: (one: PlaneEvent) => (one.kind === 'problem' ? (one.code ?? '') : ''),
   }[event.kind](event);

@@ -11,7 +11,7 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from '../../src/plane/types.ts';
 import { openSource } from '../../src/registry/open.ts';
-import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
+import { type AppAddress, type BootstrapOptions, buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from './envoy.ts';
 import { freePort } from './port.ts';
 
@@ -54,6 +54,8 @@ export interface EnvoyOptions {
   /** Changes the bootstrap, as JSON without spaces. */
   readonly patch?: (bootstrap: string) => string;
   readonly maxHeapBytes?: number;
+  /** TLS to the control plane. */
+  readonly tls?: BootstrapOptions['tls'];
   /** The DNS servers that it asks. */
   readonly dns?: readonly ListenAddress[];
   /** Worker threads; one by default. */
@@ -65,10 +67,10 @@ export interface EnvoyOptions {
 export type MeshOptions = Partial<
   Pick<
     ControlPlaneOptions,
-    'clock' | 'failbackStore' | 'hopLimit' | 'sources' | 'filterStore' | 'logger' | 'loopPrevention'
+    'clock' | 'failbackStore' | 'hopLimit' | 'sources' | 'filterStore' | 'logger' | 'loopPrevention' | 'trust'
   >
 > &
-  Pick<ControlPlaneSeams, 'compiler'> & {
+  Pick<ControlPlaneSeams, 'compiler' | 'believeNodes'> & {
     /** How long a deletion after which requests fail is delayed; not at all by default: tests mean it. */
     readonly deletionGraceMs?: number;
   };
@@ -94,7 +96,10 @@ export async function startMesh(
   const save = (file: string, text: string) => replaceFileSync(join(dir, file), text);
   for (const [file, text] of Object.entries(files)) save(file, text);
   const clock = systemClock;
-  const start = ({ sources = [], compiler, deletionGraceMs = 0, ...rest }: MeshOptions, xds: ListenAddress) =>
+  const start = (
+    { sources = [], compiler, believeNodes = false, deletionGraceMs = 0, ...rest }: MeshOptions,
+    xds: ListenAddress,
+  ) =>
     startControlPlane(
       {
         idc,
@@ -105,7 +110,7 @@ export async function startMesh(
         logger: silentLogger,
         ...rest,
       },
-      compiler && { compiler },
+      { ...(compiler && { compiler }), believeNodes },
     );
   let plane = await start(options, { address: '127.0.0.1', port: 0 });
   return {
@@ -129,6 +134,7 @@ export async function startMesh(
         ...(more.mode === undefined ? {} : { mode: more.mode }),
         ...(more.dns === undefined ? {} : { dns: more.dns }),
         ...(more.maxHeapBytes === undefined ? {} : { maxHeapBytes: more.maxHeapBytes }),
+        ...(more.tls === undefined ? {} : { tls: more.tls }),
         ...(more.inbound === undefined ? {} : { inbound: more.inbound }),
       });
       const file = join(dir, `.${id}.json`);

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { MeshError } from '../../base/error.ts';
 import { type NodeRole, type NodeScope, nodeMetadataKey, parseNodeScope } from '../../model/node.ts';
@@ -14,6 +15,7 @@ import {
 } from '../options/address.ts';
 import { parsePortNumber } from '../options/argument.ts';
 import { parseMaxHeap } from '../options/max-heap.ts';
+import { parseTrustDomain } from '../options/trust.ts';
 
 interface Flags {
   readonly role: NodeRole;
@@ -29,6 +31,8 @@ interface Flags {
   readonly output: 'yaml' | 'json';
   readonly dns?: readonly ListenAddress[];
   readonly maxHeap?: number;
+  readonly tls?: string;
+  readonly trustDomain?: string;
   readonly namespace?: string;
   readonly dependsOn?: readonly string[];
   readonly outbound?: ListenAddress;
@@ -83,6 +87,15 @@ export function bootstrapCommand(
       (text: string) => parseMaxHeap(text),
     )
     .addOption(new Option('--xds-mode <mode>', 'ADS variant').choices(['delta', 'sotw']).default('delta'))
+    .option(
+      '--tls <dir>',
+      'folder that isthmus identity keeps beside this Envoy: TLS to the control planes; needs --trust-domain (default: plaintext)',
+    )
+    .option(
+      '--trust-domain <name>',
+      "for --tls: the IDC's trust domain, whose control planes are believed",
+      parseTrustDomain,
+    )
     .option('--access-log <file>', 'write access logs there as JSON lines, e.g. /dev/stdout')
     .option(
       '--access-log-headers <names>',
@@ -187,6 +200,12 @@ async function bootstrapOf(flags: Flags): Promise<object> {
       'a sidecar without --outbound and --inbound does nothing: give --outbound 127.0.0.1:15001 for a workload that calls others, --inbound HOST:PORT with --app HOST:PORT for one that others call, or all of them',
     );
   }
+  if ((flags.tls === undefined) !== (flags.trustDomain === undefined)) {
+    throw new MeshError(
+      'invalid',
+      '--tls and --trust-domain go together: where the certificate is, and whose control planes are believed',
+    );
+  }
   const xds = flags.xds ?? [{ address: '127.0.0.1', port: 15010 }];
   const scope = scopeOf(flags);
   // Errors of the control plane's own check, with the names of flags.
@@ -203,6 +222,9 @@ async function bootstrapOf(flags: Flags): Promise<object> {
     ...(flags.maxHeap === undefined ? {} : { maxHeapBytes: flags.maxHeap }),
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     ...(flags.readyPort === undefined ? {} : { pod: { readyPort: flags.readyPort, ipv6: false } }),
+    ...(flags.tls === undefined || flags.trustDomain === undefined
+      ? {}
+      : { tls: { folder: resolve(flags.tls), trustDomain: flags.trustDomain } }),
     ...(inbound === undefined || app === undefined ? {} : { inbound: { listen: inbound, app } }),
   });
 }
@@ -217,7 +239,7 @@ function checkForms({ role, xdsMode, output }: Flags, command: Command): void {
 }
 
 /** Flags of an Envoy only. */
-const envoyFlags = ['admin', 'readyPort', 'dns', 'maxHeap', 'accessLog', 'accessLogHeaders'] as const;
+const envoyFlags = ['admin', 'readyPort', 'dns', 'maxHeap', 'tls', 'accessLog', 'accessLogHeaders'] as const;
 
 const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
   sidecar: ['namespace', 'dependsOn', 'outbound', 'unknownHosts', 'inbound', 'app'],

@@ -36,6 +36,8 @@ function wordsOf(event: ToldEvent): string {
       return gatewayText(event);
     case 'problem':
       return problemText(event);
+    case 'trust':
+      return trustText(event);
     default:
       // Of a control plane that is newer than this command.
       return JSON.stringify(event);
@@ -177,6 +179,14 @@ function shedText({ phase, usedMiB, limitMiB, limit, peer, count }: Of<'shed'>):
   if (phase === 'begin') return `memory is nearly full (${of}): new xDS streams are REFUSED`;
   if (phase === 'end') return `memory is available again (${of}): new xDS streams are accepted`;
   return `${counted(count ?? 1, 'xDS client')} turned away by the limit ${limit}, such as ${peer}`;
+}
+
+function trustText({ phase, node, peer, reason, until, roots, count = 1 }: Of<'trust'>): string {
+  if (phase === 'updated')
+    return `certificate of the xDS port replaced, valid until ${until}; ${counted(roots ?? 0, 'root')} trusted`;
+  if (phase === 'kept') return `certificate of the xDS port NOT replaced: ${reason}`;
+  if (phase === 'ended') return `${counted(count, 'xDS stream')} ENDED: ${reason}`;
+  return `${counted(count, 'xDS client')} REFUSED, such as node ${node} (${peer}): ${reason}`;
 }
 
 function gatewayText({ phase, node, role, peer, goneForMs, times, inMs = 0 }: Of<'gateway'>): string {

@@ -58,7 +58,9 @@ export type AdmissionLimit =
   | 'streams'
   | 'openings'
   | 'overhead'
-  | 'pieces';
+  | 'pieces'
+  // No limit: the handshake of TLS failed.
+  | 'tls';
 
 /** A peer that was refused. */
 export interface TurnedAway {

@@ -1,7 +1,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.ts';
-import { MeshError } from '../../base/error.ts';
+import { MeshError, type MeshErrorCode } from '../../base/error.ts';
 import { FairSlots } from '../../base/fair-slots.ts';
 import { TokenBucket } from '../../base/token-bucket.ts';
 import { grpcContentType, grpcStatus } from '../transport/call.ts';
@@ -17,6 +17,9 @@ const lookMs = 1_000;
 // admissions may be made ahead of that.
 const admitCost = 4;
 const admitAheadMs = 4;
+// A handshake with the certificates of both sides takes 2 to 3 ms of the processor after the admission.
+const handshakeMs = 5;
+const codes: Readonly<Partial<Record<AdmissionLimit, MeshErrorCode>>> = { hello: 'late', tls: 'forbidden' };
 // Time for a refused connection to read the reason, while not too many do. One that HTTP/2 already has may
 // still open streams.
 const partingMs = 1_000;
@@ -54,7 +57,7 @@ export class Admission {
   // Until this time no connection is admitted, so that the event loop can serve the others.
   #busyUntil = 0;
   readonly #turnedAway: Record<AdmissionLimit, number> = {
-    ...{ connections: 0, hello: 0, streamless: 0, streams: 0, openings: 0, overhead: 0, pieces: 0 },
+    ...{ connections: 0, hello: 0, streamless: 0, streams: 0, openings: 0, overhead: 0, pieces: 0, tls: 0 },
   };
   #parting = 0;
   #admitTimer: Timer | undefined;
@@ -99,6 +102,11 @@ export class Admission {
     this.#waitingCount += 1;
     this.#admit();
     this.#lookTimer ??= this.#options.clock.after(lookMs, this.#look);
+  }
+
+  /** Counts a connection from `address:port` whose TLS handshake failed, which ends it. */
+  handshakeFailed(from: string, why: string): void {
+    this.#error('tls', from, why);
   }
 
   /** Takes the HTTP/2 session of an admitted socket. */
@@ -197,7 +205,7 @@ export class Admission {
   /** Admits waiting connections, round-robin by peer, at the permitted rate. */
   readonly #admit = (): void => {
     this.#admitTimer = undefined;
-    const { clock, inject } = this.#options;
+    const { clock, inject, isPlain } = this.#options;
     for (const [peer, connections] of this.#waiting) {
       const now = clock.now();
       const restMs = this.#busyUntil - now - admitAheadMs;
@@ -214,7 +222,8 @@ export class Admission {
       if (connections.size > 0) this.#waiting.set(peer, connections);
       first.since = clock.now();
       inject(first.socket);
-      this.#busyUntil = Math.max(this.#busyUntil, now) + admitCost * (clock.now() - now);
+      const cost = isPlain ? admitCost * (clock.now() - now) : handshakeMs;
+      this.#busyUntil = Math.max(this.#busyUntil, now) + cost;
     }
   };
 
@@ -276,7 +285,7 @@ export class Admission {
 
   #error(limit: AdmissionLimit, from: string, why: string): MeshError {
     this.#turnedAway[limit] += 1;
-    const error = new MeshError(limit === 'hello' ? 'late' : 'exhausted', why);
+    const error = new MeshError(codes[limit] ?? 'exhausted', why);
     this.#options.turnedAway({ peer: from, limit, error });
     return error;
   }

@@ -25,6 +25,8 @@ interface DiscoveryOptions {
   readonly hub: Hub;
   /** As `XdsServerOptions.classOf`. */
   classOf(node: Node, peer: Peer): string | undefined;
+  /** As `XdsServerOptions.admits`. */
+  admits?(node: Node, peer: Peer, nodeClass: string): void;
 }
 
 /** The handlers of all discovery methods by path. */
@@ -55,6 +57,7 @@ class DiscoveryStream implements StreamHandler {
   readonly #once: true | undefined;
   readonly #hub: Hub;
   readonly #classOf: (node: Node, peer: Peer) => string | undefined;
+  readonly #admits: DiscoveryOptions['admits'];
   readonly #nextId: () => number;
   #session: Session | undefined;
   // The id of a node that is refused.
@@ -75,7 +78,7 @@ class DiscoveryStream implements StreamHandler {
   constructor(
     stream: Stream,
     { protocol, only, once }: DiscoveryMethod,
-    { hub, classOf }: DiscoveryOptions,
+    { hub, classOf, admits }: DiscoveryOptions,
     nextId: () => number,
   ) {
     this.#stream = stream;
@@ -84,6 +87,7 @@ class DiscoveryStream implements StreamHandler {
     this.#once = once;
     this.#hub = hub;
     this.#classOf = classOf;
+    this.#admits = admits;
     this.#nextId = nextId;
     if (once) this.halfClosed = () => {};
   }
@@ -116,6 +120,7 @@ class DiscoveryStream implements StreamHandler {
     if (nodeClass === undefined || nodeClass === '')
       throw new MeshError('invalid', `node '${node.id ?? ''}' has no class that is served here`);
     const { peer } = this.#stream;
+    this.#admits?.(node, peer, nodeClass);
     const info: StreamInfo = {
       id: this.#nextId(),
       node,

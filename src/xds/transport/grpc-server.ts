@@ -68,6 +68,8 @@ export interface Listening {
   readonly port: number;
   /** Current levels. */
   levels(): Levels;
+  /** Takes another certificate, key and authorities; see `XdsServer.updateTls`. */
+  updateTls(tls: TlsOptions): void;
   /** Lets requests that ask for much wait, until it is called with false. */
   holdLarge(isHeld: boolean): void;
   /**
@@ -140,10 +142,7 @@ export async function listen(
       const call = new GrpcCall(http);
       const open = services.get(headers[':path'] ?? '');
       if (open === undefined) {
-        call.end(
-          grpcStatus.unimplemented,
-          `there is no method ${safeExcerpt(headers[':path'] ?? '', pathBytesMax)}`,
-        );
+        call.end(grpcStatus.unimplemented, noMethod(headers[':path']));
         return;
       }
       calls.add(call);
@@ -160,6 +159,7 @@ export async function listen(
       ...{ unfinishedBytes: intakes.bytes, paced: paces.waiting, pacedTotal: paces.waits },
       silentTotal: keepalive.dropped,
     }),
+    updateTls: (next) => listener.updateTls(next),
     holdLarge: (isHeld) => paces.hold(isHeld),
     async handOver(overMs) {
       listener.stop();
@@ -178,6 +178,10 @@ export async function listen(
 }
 
 const pathBytesMax = 200;
+
+function noMethod(path = ''): string {
+  return `there is no method ${safeExcerpt(path, pathBytesMax)}`;
+}
 
 /** What reads calls, and what bounds it. */
 interface Reading {
@@ -210,6 +214,8 @@ class ServedCall {
     this.#handler.refused?.(error);
     this.#end();
     this.#call.end(statusByCode[error.code], error.message);
+    // Or its client would go on asking by the certificate that this connection began with.
+    if (error.code === 'forbidden') this.#call.session?.close();
   };
   // What the client has not read counts against its limits until it has.
   readonly #finish = () => {

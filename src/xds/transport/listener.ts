@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import {
   createServer as createHttp2,
@@ -8,7 +9,8 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { MeshError } from '../../base/error.ts';
 import { describeSystemError } from '../../base/system-error.ts';
 import { Admission, type AdmissionOptions } from '../admission/admission.ts';
@@ -19,6 +21,8 @@ export interface TlsOptions {
   readonly privateKey: string | Uint8Array;
   /** If set, a client without an accepted certificate is refused in the handshake. */
   readonly clientCa?: string | Uint8Array;
+  /** The oldest version that is spoken; default TLSv1.2. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
 /** A listening HTTP/2 server. */
@@ -27,6 +31,8 @@ interface Listener {
   readonly admission: Admission;
   /** The open HTTP/2 connections. */
   readonly sessions: ReadonlySet<ServerHttp2Session>;
+  /** Takes another certificate, key and authorities; see `XdsServer.updateTls`. */
+  updateTls(tls: TlsOptions): void;
   /** Stops accepting. */
   stop(): void;
 }
@@ -57,6 +63,10 @@ export async function openListener(
       socket.resume();
     },
   });
+  if (tls !== undefined)
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
+      admission.handshakeFailed(addressBelow(socket), describeHandshake(error, socket)),
+    );
   const sessions = new Set<ServerHttp2Session>();
   server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session);
@@ -88,7 +98,14 @@ export async function openListener(
       { cause, ref: address },
     );
   }
-  return { port: bound, admission, sessions, stop };
+  const updateTls = (next: TlsOptions) => {
+    if (tls === undefined) throw new MeshError('invalid', `${address} is served without TLS`);
+    const context = contextOf(next);
+    // Node takes a broken one as it is, and then drops every new connection.
+    trying(() => createSecureContext(context));
+    (server as Http2SecureServer).setSecureContext(context);
+  };
+  return { port: bound, admission, sessions, updateTls, stop };
 }
 
 /** Host and port of an address. Throws MeshError `invalid`. */
@@ -124,16 +141,63 @@ function http2Server(
     maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
   };
   if (tls === undefined) return createHttp2(common);
-  try {
-    const pair = { cert: Buffer.from(tls.certificate), key: Buffer.from(tls.privateKey) };
-    const clients = tls.clientCa !== undefined && { ca: Buffer.from(tls.clientCa), requestCert: true };
-    const server = createSecureHttp2({ ...common, ...pair, ...clients });
+  return trying(() => {
+    const requests = tls.clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+    const server = createSecureHttp2({ ...common, ...contextOf(tls), ...requests });
     // Before HTTP/2 has the socket and after: an error ends the connection, and needs no handler.
     server.on('secureConnection', (socket) => socket.on('error', () => {}));
     return server;
+  });
+}
+
+/**
+ * All of a context, each time: what an update leaves out is as it is by default. No tickets where clients are
+ * checked: who resumes a session is not checked again, an expired certificate included.
+ */
+function contextOf(tls: TlsOptions): SecureContextOptions {
+  const { certificate, privateKey, clientCa, minVersion = 'TLSv1.2' } = tls;
+  const pair = { cert: Buffer.from(certificate), key: Buffer.from(privateKey), minVersion };
+  if (clientCa === undefined) return pair;
+  return { ...pair, ca: Buffer.from(clientCa), secureOptions: constants.SSL_OP_NO_TICKET };
+}
+
+/** Throws MeshError `invalid`, without the key. */
+function trying<T>(work: () => T): T {
+  try {
+    return work();
   } catch (cause) {
     throw new MeshError('invalid', `no TLS with this certificate and key: ${describeSystemError(cause)}`, {
       cause,
     });
   }
+}
+
+/**
+ * `address:port` of the TCP connection below a TLS one that has failed and has no address any more. Node
+ * gives no public way to it.
+ */
+function addressBelow(socket: TLSSocket): string {
+  const below = (socket as TLSSocket & { readonly _parent?: Socket })._parent;
+  const { remoteAddress, remotePort } = below?.remotePort === undefined ? socket : below;
+  return remoteAddress === undefined ? `unknown:${remotePort ?? 0}` : `${remoteAddress}:${remotePort}`;
+}
+
+/** Why a handshake failed: what is wrong with the client's certificate, or what TLS says. */
+function describeHandshake(error: Error & { readonly code?: string }, socket: TLSSocket): string {
+  const code = socket.authorizationError?.toString() ?? error.code ?? error.message;
+  const words: Readonly<Record<string, string>> = {
+    ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'the client showed no certificate',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate of the client is of no authority that is trusted',
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate of the client is of no authority that is trusted',
+    CERT_SIGNATURE_FAILURE: 'the certificate of the client is not signed by the authority that it names',
+    CERT_HAS_EXPIRED: 'the certificate of the client has expired',
+    CERT_NOT_YET_VALID: 'the certificate of the client is not valid yet: compare the clocks',
+    INVALID_PURPOSE: 'the certificate of the client is not for clients',
+    ERR_SSL_UNSUPPORTED_PROTOCOL: 'the client speaks no version of TLS that is served',
+    ERR_SSL_HTTP_REQUEST: 'the client speaks no TLS',
+    ERR_SSL_WRONG_VERSION_NUMBER: 'the client speaks no TLS',
+    ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the client speaks no TLS',
+    ECONNRESET: 'the client ended it',
+  };
+  return `no TLS handshake: ${words[code] ?? code}`;
 }

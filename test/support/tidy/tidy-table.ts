@@ -75,7 +75,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   plane: {
     folders: [
       ...['base', 'model', 'agreement', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
-      ...['metrics', 'rollout', 'failback', 'who', 'explain', 'events'],
+      ...['metrics', 'rollout', 'failback', 'who', 'explain', 'events', 'trust'],
     ],
     // Of the contract the status that it answers with.
     types: ['contract'],

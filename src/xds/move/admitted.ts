@@ -1,0 +1,25 @@
+import type { Node, Peer } from '../events.ts';
+import type { Session } from '../stream/session.ts';
+
+/** As `XdsServerOptions.admits`. */
+export type Admits = (node: Node, peer: Peer, nodeClass: string) => void;
+
+/** Of some streams, those that may be moved to a class; `more`: of the others the ids, if there are any. */
+export function admittedTo(
+  named: readonly Session[],
+  nodeClass: string,
+  admits: Admits | undefined,
+): { readonly moving: readonly Session[]; readonly more: { readonly refused?: readonly number[] } } {
+  if (admits === undefined) return { moving: named, more: {} };
+  const refused: number[] = [];
+  const moving = named.filter(({ info: { id, node, peer } }) => {
+    try {
+      admits(node, peer, nodeClass);
+      return true;
+    } catch {
+      refused.push(id);
+      return false;
+    }
+  });
+  return { moving, more: refused.length === 0 ? {} : { refused } };
+}
