@@ -145,15 +145,16 @@ export class Hub implements SessionHost<Session, Member> {
         if (entry.open) this.#push.mark(member.session);
       }
     }
-    if (!entry.open) this.#open(entry);
+    if (!entry.open) this.#open(entry, revision);
     const streams = streamsOf([...touched.keys()]);
     this.stats.streamsTouched += streams;
     this.#classes.forgetRemoved(entry);
     return { revision: this.#lastRevision, changed, resources, streams, subscriptions };
   }
 
-  #open(entry: NodeClass): void {
+  #open(entry: NodeClass, revision: number): void {
     entry.open = true;
+    for (const snapshot of entry.snapshots.values()) if (snapshot.size > 0) snapshot.open(revision);
     for (const session of entry.sessions) this.#push.mark(session);
   }
 

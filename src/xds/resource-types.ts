@@ -113,6 +113,11 @@ export function typeUrlOf(name: ResourceTypeName): string {
   return `${typePrefix}${resourceTypes[name].message}`;
 }
 
+/** The abbreviation of a type URL. Throws as `ruleOf`. */
+export function typeNameOf(typeUrl: string): ResourceTypeName {
+  return ruleOf(typeUrl).short;
+}
+
 export const clusterType = typeUrlOf('CDS');
 export const endpointType = typeUrlOf('EDS');
 export const listenerType = typeUrlOf('LDS');
@@ -124,7 +129,7 @@ export const extensionConfigType = typeUrlOf('ECDS');
 export interface TypeRule extends Omit<ResourceType, 'message' | 'refersTo'> {
   readonly url: string;
   /** Envoy's abbreviation, for logs and status. */
-  readonly short: string;
+  readonly short: ResourceTypeName;
   /** The URL of the type whose resources are asked for because of one of this type. */
   readonly refersTo?: string;
   /** Whether these are asked for again once it has changed. */
@@ -138,7 +143,7 @@ export interface TypeRule extends Omit<ResourceType, 'message' | 'refersTo'> {
 /** All types, in the order in which they are pushed. */
 export const pushOrder: readonly TypeRule[] = Object.entries<ResourceType>(resourceTypes).map(
   ([short, { message, refersTo, ...row }]) => ({
-    ...{ ...row, short, url: `${typePrefix}${message}` },
+    ...{ ...row, short: short as ResourceTypeName, url: `${typePrefix}${message}` },
     ...(refersTo && {
       refersTo: typeUrlOf(refersTo.type as ResourceTypeName),
       refersAgain: refersTo.again,

@@ -5,9 +5,8 @@ import { packResource, templateOfPacked } from '../../src/plane/push/pack-resour
 import { Catalog } from '../../src/translate/catalog.ts';
 import { AlikeGroups, type FillAlike } from '../../src/translate/group/alike.ts';
 import type { BuiltResource } from '../../src/translate/resources.ts';
-import { codecStats, type EncodedResource } from '../../src/xds/codec/codec.ts';
+import { codecStats, EncodedResource } from '../../src/xds/codec/codec.ts';
 import { ResourceTemplate } from '../../src/xds/codec/resource-template.ts';
-import { encodeResource, type ResourceJson } from '../../src/xds/xds.ts';
 import { goldenCases, planCase } from '../support/golden.ts';
 import { hung, plansOf } from './fixture.ts';
 
@@ -90,8 +89,8 @@ const cluster = (host: string, more: string): BuiltResource => {
     '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
     name: `instances/${host}`,
     alt_stat_name: more,
-  } as ResourceJson;
-  return { kind: 'CDS', name: `instances/${host}`, message: encodeResource(message) };
+  } as const;
+  return packResource({ kind: 'CDS', name: `instances/${host}`, message }, false);
 };
 
 t.test('what has more of a host in it than its text is built for each', async (t) => {
@@ -144,11 +143,11 @@ const shared = Object.fromEntries(
 
 t.test('a template takes words of its own length alone, and unencoded resources are none', async (t) => {
   const one = cluster('host.example', 'x').message as EncodedResource;
-  const template = new ResourceTemplate(one, 'host.example');
+  const template = new ResourceTemplate(one, 'host.example', EncodedResource);
   t.ok(template.fill('mist.example').equals(cluster('mist.example', 'x').message as EncodedResource));
   t.throws(() => template.fill('longer.example'), /'longer\.example' is not as long as 'host\.example'/);
   t.equal(
-    new ResourceTemplate(one, 'nowhere').fill('another'),
+    new ResourceTemplate(one, 'nowhere', EncodedResource).fill('another'),
     one,
     'without the word it is the same for all',
   );

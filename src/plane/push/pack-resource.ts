@@ -3,7 +3,19 @@ import type { FillAlike } from '../../translate/group/alike.ts';
 import type { BuiltResource } from '../../translate/resources.ts';
 import { EncodedResource } from '../../xds/codec/codec.ts';
 import { ResourceTemplate } from '../../xds/codec/resource-template.ts';
+import { type ResourceTypeName, typeNameOf } from '../../xds/resource-types.ts';
 import { encodeResource, encodeResourceApart, type ResourceJson } from '../../xds/xds.ts';
+
+/** An encoded resource as the catalog has it: one object, as there are hundreds of thousands. */
+class PackedResource extends EncodedResource implements BuiltResource {
+  get kind(): ResourceTypeName {
+    return typeNameOf(this.typeUrl);
+  }
+
+  get message(): EncodedResource {
+    return this;
+  }
+}
 
 /**
  * The resource encoded, so that its JSON is not kept beside its bytes. `isShared`: other classes may have an
@@ -11,8 +23,8 @@ import { encodeResource, encodeResourceApart, type ResourceJson } from '../../xd
  */
 export function packResource(built: BuiltResource, isShared: boolean): BuiltResource {
   try {
-    const encode = isShared ? encodeResource : encodeResourceApart;
-    return { ...built, message: encode(built.message as ResourceJson) };
+    if (isShared) return { ...built, message: encodeResource(built.message as ResourceJson) };
+    return new PackedResource(encodeResourceApart(built.message as ResourceJson));
   } catch (error) {
     if (MeshError.from(error).code !== 'invalid') throw error;
     return built;
@@ -24,14 +36,10 @@ export function packResource(built: BuiltResource, isShared: boolean): BuiltReso
  * (`TemplateOf`).
  */
 export function templateOfPacked(built: readonly BuiltResource[], host: string): FillAlike | undefined {
-  const parts: { readonly kind: BuiltResource['kind']; readonly template: ResourceTemplate }[] = [];
-  for (const { kind, message } of built) {
-    if (!(message instanceof EncodedResource)) return undefined;
-    parts.push({ kind, template: new ResourceTemplate(message, host) });
+  const templates: ResourceTemplate<PackedResource>[] = [];
+  for (const { message } of built) {
+    if (!(message instanceof PackedResource)) return undefined;
+    templates.push(new ResourceTemplate(message, host, PackedResource));
   }
-  return (other, names) =>
-    parts.map(({ kind, template }) => {
-      const message = template.fill(other, names);
-      return { kind, name: message.name, message };
-    });
+  return (other, names) => templates.map((template) => template.fill(other, names));
 }

@@ -37,7 +37,7 @@ export interface GroupEntry {
   /** The Groups that it is alike; undefined: none. */
   readonly kind: GroupKind | undefined;
   /** For those who read it. Built when one first sees the Group: not while the registry is read. */
-  readonly messages: Messages[];
+  messages: readonly Messages[];
   readonly routes: GroupRoutes;
 }
 
@@ -73,7 +73,8 @@ export class GroupMessages {
     const routes = keepsRoutes
       ? old.routes
       : new GroupRoutes(plans, kind, this.#pack, this.#isShared, old?.routes);
-    const next: GroupEntry = { plans, kind, messages: [], routes };
+    // Copied: a list that was added to has room for more, and there are very many.
+    const next: GroupEntry = { plans: [...plans], kind, messages: [], routes };
     if (old === undefined) return next;
     const differs = plans.some((plan) => plan.zonePreference);
     const moved = haveSameButInstances(old.plans, plans);
@@ -98,7 +99,9 @@ export class GroupMessages {
   }
 
   /** Builds a Group's endpoints of other IDCs again. */
-  rebuildCrossings({ plans, messages }: GroupEntry): void {
+  rebuildCrossings(entry: GroupEntry): void {
+    const { plans, messages } = entry;
+    const next = [...messages];
     const { idcs, hungGateways = [] } = this.#around;
     const endpoints = plans
       .flatMap((plan) => buildCrossingEndpoints(plan, idcs, hungGateways))
@@ -107,8 +110,9 @@ export class GroupMessages {
       if (one.reader !== 'egress') continue;
       const clusters = one.resources.filter(({ kind }) => kind !== 'EDS');
       const resources = keepEqual([...clusters, ...endpoints], one.resources);
-      messages[i] = { ...one, resources, around: this.#around };
+      next[i] = { ...one, resources, around: this.#around };
     }
+    entry.messages = next;
   }
 
   /** Adds messages that differ from earlier ones in endpoints alone; false: others may differ too. */
@@ -126,7 +130,7 @@ export class GroupMessages {
       const built = one.kind === 'EDS' ? now.get(one.name) : undefined;
       return built === undefined ? one : (keepEqual([this.#pack(built, false)], known)[0] as BuiltResource);
     });
-    group.messages.push({ reader, zone, resources, around });
+    group.messages = [...group.messages, { reader, zone, resources, around }];
     return true;
   }
 
@@ -144,7 +148,7 @@ export class GroupMessages {
       ...earlier.filter((one) => !isOf(one)),
     ].flatMap((one) => one.resources);
     const resources = keepEqual(this.#build(group, reader, zone, known), known);
-    group.messages.push({ reader, zone, resources, around: this.#around });
+    group.messages = [...group.messages, { reader, zone, resources, around: this.#around }];
     return resources;
   }
 

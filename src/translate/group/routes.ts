@@ -11,7 +11,7 @@ export class GroupRoutes {
   readonly #pack: Pack;
   readonly #isShared: (host: string) => boolean;
   /** Built when a scope with the listener first sees the Group. */
-  readonly #built = new Map<ListenerRole, readonly BuiltResource[]>();
+  readonly #built: { [listener in ListenerRole]?: readonly BuiltResource[] } = {};
 
   /**
    * `kind`: that of these plans; `isShared`: whether egress gateways have a host's routes in a table with
@@ -29,17 +29,14 @@ export class GroupRoutes {
     this.#pack = pack;
     this.#isShared = isShared;
     if (old === undefined) return;
-    for (const [listener, known] of old.#built)
-      this.#built.set(listener, keepEqual(this.#build(listener), known));
+    for (const [listener, known] of Object.entries(old.#built))
+      this.#built[listener as ListenerRole] = keepEqual(this.#build(listener as ListenerRole), known);
   }
 
   of(scope: NodeScope): readonly BuiltResource[] {
     return routedListeners(scope).flatMap((listener) => {
-      const known = this.#built.get(listener);
-      if (known !== undefined) return known;
-      const built = this.#build(listener);
-      this.#built.set(listener, built);
-      return built;
+      this.#built[listener] ??= this.#build(listener);
+      return this.#built[listener];
     });
   }
 

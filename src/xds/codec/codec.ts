@@ -15,6 +15,11 @@ import type { BoundedReader } from './wellknown.ts';
  */
 export type ResourceJson = Any | { readonly '@type': string };
 
+/** What an encoded resource is made of. */
+export type EncodedParts = Pick<EncodedResource, 'typeUrl' | 'name' | 'sum' | 'refs' | 'content'>;
+
+const noRefs: readonly string[] = [];
+
 /** A resource as it goes to any number of streams: encoded once, never changed. */
 export class EncodedResource {
   /** `type.googleapis.com/` and the full name. */
@@ -28,12 +33,14 @@ export class EncodedResource {
   /** Undefined: the resource's own name, as of nearly every cluster and scope. */
   readonly #refs: readonly string[] | undefined;
 
-  constructor(of: Pick<EncodedResource, 'typeUrl' | 'name' | 'sum' | 'refs' | 'content'>) {
+  constructor(of: EncodedParts) {
     this.typeUrl = of.typeUrl;
     this.name = of.name;
     this.content = of.content;
     [this.#high, this.#low] = of.sum;
-    this.#refs = of.refs.length === 1 && of.refs[0] === of.name ? undefined : of.refs;
+    const [first] = of.refs;
+    this.#refs =
+      first === undefined ? noRefs : of.refs.length === 1 && first === of.name ? undefined : of.refs;
   }
 
   /** Hash of the bytes: equal content, equal version. */

@@ -1,4 +1,4 @@
-import { EncodedResource } from './codec.ts';
+import type { EncodedParts, EncodedResource } from './codec.ts';
 import { bytesOf, type Content } from './content.ts';
 import { versionOfBytes } from './version-sum.ts';
 
@@ -56,15 +56,22 @@ let scratch = Buffer.allocUnsafeSlow(4_096);
  * length: no length within the message changes then. They are neither built nor encoded, and keep the
  * template's bytes and their word.
  */
-export class ResourceTemplate {
-  readonly #resource: EncodedResource;
+export class ResourceTemplate<R extends EncodedResource> {
+  readonly #resource: R;
+  readonly #make: new (
+    of: EncodedParts,
+  ) => R;
   readonly #word: string;
   readonly #content: WordedBytes;
   readonly #name: readonly string[];
 
-  /** `word`: text of one byte a character; what else the resource says must not have it. */
-  constructor(resource: EncodedResource, word: string) {
+  /**
+   * `word`: text of one byte a character; what else the resource says must not have it. `make`: the class of
+   * what is made.
+   */
+  constructor(resource: R, word: string, make: new (of: EncodedParts) => R) {
     this.#resource = resource;
+    this.#make = make;
     this.#word = word;
     this.#content = new WordedBytes(bytesOf(resource.content), word);
     this.#name = resource.name.split(word);
@@ -74,7 +81,7 @@ export class ResourceTemplate {
    * The resource with this word in place of the template's. `names`: strings to be used for its name if
    * equal; others are added. Throws RangeError if the word has another length.
    */
-  fill(word: string, names: string[] = []): EncodedResource {
+  fill(word: string, names: string[] = []): R {
     if (word.length !== this.#word.length)
       throw new RangeError(`'${word}' is not as long as '${this.#word}', whose place it takes`);
     const { typeUrl, refs, content } = this.#resource;
@@ -83,7 +90,7 @@ export class ResourceTemplate {
     if (filled.length > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * filled.length);
     filled.writeTo(scratch, 0);
     const name = knownName(this.#name.join(word), names);
-    return new EncodedResource({
+    return new this.#make({
       ...{ typeUrl, name, content: filled },
       sum: versionOfBytes(scratch.subarray(0, filled.length)),
       refs: refs.map((ref) => (ref === this.#resource.name ? name : ref.replaceAll(this.#word, word))),

@@ -1,6 +1,7 @@
 import type { Cause } from '../cause.ts';
 import { each, type Slices } from '../slices.ts';
-import { type Group, isSubscribedTo, type Mark, type Snapshot } from '../state/snapshot.ts';
+import type { Mark } from '../state/marks.ts';
+import { type Group, isSubscribedTo, type Snapshot } from '../state/snapshot.ts';
 import type { Subscribed } from '../stream/subscribed.ts';
 import type { Subscription } from '../stream/subscription.ts';
 import type { ClassDifference, Had, HeldRemoval } from './difference.ts';

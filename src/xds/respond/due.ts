@@ -62,7 +62,7 @@ export function* gatherDue<M>(
     upserts.set(resource.name, resource);
     if (sub.toSend.get(resource.name) !== 'new') causes.add(cause);
   }
-  const isThere = (name: string) => snapshot.marks.get(name)?.resource !== undefined;
+  const isThere = (name: string) => snapshot.marks.resource(name) !== undefined;
   const removed = yield* removedSince(sub, difference, group, isThere);
   const missing: string[] = [];
   const keptForNow: EncodedResource[] = [];
@@ -70,13 +70,14 @@ export function* gatherDue<M>(
   const changed = moved?.changed;
   for (const names of [changed ?? [], namedBy(sub, group)])
     yield* each(names, (name) => {
-      const mark = snapshot.marks.get(name);
       if (upserts.has(name) || !isSubscribedTo(group, name)) return;
       if (names !== changed && changed?.has(name)) return;
-      if (mark?.resource !== undefined) {
-        upserts.set(name, mark.resource);
+      const resource = snapshot.marks.resource(name);
+      if (resource !== undefined) {
+        upserts.set(name, resource);
         return;
       }
+      const mark = snapshot.marks.get(name);
       // A held cluster may still have to warm, with its last endpoints.
       const kept = [sub.held.get(name), removed.get(name), mark].find((one) => one?.last !== undefined);
       if (kept?.last === undefined || removals !== 'hold') missing.push(name);

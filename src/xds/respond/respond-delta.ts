@@ -33,7 +33,7 @@ function removedNames<M>(
   { missing, held, removed }: Due,
   removals: Removals,
 ): readonly string[] {
-  const isOver = (name: string) => !held.has(name) && snapshot.marks.get(name)?.resource === undefined;
+  const isOver = (name: string) => !held.has(name) && snapshot.marks.resource(name) === undefined;
   const released = removals === 'hold' ? [] : [...removed, ...sub.held.keys(), ...sub.gone];
   // `missing` has no duplicates and no existing names.
   if (released.length === 0) return held.size === 0 ? missing : missing.filter((name) => !held.has(name));

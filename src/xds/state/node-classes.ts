@@ -42,8 +42,8 @@ export class NodeClasses {
 
   /** Names of the existing resources of a class and type. */
   resourceNames(nodeClass: string, typeUrl: string): string[] {
-    const marks = this.#byName.get(nodeClass)?.snapshots.get(typeUrl)?.marks ?? new Map();
-    return [...marks].filter(([, mark]) => mark.resource !== undefined).map(([name]) => name);
+    const marks = this.#byName.get(nodeClass)?.snapshots.get(typeUrl)?.marks;
+    return Array.from(marks?.resources() ?? [], ({ name }) => name);
   }
 
   isOpen(nodeClass: string): boolean {

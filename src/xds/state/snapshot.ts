@@ -2,22 +2,10 @@ import type { Cause } from '../cause.ts';
 import type { EncodedResource } from '../codec/codec.ts';
 import type { VersionSum } from '../codec/version-sum.ts';
 import { each, finish, type Slices } from '../slices.ts';
+import { type Mark, Marks } from './marks.ts';
 import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './name-sets.ts';
 import { type AnswerBytes, type Answered, ResponseCache } from './response-cache.ts';
-
-/** The latest change of a name. `resource` is undefined after its removal. */
-export interface Mark {
-  readonly revision: number;
-  readonly cause: Cause;
-  /** The revision that added it: a stream at an older revision never had it. */
-  readonly addedRevision: number;
-  /** The revision that last changed its content. */
-  readonly changedRevision: number;
-  readonly resource: EncodedResource | undefined;
-  /** Its last content, also after its removal: a cluster must outlive the routes that name it. */
-  readonly last: EncodedResource;
-}
 
 /** A change in the log. */
 interface LogEntry {
@@ -56,13 +44,15 @@ const logLengthMax = 1024;
 
 /** The resources of one class and type, their changes, and the groups that subscribe to them. */
 export class Snapshot<M> {
-  readonly marks = new Map<string, Mark>();
+  readonly marks = new Marks();
   readonly groups = new Map<string, Group<M>>();
   #log: LogEntry[] = [];
   #sum: VersionSum = [0, 0];
   #live = 0;
   // The log has no changes up to this revision.
   #trimmedTo = 0;
+  // Before this revision there was nothing.
+  #openedAt = 0;
   readonly #answerBytes: AnswerBytes;
 
   /** `answerBytes` counts cached answers over all snapshots of a server. */
@@ -140,13 +130,12 @@ export class Snapshot<M> {
     const change =
       before === undefined || before.wildcard ? undefined : changeBetween(before.set.names, set.names);
     let version: VersionSum = change === undefined || before === undefined ? [0, 0] : before.version;
-    for (const name of change?.removed ?? [])
-      version = mix(version, this.marks.get(name)?.resource, undefined);
+    for (const name of change?.removed ?? []) version = mix(version, this.marks.resource(name), undefined);
     const added = change?.added ?? set.names;
     // Most names of a bulk subscription may not exist.
     const isMany = change === undefined && set.names.size > this.marks.size;
     for (const name of isMany ? this.marks.keys() : added) {
-      const resource = !isMany || set.names.has(name) ? this.marks.get(name)?.resource : undefined;
+      const resource = !isMany || set.names.has(name) ? this.marks.resource(name) : undefined;
       if (resource !== undefined) version = mix(version, undefined, resource);
     }
     return version;
@@ -167,13 +156,12 @@ export class Snapshot<M> {
 
   /** As `visible`. A resource that changes meanwhile is in either state. */
   *visibleInSlices(group: Group<M>): Slices<EncodedResource[]> {
+    if (group.wildcard) return [...this.marks.resources()];
     const out: EncodedResource[] = [];
-    if (group.wildcard) for (const mark of this.marks.values()) if (mark.resource) out.push(mark.resource);
-    if (!group.wildcard)
-      yield* each(group.set.names, (name) => {
-        const resource = this.marks.get(name)?.resource;
-        if (resource) out.push(resource);
-      });
+    yield* each(group.set.names, (name) => {
+      const resource = this.marks.resource(name);
+      if (resource) out.push(resource);
+    });
     return out;
   }
 
@@ -207,9 +195,17 @@ export class Snapshot<M> {
    * The version of a name at `revision`; undefined for none, 'unknown' if the log does not go back that far.
    */
   versionAt(name: string, revision: number): string | undefined {
+    if (revision < this.#openedAt) return undefined;
     if (revision < this.#trimmedTo) return 'unknown';
     const later = this.#log.find((entry) => entry.name === name && entry.revision > revision);
-    return later === undefined ? this.marks.get(name)?.resource?.version : later.previousVersion;
+    return later === undefined ? this.marks.resource(name)?.version : later.previousVersion;
+  }
+
+  /** All that was put is what streams begin with: none has seen a change, and each is sent everything. */
+  open(revision: number): void {
+    this.#log = [];
+    this.#trimmedTo = revision;
+    this.#openedAt = revision;
   }
 
   #trimLog(): void {

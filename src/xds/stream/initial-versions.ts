@@ -85,7 +85,7 @@ function* compareVersions<M>(
   // Changes from here on are sent as changes.
   const { changedAt } = group;
   const names = () => (group.wildcard ? snapshot.marks.keys() : sub.set.names);
-  const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
+  const current = (name: string) => snapshot.marks.resource(name)?.version;
   const again = new Map([...sub.toSend].filter(([, why]) => why === 'again'));
   yield* resumeDelta(sub, initialVersions, names(), current);
   for (const [name, why] of again) addToSend(sub, name, why);

@@ -1,6 +1,6 @@
 import type { Random } from '../../base/random.ts';
 import { each, type Slices } from '../slices.ts';
-import type { Mark } from '../state/snapshot.ts';
+import type { Mark } from '../state/marks.ts';
 import {
   addToSend,
   confirm,
@@ -183,12 +183,12 @@ export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): n
  * Forgets refusals of resources that were removed, and refused removals of resources that exist again. What
  * was removed is held as long as others: the client has an older version, and has confirmed nothing since.
  */
-export function forgetRefused(sub: Subscription, marks: ReadonlyMap<string, Removable>): void {
+export function forgetRefused(sub: Subscription, marks: Pick<ReadonlyMap<string, Removable>, 'get'>): void {
   if (sub.rule.holdsRemovals) holdRefused(sub, marks);
   forgetRejected(sub, (name) => marks.get(name)?.resource !== undefined);
 }
 
-function holdRefused(sub: Subscription, marks: ReadonlyMap<string, Removable>): void {
+function holdRefused(sub: Subscription, marks: Pick<ReadonlyMap<string, Removable>, 'get'>): void {
   const held = new Map(sub.held);
   for (const [name, { version, confirmed }] of sub.rejected) {
     const { resource, last } = marks.get(name) ?? {};

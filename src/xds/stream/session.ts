@@ -228,7 +228,7 @@ export class Session {
     const verdictOnIt = yield* refuse(sub, sent, message, {
       ...{ now, random: this.#host.random },
       divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
-      versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
+      versionOf: (name) => marks?.resource(name)?.version ?? 'gone',
       addedRevision: (name) => marks?.get(name)?.addedRevision,
     });
     this.#isRefusing = false;

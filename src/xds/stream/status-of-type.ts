@@ -38,10 +38,10 @@ interface StreamState<M> {
 function typeStatusOf<M>(
   sub: Subscription,
   group: Group<M>,
-  marks: Pick<Snapshot<M>['marks'], 'get'>,
+  marks: Pick<Snapshot<M>['marks'], 'get' | 'resource'>,
 ): TypeStatus {
   const addedRevision: AddedRevisionOf = (name) => marks.get(name)?.addedRevision;
-  const exists = (name: string) => isSubscribedTo(group, name) && marks.get(name)?.resource !== undefined;
+  const exists = (name: string) => isSubscribedTo(group, name) && marks.resource(name) !== undefined;
   const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);
   const due = sub.inFlight !== undefined || sub.held.size > 0 || isPending(sub, group);
   const never = last.length === 0 && sub.inFlight === undefined && sub.confirmed === 0;
