@@ -122,7 +122,8 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
         const old = lists.get(selection) ?? [];
         const next = mergeTouched(old, selection.members, names);
         if (sameList(old, next)) continue;
-        lists.set(selection, next);
+        // Copied: a list that was added to has room for sixteen more.
+        lists.set(selection, [...next]);
         for (const owner of selection.owners) owners.add(owner);
       }
       touched.clear();

@@ -1,4 +1,5 @@
 import type { Labels } from '../model/meta.ts';
+import { SetsByKey } from './sets-by-key.ts';
 
 /** Values by label pair: `key=value` → set. Nested maps, so that a lookup creates no string. */
 interface PairIndex<T> {
@@ -10,24 +11,20 @@ interface PairIndex<T> {
 
 /** Creates an empty index. */
 export function createPairIndex<T>(): PairIndex<T> {
-  const byKey = new Map<string, Map<string, Set<T>>>();
+  const byKey = new Map<string, SetsByKey<string, T>>();
   return {
     add(key, value, item) {
       let byValue = byKey.get(key);
       if (byValue === undefined) {
-        byValue = new Map();
+        byValue = new SetsByKey();
         byKey.set(key, byValue);
       }
-      const set = byValue.get(value);
-      if (set === undefined) byValue.set(value, new Set([item]));
-      else set.add(item);
+      byValue.add(value, item);
     },
     remove(key, value, item) {
       const byValue = byKey.get(key);
-      const set = byValue?.get(value);
-      if (byValue === undefined || set === undefined) return;
-      set.delete(item);
-      if (set.size === 0) byValue.delete(value);
+      if (byValue === undefined) return;
+      byValue.delete(value, item);
       if (byValue.size === 0) byKey.delete(key);
     },
     get: (key, value) => byKey.get(key)?.get(value),

@@ -86,7 +86,7 @@ export function createLabelMatcher<Item, Owner>(
         if (matches(node.selector, labels)) found.push(node);
       }
     }
-    return found.length > 0 ? found : noNodes;
+    return found.length > 0 ? [...found] : noNodes;
   }
 
   /** The smallest set of items that contains all that `selector` selects. */
@@ -122,7 +122,7 @@ export function createLabelMatcher<Item, Owner>(
     for (const labelled of candidates(selector)) {
       if (!matches(selector, labelled.labels)) continue;
       node.members.set(labelled.name, labelled.item);
-      labelled.nodes = [...labelled.nodes, node];
+      labelled.nodes = labelled.nodes.concat(node);
       onTouch(node, labelled.name);
     }
     return node;

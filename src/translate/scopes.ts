@@ -1,3 +1,4 @@
+import { SetsByKey } from '../index/sets-by-key.ts';
 import { type Audience, isSeenBy } from '../model/audience.ts';
 import { callsNobody, type GrpcScope, isCaller, type NodeScope, type SidecarScope } from '../model/node.ts';
 import { isWildcard, mayMatchHost, meaningsOf, patternsOf } from '../model/values/hostname.ts';
@@ -26,55 +27,48 @@ export interface GroupVisibility {
  */
 export class ScopeIndex<S extends Scoped> {
   readonly #gateways = new Set<S>();
-  readonly #byHost = new Map<string, Set<S>>();
-  readonly #byNamespace = new Map<string, Set<S>>();
+  readonly #byHost = new SetsByKey<string, S>();
+  readonly #byNamespace = new SetsByKey<string, S>();
   readonly #groups = new Map<string, GroupVisibility>();
-  readonly #keysOfHost = new Map<string, Set<string>>();
-  readonly #keysOfNamespace = new Map<string, Set<string>>();
+  readonly #keysOfHost = new SetsByKey<string, string>();
+  readonly #keysOfNamespace = new SetsByKey<string, string>();
   /** Hosts of Groups that are patterns. */
   readonly #wildcards = new Set<string>();
   /** Number of patterns that scopes depend on. */
   #patterns = 0;
 
   add(entry: S): void {
-    for (const set of this.#setsOf(entry.scope)) set.add(entry);
+    this.#eachPlace(entry.scope, (sets, key) => sets.add(key, entry));
+    if (!isCaller(entry.scope)) this.#gateways.add(entry);
     this.#patterns += patternsIn(entry.scope);
   }
 
   delete(entry: S): void {
-    for (const set of this.#setsOf(entry.scope)) set.delete(entry);
-    const { scope } = entry;
-    this.#patterns -= patternsIn(scope);
-    if (!isCaller(scope)) return;
-    for (const host of dependencies(scope)) deleteEmpty(this.#byHost, host);
-    deleteEmpty(this.#byNamespace, scope.namespace);
+    this.#eachPlace(entry.scope, (sets, key) => sets.delete(key, entry));
+    this.#gateways.delete(entry);
+    this.#patterns -= patternsIn(entry.scope);
   }
 
-  #setsOf(scope: NodeScope): Set<S>[] {
-    if (!isCaller(scope)) return [this.#gateways];
-    if (callsNobody(scope)) return [];
-    if (scope.dependsOn === undefined) return [setAt(this.#byNamespace, scope.namespace)];
-    return dependencies(scope).map((host) => setAt(this.#byHost, host));
+  /** Where a caller is found. */
+  #eachPlace(scope: NodeScope, visit: (sets: SetsByKey<string, S>, key: string) => void): void {
+    if (!isCaller(scope) || callsNobody(scope)) return;
+    if (scope.dependsOn === undefined) visit(this.#byNamespace, scope.namespace);
+    else for (const host of dependencies(scope)) visit(this.#byHost, host);
   }
 
   /** A Group was added, or its visibility changed; undefined: removed. `key` identifies it. */
   setGroup(key: string, group: GroupVisibility | undefined): void {
     const old = this.#groups.get(key);
     if (old !== undefined) {
-      for (const [map, name] of [
-        [this.#keysOfNamespace, old.namespace],
-        [this.#keysOfHost, old.host],
-      ] as const) {
-        map.get(name)?.delete(key);
-        deleteEmpty(map, name);
-      }
+      this.#keysOfNamespace.delete(old.namespace, key);
+      this.#keysOfHost.delete(old.host, key);
       this.#groups.delete(key);
       if (!this.#keysOfHost.has(old.host)) this.#wildcards.delete(old.host);
     }
     if (group === undefined) return;
     this.#groups.set(key, group);
-    setAt(this.#keysOfNamespace, group.namespace).add(key);
-    setAt(this.#keysOfHost, group.host).add(key);
+    this.#keysOfNamespace.add(group.namespace, key);
+    this.#keysOfHost.add(group.host, key);
     if (isWildcard(group.host)) this.#wildcards.add(group.host);
   }
 
@@ -153,16 +147,4 @@ function isVisibleTo(scope: NodeScope, { seenBy }: GroupVisibility): boolean {
 
 function patternsIn(scope: NodeScope): number {
   return isCaller(scope) ? dependencies(scope).filter(isWildcard).length : 0;
-}
-
-function setAt<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = new Set<V>();
-  map.set(key, made);
-  return made;
-}
-
-function deleteEmpty<K>(map: Map<K, Set<unknown>>, key: K): void {
-  if (map.get(key)?.size === 0) map.delete(key);
 }

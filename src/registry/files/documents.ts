@@ -74,6 +74,8 @@ interface Document {
   readonly first: number;
 }
 
+const none: readonly never[] = [];
+
 /** Errors of a file with a column; the others have the line of their document. */
 const locatedMax = 200;
 
@@ -225,7 +227,9 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
   const isFaulty = faults.some(({ severity }) => severity === 'error');
   const placeholder = isFaulty && isObject ? placeholderFault(text) : undefined;
   const positioned = placeholder ? [placeholder] : withPositions(text, faults, first, exact);
-  return { line, text, items, faults: positioned, unclear, foreign, first };
+  // Copied: a list that was added to has room for sixteen more, and there are very many.
+  const kept = { items: [...items], foreign: foreign.length === 0 ? none : foreign };
+  return { line, text, ...kept, faults: positioned, unclear, first };
 }
 
 function placeholderFault(text: string): PlacedFault | undefined {
@@ -244,7 +248,7 @@ function withPositions(
   first: number,
   exact: boolean,
 ): readonly PlacedFault[] {
-  if (faults.length === 0) return [];
+  if (faults.length === 0) return none;
   const located = exact ? Math.min(faults.length, locatedMax) : 0;
   const positions =
     located > 0
@@ -264,5 +268,5 @@ function unwrapList(raw: unknown): { value: unknown; at: readonly PathPart[] }[]
   if (isMap(raw) && typeof raw.kind === 'string' && raw.kind.endsWith('List') && Array.isArray(raw.items)) {
     return raw.items.map((value, index) => ({ value, at: ['items', index] }));
   }
-  return [{ value: raw, at: [] }];
+  return [{ value: raw, at: none }];
 }

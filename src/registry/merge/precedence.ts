@@ -8,6 +8,9 @@ export interface Overruled {
   readonly finding: ObjectFinding;
 }
 
+/** The objects of one key by rank. */
+type Holders = readonly (MeshObject | undefined)[];
+
 /** Merges changes of several sources into one stream. */
 interface Precedence {
   /** The changes that apply. `rank`: the source's; the lowest wins. */
@@ -24,27 +27,29 @@ interface Precedence {
  */
 export function createPrecedence(names: readonly string[]): Precedence {
   if (names.length < 2) return { admit: (_, batch) => batch, rankOf: () => 0, overruled: () => [] };
-  const holders = new Map<string, Map<number, MeshObject>>();
+  // Lists, as there are very many, and few sources.
+  const holders = new Map<string, Holders>();
   const contested = new Set<string>();
-  const winner = (by: ReadonlyMap<number, MeshObject>) => Math.min(...by.keys());
+  const nobody: Holders = names.map(() => undefined);
+  const winner = (by: Holders) => by.findIndex((one) => one !== undefined);
 
   function admitOne(rank: number, change: Change): Change | undefined {
     if (change.type === 'synced') return change;
     const key = change.type === 'upsert' ? refKey(refOf(change.object)) : refKey(change.ref);
-    const by = holders.get(key) ?? new Map<number, MeshObject>();
-    const had = by.has(rank);
-    if (change.type === 'upsert') by.set(rank, change.object);
-    else by.delete(rank);
-    if (by.size > 0) holders.set(key, by);
+    const before = holders.get(key) ?? nobody;
+    const had = before[rank] !== undefined;
+    const by = before.with(rank, change.type === 'upsert' ? change.object : undefined);
+    const count = by.filter((one) => one !== undefined).length;
+    if (count > 0) holders.set(key, by);
     else holders.delete(key);
-    if (by.size > 1) contested.add(key);
+    if (count > 1) contested.add(key);
     else contested.delete(key);
     if (change.type === 'upsert') return winner(by) === rank ? change : undefined;
-    if (by.size === 0) return change;
+    if (count === 0) return change;
     const next = winner(by);
     // The next one takes over only from an object that was in force.
     if (!had || next < rank) return undefined;
-    return { type: 'upsert', object: by.get(next) as MeshObject, at: change.at };
+    return { type: 'upsert', object: by[next] as MeshObject, at: change.at };
   }
 
   return {
@@ -56,18 +61,17 @@ export function createPrecedence(names: readonly string[]): Precedence {
     },
     overruled: () =>
       [...contested].flatMap((key) => {
-        const by = holders.get(key) ?? new Map<number, MeshObject>();
+        const by = holders.get(key) ?? nobody;
         const first = winner(by);
-        return [...by]
-          .filter(([rank]) => rank !== first)
-          .map(([rank, object]): Overruled => {
-            const message = `the source ${names[first]} has an object of this name too, which applies (${by.get(first)?.meta.origin}); ${names[rank]}'s has no effect. Rename one.`;
-            const finding: ObjectFinding = {
-              ...{ code: 'OtherSourceCounts', severity: 'error', ref: refOf(object) },
-              ...{ where: object.meta.origin, path: '', message },
-            };
-            return { rank, finding };
-          });
+        return by.flatMap((object, rank): Overruled[] => {
+          if (object === undefined || rank === first) return [];
+          const message = `the source ${names[first]} has an object of this name too, which applies (${by[first]?.meta.origin}); ${names[rank]}'s has no effect. Rename one.`;
+          const finding: ObjectFinding = {
+            ...{ code: 'OtherSourceCounts', severity: 'error', ref: refOf(object) },
+            ...{ where: object.meta.origin, path: '', message },
+          };
+          return [{ rank, finding }];
+        });
       }),
   };
 }

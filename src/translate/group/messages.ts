@@ -41,6 +41,8 @@ export interface GroupEntry {
   readonly routes: GroupRoutes;
 }
 
+const noMessages: readonly Messages[] = [];
+
 /** Builds the messages of Groups: for who reads them, and only what has changed. */
 export class GroupMessages {
   readonly #pack: Pack;
@@ -67,14 +69,15 @@ export class GroupMessages {
   }
 
   /** A Group with new plans, and the messages of all who read the old one. */
-  next(plans: readonly GroupPlan[], old: GroupEntry | undefined, hasNewRoutes: boolean): GroupEntry {
+  next(planned: readonly GroupPlan[], old: GroupEntry | undefined, hasNewRoutes: boolean): GroupEntry {
     const keepsRoutes = old !== undefined && !hasNewRoutes;
+    // Copied: a list that was added to has room for sixteen more, and there are very many.
+    const plans = [...planned];
     const kind = this.#alike.kindOf(plans);
     const routes = keepsRoutes
       ? old.routes
       : new GroupRoutes(plans, kind, this.#pack, this.#isShared, old?.routes);
-    // Copied: a list that was added to has room for more, and there are very many.
-    const next: GroupEntry = { plans: [...plans], kind, messages: [], routes };
+    const next: GroupEntry = { plans, kind, messages: noMessages, routes };
     if (old === undefined) return next;
     const differs = plans.some((plan) => plan.zonePreference);
     const moved = haveSameButInstances(old.plans, plans);
@@ -130,7 +133,7 @@ export class GroupMessages {
       const built = one.kind === 'EDS' ? now.get(one.name) : undefined;
       return built === undefined ? one : (keepEqual([this.#pack(built, false)], known)[0] as BuiltResource);
     });
-    group.messages = [...group.messages, { reader, zone, resources, around }];
+    group.messages = group.messages.concat({ reader, zone, resources, around });
     return true;
   }
 
@@ -148,7 +151,7 @@ export class GroupMessages {
       ...earlier.filter((one) => !isOf(one)),
     ].flatMap((one) => one.resources);
     const resources = keepEqual(this.#build(group, reader, zone, known), known);
-    group.messages = [...group.messages, { reader, zone, resources, around: this.#around }];
+    group.messages = group.messages.concat({ reader, zone, resources, around: this.#around });
     return resources;
   }
 

@@ -108,7 +108,8 @@ function parsePorts(spec: Fields): ServicePort[] {
   }
   if (!spec.has('ports') || (Array.isArray(spec.raw.ports) && spec.raw.ports.length === 0))
     spec.warn('no ports: the hosts get no routes. Give at least one.', 'ports');
-  return ports;
+  // Copied: a list that was added to has room for sixteen more.
+  return [...ports];
 }
 
 function parseSelector(spec: Fields): Labels | undefined {
