@@ -4,7 +4,7 @@ import { isWildcard, patternsOf } from '../model/values/hostname.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import { hasOwnScope } from '../plan/routes/route-scope.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
-import { difference, keepEqual, type ScopeChange } from './changes.ts';
+import { difference, keepEqual, type ScopeChange, type ScopeUpdate, touch } from './changes.ts';
 import { AlikeGroups, type TemplateOf } from './group/alike.ts';
 import { type GroupEntry, GroupMessages } from './group/messages.ts';
 import { passthroughCluster } from './names.ts';
@@ -46,13 +46,6 @@ interface ScopeEntry {
   ownResources: readonly BuiltResource[];
   /** Resources built from all its Groups: routes of several, and TCP listeners and tunnels. */
   routes: readonly BuiltResource[];
-}
-
-/** A scope's resources before and after a change. */
-interface ScopeUpdate {
-  readonly old: BuiltResource[];
-  readonly now: BuiltResource[];
-  routes: boolean;
 }
 
 /** Groups whose endpoints are built in one turn of the event loop, some 20 ms. */
@@ -386,14 +379,6 @@ export class Catalog {
     }
     return changes;
   }
-}
-
-function touch(touched: Map<ScopeEntry, ScopeUpdate>, entry: ScopeEntry): ScopeUpdate {
-  const known = touched.get(entry);
-  if (known !== undefined) return known;
-  const made: ScopeUpdate = { old: [], now: [], routes: false };
-  touched.set(entry, made);
-  return made;
 }
 
 /** The host; if only some callers see it, with the view's number. */

@@ -41,3 +41,20 @@ export function difference(old: readonly BuiltResource[], now: readonly BuiltRes
     removals: old.filter((one) => !names.has(nameOf(one))).map(({ kind, name }) => ({ kind, name })),
   };
 }
+
+/** A scope's resources before and after a change. */
+export interface ScopeUpdate {
+  readonly old: BuiltResource[];
+  readonly now: BuiltResource[];
+  /** Whether resources of all its Groups are built again. */
+  routes: boolean;
+}
+
+/** What changes for one of the scopes touched so far; it becomes one of them. */
+export function touch<Scope>(touched: Map<Scope, ScopeUpdate>, entry: Scope): ScopeUpdate {
+  const known = touched.get(entry);
+  if (known !== undefined) return known;
+  const made: ScopeUpdate = { old: [], now: [], routes: false };
+  touched.set(entry, made);
+  return made;
+}

@@ -17,7 +17,7 @@ import {
 } from './events.ts';
 import { createFlushQueue } from './flush-queue.ts';
 import { HookCalls } from './hook-calls.ts';
-import { type Admits, admittedTo } from './move/admitted.ts';
+import { type Admits, admittedTo, type Moved } from './move/admitted.ts';
 import { MoveOrder, type MoveSeams } from './move/move-order.ts';
 import { MoveQueue } from './move/move-queue.ts';
 import { ruleOf } from './resource-types.ts';
@@ -44,16 +44,6 @@ export interface Applied {
   readonly streams: number;
   /** The same by type (CDS, EDS, …). */
   readonly subscriptions: Readonly<Record<string, number>>;
-}
-
-/** The result of `move`. */
-export interface Moved {
-  /** The state after the move; see `unconfirmed`. */
-  readonly revision: number;
-  /** Streams that change their class. */
-  readonly streams: number;
-  /** Ids of those that `admits` refused; absent: none. */
-  readonly refused?: readonly number[];
 }
 
 /** What the hub is made of; see `XdsServerOptions` for the defaults. */

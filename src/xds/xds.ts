@@ -8,7 +8,8 @@ import type { ResourceChange } from './change.ts';
 import { checkLimits } from './check-limits.ts';
 import { EncodedResource, type ResourceJson } from './codec/codec.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
-import { type Applied, Hub, type Moved } from './hub.ts';
+import { type Applied, Hub } from './hub.ts';
+import type { Moved } from './move/admitted.ts';
 import { clientStatus } from './services/client-status.ts';
 import { discovery } from './services/discovery.ts';
 import { endStreams } from './services/end-streams.ts';
@@ -53,7 +54,8 @@ export type {
   StreamStatus,
   TypeStatus,
 } from './events.ts';
-export type { Applied, Moved } from './hub.ts';
+export type { Applied } from './hub.ts';
+export type { Moved } from './move/admitted.ts';
 export type { StreamResource } from './services/stream-resources.ts';
 export type { Levels, XdsLimits } from './transport/grpc-server.ts';
 export type { TlsOptions } from './transport/listener.ts';
