@@ -58,8 +58,9 @@ const appCluster1 = 'isthmus-app-http1';
 /**
  * An Envoy bootstrap, as JSON for `envoy -c` (config.bootstrap.v3.Bootstrap).
  *
- * A sidecar's inbound side is in the bootstrap, not in xDS: it depends only on the workload, which must be
- * reachable even if no control plane was up since the start.
+ * A sidecar's inbound side is in the bootstrap, not in xDS: it depends only on the workload. An Envoy that
+ * starts opens no listener before its first clusters have come, so a workload whose sidecar starts while no
+ * control plane answers is reachable once one does.
  */
 export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   // Validates here, where a person reads the error, what the control plane would refuse.
