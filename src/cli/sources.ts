@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -65,7 +67,7 @@ const kubernetesStartMs = 15_000;
 
 /** The source of objects: a folder, or an API server of Kubernetes. */
 function openRegistry(
-  { registry, deletions }: ControlPlaneConfig,
+  { idc, registry, deletions }: ControlPlaneConfig,
   run: { readonly clock: Clock; readonly logger: Logger },
 ): Source {
   const { folder, kubeconfig, kubeContext: context } = registry;
@@ -74,7 +76,8 @@ function openRegistry(
     kubeconfig === undefined
       ? inClusterAccess(run.clock)
       : readKubeconfig({ file: kubeconfig, context }, run.clock);
-  return createKubernetesSource({ ...run, access, random: systemRandom });
+  const conditions = { idc, identity: `${hostname()}_${randomUUID()}` };
+  return createKubernetesSource({ ...run, access, random: systemRandom, conditions });
 }
 
 /** Clients for the other control planes, separate ones for each kind of record. */

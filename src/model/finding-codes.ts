@@ -26,6 +26,7 @@ export const findingCodes = {
   SourceNotCurrent: 'The objects in force are, in whole or in part, the last good state of a source.',
   KindMissing: 'A kind that the API server of Kubernetes does not have.',
   NotReleased: 'Deleted objects whose finalizer cannot be taken off: they stay in the API server.',
+  StatusNotWritten: 'Conditions of objects that cannot be written to the API server of Kubernetes.',
   SnapshotRefused: 'A last good state on disk that cannot be used, and was set aside.',
   StateNotWritten: 'The last good state of a source cannot be written to disk.',
   RegistrationUnreadable: 'The record of a registration on disk that cannot be read.',

@@ -67,8 +67,9 @@ export interface ObjectStatus {
 /** Takes what became of a source's objects: what a Kubernetes source writes as their conditions. */
 export interface StatusSink {
   /**
-   * Told some seconds after a change: the objects about which there is something to say, by `refKey`, in
-   * place of what was told before. All others are in force and without a finding.
+   * Told some seconds after changes, also when nothing follows from them: the objects about which there is
+   * something to say, by `refKey`, in place of what was told before. All others are in force and without a
+   * finding. What changed within these seconds is told of with the next look.
    */
   setStatuses(statuses: ReadonlyMap<string, ObjectStatus>): void;
 }

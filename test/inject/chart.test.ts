@@ -135,6 +135,22 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
     }
   });
 
+  await t.test('the control plane may write conditions, and the Lease of its IDC', async (t) => {
+    const manifests = await render('--set', 'idc=sh-a');
+    const rulesOf = (kind: string, name: string) =>
+      // biome-ignore lint/suspicious/noExplicitAny: a manifest of any kind.
+      (manifests.find((one) => one.kind === kind && one.metadata.name === name) as any)?.rules;
+    t.strictSame(rulesOf('ClusterRole', 'isthmus-system-isthmus-controlplane').at(-1), {
+      apiGroups: ['isthmus.dev'],
+      resources: ['idcs/status', 'drgroups/status', 'evacuations/status'],
+      verbs: ['patch'],
+    });
+    t.match(rulesOf('Role', 'isthmus-controlplane'), [
+      { resources: ['leases'], resourceNames: ['isthmus-status-sh-a'], verbs: ['get', 'update'] },
+      { resources: ['leases'], verbs: ['create'] },
+    ]);
+  });
+
   await t.test('containers have no rights that they do not need', async (t) => {
     for (const { kind, spec } of await render('--set', 'idc=sh-a')) {
       if (kind !== 'Deployment') continue;

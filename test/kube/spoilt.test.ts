@@ -1,10 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { workload } from '../registry/objects.ts';
 import { adminToken, KubeApi, withoutKube } from '../support/kube/kube-api.ts';
 import { defineKinds, putObject } from '../support/kube/kube-kinds.ts';
-import { type KubeProxy, startKubeProxy } from '../support/kube/kube-proxy.ts';
+import { type KubeProxy, proxyKubeconfig, startKubeProxy } from '../support/kube/kube-proxy.ts';
 import { watchWorld } from '../support/kube/kube-world.ts';
 
 // A real API server behind a proxy that spoils what it answers.
@@ -12,27 +10,13 @@ import { watchWorld } from '../support/kube/kube-world.ts';
 const ofInstances = (path: string) => path.includes('/workloadentries?');
 const lists = (proxy: KubeProxy) => proxy.asked.filter((path) => path.includes('limit=')).length;
 
-function kubeconfig(api: KubeApi, proxy: KubeProxy): string {
-  const file = join(api.folder, 'kubeconfig-proxy');
-  const data = Buffer.from(proxy.ca).toString('base64');
-  const cluster = { server: proxy.url, 'certificate-authority-data': data, 'tls-server-name': 'kube.test' };
-  const config = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
-    clusters: [{ name: 'k', cluster }],
-    users: [{ name: 'u', user: { token: adminToken } }],
-    contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
-  };
-  writeFileSync(file, JSON.stringify(config));
-  return file;
-}
-
 t.test('answers that are no good', { skip: withoutKube }, async (t) => {
   const api = await KubeApi.start(t);
   await defineKinds(api);
   await api.must('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
   for (let at = 0; at < 20; at += 1) await putObject(api, workload(`w-${at}`));
   const proxy = await startKubeProxy(t, api);
-  const file = kubeconfig(api, proxy);
+  const file = proxyKubeconfig(api, proxy);
 
   await t.test('429 at the start: asked again when it says, and no list page by page', async (t) => {
     let refusals = 0;
@@ -111,7 +95,7 @@ t.test('an API server without WatchList: page by page', { skip: withoutKube }, a
   await api.must('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
   for (let at = 0; at < 20; at += 1) await putObject(api, workload(`w-${at}`));
   const proxy = await startKubeProxy(t, api);
-  const { seen, started } = watchWorld(t, kubeconfig(api, proxy));
+  const { seen, started } = watchWorld(t, proxyKubeconfig(api, proxy));
   await started;
   t.equal(seen.state().size, 20);
   t.ok(lists(proxy) >= 6, 'each kind by pages');

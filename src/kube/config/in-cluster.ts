@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
@@ -25,6 +26,7 @@ export function inClusterAccess(
   return {
     server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
     origin: 'the service account of this Pod',
+    namespace: namespaceIn(folder),
     serverTls: async () => ({
       ca: await readNamedFile(join(folder, 'ca.crt'), 'ca.crt', fault),
       rejectUnauthorized: true,
@@ -35,4 +37,13 @@ export function inClusterAccess(
       refused: () => token.forget(),
     },
   };
+}
+
+/** The Pod's namespace, which kubelet puts beside the token. */
+function namespaceIn(folder: string): string {
+  try {
+    return readFileSync(join(folder, 'namespace'), 'utf8').trim() || 'default';
+  } catch {
+    return 'default';
+  }
 }

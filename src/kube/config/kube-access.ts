@@ -27,6 +27,8 @@ export interface KubeAccess {
   readonly server: URL;
   /** Where this is from, for messages: `kubeconfig FILE, context NAME`. */
   readonly origin: string;
+  /** Where what is of this client alone is kept: of the context, or the Pod; `default` where neither says. */
+  readonly namespace: string;
   /** The certificate of the server, for each connection anew. Rejects with MeshError. */
   serverTls(): Promise<KubeTls>;
   readonly credentials: KubeCredentials;

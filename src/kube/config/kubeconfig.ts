@@ -42,6 +42,7 @@ export function readKubeconfig({ file, context }: KubeconfigChoice, clock: Clock
   return {
     server,
     origin: `kubeconfig ${file}, context ${name}`,
+    namespace: text(chosen, 'namespace') || 'default',
     serverTls,
     credentials: userCredentials(user, { field: userAt, folder, fault, clock, cluster: { ...cluster } }),
   };

@@ -3,7 +3,7 @@ import { refKey } from '../../model/object.ts';
 import type { Overruled } from '../../registry/merge/precedence.ts';
 import type { ObjectStatus, Source } from '../../registry/source.ts';
 
-/** Tells each source that asked for it what became of its objects, where that has changed. */
+/** Tells each source that asked for it what became of its objects, at each report. */
 interface SourceStatuses {
   /** `findings`: of objects, in force or faulty. `overruled`: objects of which another source's counts. */
   report(findings: readonly ObjectFinding[], overruled: readonly Overruled[]): void;
@@ -14,7 +14,6 @@ export function createSourceStatuses(
   sources: readonly Source[],
   rankOf: (key: string) => number | undefined,
 ): SourceStatuses {
-  const lastReported = new Map<Source, string>();
   return {
     report(findings, overruled) {
       const bySource = sources.map(() => new Map<string, ObjectStatus>());
@@ -31,12 +30,7 @@ export function createSourceStatuses(
       for (const { rank, finding } of overruled) add(rank, finding, false);
       for (const [rank, source] of sources.entries()) {
         const { status } = source.facets;
-        if (status === 'none') continue;
-        const statuses = bySource[rank] ?? new Map();
-        const text = JSON.stringify([...statuses]);
-        if ((lastReported.get(source) ?? '[]') === text) continue;
-        lastReported.set(source, text);
-        status.setStatuses(statuses);
+        if (status !== 'none') status.setStatuses(bySource[rank] ?? new Map());
       }
     },
   };

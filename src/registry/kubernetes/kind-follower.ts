@@ -69,6 +69,11 @@ export class KindFollower {
     this.#signal = signal;
   }
 
+  /** The version that is followed; undefined: none yet. */
+  get target(): WatchTarget | undefined {
+    return this.#target;
+  }
+
   /** No proxy has a deleted object any more: its finalizer goes. Tried until it works, or the source ends. */
   async release(key: string): Promise<void> {
     const { client, clock, random, timing, store } = this.#options;

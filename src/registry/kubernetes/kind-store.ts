@@ -4,6 +4,7 @@ import type { ObjectEntry } from '../files/documents.ts';
 import type { ObjectsInForce } from '../files/objects-in-force.ts';
 import type { Fault } from '../parse/fault.ts';
 import { parseObject } from '../parse/object.ts';
+import { type ReadStatus, readStatus } from './accepted-condition.ts';
 import { type LeavingObject, leavingObject } from './finalizer.ts';
 import type { FollowedKind } from './followed-kinds.ts';
 
@@ -17,6 +18,9 @@ interface FaultyObject {
 interface ReadVersion {
   readonly uid: string | undefined;
   readonly version: string | undefined;
+  readonly ref: Ref;
+  /** Of kinds with conditions. */
+  readonly status: ReadStatus | undefined;
   /** The list that it was last seen in, or after. */
   list: number;
 }
@@ -44,6 +48,8 @@ export class KindStore {
   #list = 0;
   /** Whether the kind was gone, so that what a list lacks did not go by itself. */
   #wasGone = false;
+  /** Whether an object's status was changed, by whomever. */
+  hasNewStatus = false;
   /** Whether what is to be reported has changed. */
   isReportDue = false;
 
@@ -89,8 +95,22 @@ export class KindStore {
       known.list = this.#list;
       return;
     }
-    this.#read.set(key, { uid, version, list: this.#list });
-    this.#parse(object, ref, key);
+    const status = this.kind.hasConditions ? readStatus(object) : undefined;
+    this.#read.set(key, { uid, version, ref, status, list: this.#list });
+    // A condition that was written changes nothing else.
+    if (status === undefined || status.content !== known?.status?.content) this.#parse(object, ref, key);
+    else this.hasNewStatus = true;
+  }
+
+  /** The objects that the API server has. */
+  *present(): Iterable<Ref> {
+    for (const [key, { ref }] of this.#read)
+      if (!this.#orphans.has(key) && !this.#deleted.has(key)) yield ref;
+  }
+
+  /** What an object's condition is about; undefined: it is not there, or its kind has none. */
+  statusOf(key: string): ReadStatus | undefined {
+    return this.#read.get(key)?.status;
   }
 
   /** An object that is gone. */

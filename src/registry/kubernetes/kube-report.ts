@@ -1,6 +1,7 @@
+import type { MeshError } from '../../base/error.ts';
 import type { Finding, Severity } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
-import type { MeshObject } from '../../model/object.ts';
+import { type MeshObject, refKey } from '../../model/object.ts';
 import type { PathPart } from '../../model/values/field-path.ts';
 import type { ObjectsInForce } from '../files/objects-in-force.ts';
 import { confirmWords } from '../lastgood/confirm-words.ts';
@@ -17,11 +18,13 @@ interface KubeReportInput {
   readonly inForce: ObjectsInForce;
   /** Objects whose deletion is held. */
   readonly held: number;
+  /** Why conditions are not written. */
+  readonly unwritten: readonly MeshError[];
 }
 
 /** All current findings: of the API, of kinds, then of objects by kind and name. */
 export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
-  const { origin, followers, inForce, held } = input;
+  const { origin, followers, inForce, held, unwritten } = input;
   const findings: Finding[] = [];
   const add = (code: FindingCode, severity: Severity, message: string) =>
     findings.push({ code, severity, where: origin, path: '', message });
@@ -29,6 +32,8 @@ export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
   for (const { unreleased } of followers)
     if (unreleased !== undefined)
       add('NotReleased', 'error', `deleted instances are not released: ${unreleased.message}`);
+  for (const { message } of unwritten)
+    add('StatusNotWritten', 'warning', `conditions of objects are not written: ${message}`);
   for (const { isAbsent, store } of followers) {
     if (isAbsent) add('KindMissing', store.orphans > 0 ? 'error' : 'warning', missingMessage(store));
     else if (store.orphans > 0) add('DeletionsHeld', 'error', orphanMessage(store));
@@ -42,6 +47,18 @@ export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
     if (fault.lacks === undefined || !incomplete.has(fault.lacks))
       findings.push(findingOf(fault, entry.origin, entry.ref));
   return findings;
+}
+
+/** Keys of objects that are not in force, for a reason that is reported of others. */
+export function undecidedKeys(
+  followers: readonly KindFollower[],
+  inForce: ObjectsInForce,
+): ReadonlySet<string> {
+  const incomplete = incompleteKinds(followers);
+  const undecided = inForce
+    .faults()
+    .filter(({ fault: { lacks } }) => lacks !== undefined && incomplete.has(lacks));
+  return new Set(undecided.map(({ entry }) => refKey(entry.ref)));
 }
 
 /** What the faults leave open. */

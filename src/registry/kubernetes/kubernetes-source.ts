@@ -8,10 +8,11 @@ import { type Change, type Ref, refKey } from '../../model/object.ts';
 import { createObjectsInForce } from '../files/objects-in-force.ts';
 import { createLossGuard, type LossRule, losesAllInstances, lossRule } from '../lastgood/loss-guard.ts';
 import { type LastGoodStatus, noFacets, type Sink, type Source } from '../source.ts';
+import { ConditionReporter, type ConditionTiming } from './condition-reporter.ts';
 import { followedKinds } from './followed-kinds.ts';
 import { KindFollower, type KubernetesTiming, kubernetesTiming } from './kind-follower.ts';
 import { KindStore } from './kind-store.ts';
-import { readGapsOf, reportKubeFindings, troubleMessages } from './kube-report.ts';
+import { readGapsOf, reportKubeFindings, troubleMessages, undecidedKeys } from './kube-report.ts';
 
 /** What a Kubernetes source needs. */
 interface KubernetesOptions {
@@ -20,11 +21,22 @@ interface KubernetesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger?: Logger;
+  /** Absent: nothing is written but the removal of finalizers. */
+  readonly conditions?: ConditionsBy;
+}
+
+/** Who writes conditions. */
+interface ConditionsBy {
+  /** Of all that read the objects for an IDC one writes. */
+  readonly idc: string;
+  /** No two processes may have one. */
+  readonly identity: string;
 }
 
 /** What tests replace. */
 interface KubernetesSeam {
   readonly timing?: Partial<KubernetesTiming>;
+  readonly status?: Partial<ConditionTiming>;
   readonly connection?: ConnectionTiming;
   readonly loss?: LossRule;
 }
@@ -57,12 +69,19 @@ class KubernetesSource implements Source {
   #held = 0;
   #heardAtMs: number | undefined;
   #isReportDue = false;
+  #reporter: ConditionReporter | undefined;
 
   constructor(options: KubernetesOptions, seam: KubernetesSeam) {
     this.#options = options;
     this.#seam = seam;
     this.#guard = createLossGuard(seam.loss ?? kubernetesLoss);
     this.#stores = followedKinds.map((kind) => new KindStore(kind, this.#inForce));
+    const { conditions, clock, random } = options;
+    if (conditions !== undefined)
+      this.#reporter = new ConditionReporter({
+        ...{ ...conditions, clock, random, timing: seam.status },
+        ...{ followers: () => this.#followers, onState: this.#onState },
+      });
   }
 
   async start(sink: Sink, signal: AbortSignal): Promise<void> {
@@ -91,8 +110,11 @@ class KubernetesSource implements Source {
       this.#settled = resolve;
     });
     for (const follower of this.#followers) void follower.run();
+    this.#reporter?.start(client, access.namespace, signal);
     await settled;
     if (signal.aborted) return;
+    // With it conditions begin.
+    this.#isReportDue ||= this.#reporter !== undefined;
     this.#apply();
     sink.changes([{ type: 'synced', source: this.name, at: clock.now() }]);
     clock.after(timing.strangerMs, this.#releaseStrangers);
@@ -122,6 +144,7 @@ class KubernetesSource implements Source {
   get facets() {
     return {
       ...noFacets,
+      status: this.#reporter?.sink ?? ('none' as const),
       finalizers: { release: (ref: Ref) => this.#release(ref) },
       deletionGuard: { confirm: () => this.#confirm() },
       lastGood: { status: () => this.#status() },
@@ -130,6 +153,8 @@ class KubernetesSource implements Source {
 
   readonly #onRead = (): void => {
     this.#heardAtMs = this.#options.clock.wall();
+    if (this.#stores.some((store) => store.hasNewStatus)) this.#reporter?.wake();
+    for (const store of this.#stores) store.hasNewStatus = false;
     if (this.#settled === undefined) this.#apply();
     else this.#applyFirst();
   };
@@ -193,8 +218,13 @@ class KubernetesSource implements Source {
       followers: this.#followers,
       inForce: this.#inForce,
       held: this.#held,
+      unwritten: this.#reporter?.troubles ?? [],
     };
-    this.#sink?.problems(reportKubeFindings(input), readGapsOf(this.#followers, this.#inForce));
+    const findings = reportKubeFindings(input);
+    this.#sink?.problems(findings, readGapsOf(this.#followers, this.#inForce));
+    // During the start not all that others need was read.
+    if (this.#settled === undefined)
+      this.#reporter?.sink.setOwn(findings, undecidedKeys(this.#followers, this.#inForce));
   }
 
   #confirm(): number {

@@ -2,7 +2,7 @@ import { type Clock, sleep, type Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Finding } from '../../model/finding.ts';
-import { type Change, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
+import { type Change, type MeshObject, refKey, refOf } from '../../model/object.ts';
 import {
   type DeletionGuard,
   type LastGoodStatus,
@@ -15,6 +15,7 @@ import {
 import { confirmWords } from './confirm-words.ts';
 import { describeDelay } from './describe-delay.ts';
 import { type LossRule, lossRule } from './loss-guard.ts';
+import { passOnFacets } from './pass-on-facets.ts';
 import { createRetainedObjects } from './retained-objects.ts';
 import { createSavedState, looksLost } from './saved-state.ts';
 import { inSlices } from './slices.ts';
@@ -359,17 +360,11 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     },
     facets: {
       ...noFacets,
-      finalizers: inner.facets.finalizers === 'none' ? 'none' : { release },
+      ...passOnFacets(() => inner),
       deletionGuard: { confirm: confirmDeletes },
       lastGood: { status: lastGoodStatus },
     },
   };
-
-  /** To the source as it was opened last. */
-  async function release(ref: Ref): Promise<void> {
-    const { finalizers } = inner.facets;
-    if (finalizers !== 'none') await finalizers.release(ref);
-  }
 
   function confirmDeletes(): number {
     const { deletionGuard } = inner.facets;

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import yaml from 'js-yaml';
 import { followedKinds } from '../../../src/registry/kubernetes/followed-kinds.ts';
 import type { RawObject } from '../../registry/objects.ts';
 import type { KubeApi } from './kube-api.ts';
@@ -48,6 +50,15 @@ export async function defineKinds(
   for (const kind of kinds) {
     while ((await api.call('GET', collectionOf(kind, undefined, served))).status !== 200) await sleep(20);
   }
+}
+
+/** Adds our own definitions as they are shipped, with Istio's as `defineKinds` has them. */
+export async function defineShippedKinds(api: KubeApi): Promise<void> {
+  for (const kind of clusterKinds) {
+    const file = new URL(`../../../deploy/crds/isthmus.dev_${followed(kind).plural}.yaml`, import.meta.url);
+    await api.must('POST', definitions, yaml.load(readFileSync(file, 'utf8')));
+  }
+  await defineKinds(api);
 }
 
 /** Deletes the definition of a kind, with all its objects; resolves once it is gone. */

@@ -1,8 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createAuthority } from '../certificates.ts';
-import type { KubeApi } from './kube-api.ts';
+import { adminToken, type KubeApi } from './kube-api.ts';
 
 /** What a proxy does with a request; undefined: passes it on. */
 export interface Mischief {
@@ -73,7 +75,8 @@ function pass(
     return;
   }
   const { ':authority': _, ...rest } = headers;
-  const asked = upstream.request(rest, { endStream: true });
+  const asked = upstream.request(rest, { endStream: headers[':method'] === 'GET' });
+  if (headers[':method'] !== 'GET') stream.pipe(asked);
   asked.on('error', () => stream.destroy());
   asked.on('response', ({ ':status': status, 'content-type': type }) =>
     stream.respond({ ':status': status, 'content-type': type }),
@@ -88,4 +91,19 @@ function pass(
   });
   asked.on('end', () => stream.end());
   stream.on('close', () => asked.close());
+}
+
+/** Writes a kubeconfig of the administrator that leads through a proxy. */
+export function proxyKubeconfig(api: KubeApi, proxy: KubeProxy): string {
+  const file = join(api.folder, `kubeconfig-${new URL(proxy.url).port}`);
+  const data = Buffer.from(proxy.ca).toString('base64');
+  const cluster = { server: proxy.url, 'certificate-authority-data': data, 'tls-server-name': 'kube.test' };
+  const config = {
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
+    clusters: [{ name: 'k', cluster }],
+    users: [{ name: 'u', user: { token: adminToken } }],
+    contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
+  };
+  writeFileSync(file, JSON.stringify(config));
+  return file;
 }
