@@ -289,7 +289,7 @@ async function webhookRights(t: Tap, server: ApiServer, folder: string): Promise
   }
 }
 
-/** What the control plane may read, and that it may write nothing. */
+/** What the control plane may read, and that it may write no more than finalizers of instances. */
 async function controlPlaneRights(t: Tap, server: ApiServer): Promise<void> {
   const token = 'isthmus-controlplane-token';
   const kinds = [
@@ -315,6 +315,21 @@ async function controlPlaneRights(t: Tap, server: ApiServer): Promise<void> {
       (await server.call('GET', `/apis/${kind}`, undefined, { token: 'isthmus-nobody-token' })).status,
       403,
       'control',
+    );
+  }
+  // To take a finalizer off; of the kinds that it does not write, none may be changed.
+  for (const [kind, status] of [
+    ['workloadentries', 404],
+    ['serviceentries', 403],
+    ['destinationrules', 403],
+  ] as const) {
+    const path = `/apis/networking.istio.io/v1/namespaces/default/${kind}/none`;
+    const patch = { metadata: { finalizers: null } };
+    const contentType = 'application/merge-patch+json';
+    t.equal(
+      (await server.call('PATCH', path, patch, { token, contentType })).status,
+      status,
+      `patch ${kind}`,
     );
   }
   for (const path of ['/api/v1/secrets', '/api/v1/pods', '/api/v1/configmaps', '/apis/apps/v1/deployments'])
