@@ -25,7 +25,7 @@ async function under(attacked: Attacked, attack: Attack, changes: number) {
   return { isServed, figures, lost: during.lost, ends: [...ends], mostMs };
 }
 
-/** The attack that is tried without limits too, and the longest that a change took beside it with them, ms. */
+/** The attack that is tried without limits too, and the longest wait of a change beside it with them, ms. */
 const bombs = 'gzip bombs';
 let bombsMs = 1e9;
 
