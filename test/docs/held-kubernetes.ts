@@ -35,7 +35,6 @@ export const heldByKubernetes: readonly Held[] = [
   ["the webhook's certificate", '60 s', 'src/inject/webhook/certificate-keeper.ts', 'lookMs: 60_000,'],
   ["the webhook's certificate", '2 s', 'src/inject/webhook/certificate-keeper.ts', 'retryMs: 2_000,'],
   ['the longest request of an API server', '8 MiB', 'src/inject/webhook/webhook-server.ts', '8 * 2 ** 20;'],
-  ['the longest request of an API server', '10 s', 'src/inject/webhook/cluster-api.ts', 'answerMs = 10_000;'],
   ['`--port` and `--uid`', '15008; 1337', 'src/inject/settings.ts', 'capturePort: 15_008,'],
   ['`--port` and `--uid`', '15008; 1337', 'src/inject/settings.ts', 'uid: 1337,'],
   ['`--listen` of the webhook', '0.0.0.0:9443', 'src/cli/commands/kube/webhook.ts', "'0.0.0.0', port: 9443"],

@@ -9,8 +9,9 @@ import { silentLogger } from '../../src/base/log.ts';
 import { bootstrapCommand } from '../../src/cli/commands/bootstrap.ts';
 import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { injectDefaults } from '../../src/inject/settings.ts';
-import { openClusterApi } from '../../src/inject/webhook/cluster-api.ts';
 import { startWebhook } from '../../src/inject/webhook/webhook-server.ts';
+import { inClusterAccess } from '../../src/kube/config/in-cluster.ts';
+import { createKubeClient } from '../../src/kube/kube-client.ts';
 import { generateCrds } from '../../src/registry/crd/write-crds.ts';
 import {
   type ApiServer,
@@ -246,7 +247,8 @@ t.test('the chart and a real API server', { skip: withoutHelm() || withoutApiSer
 async function webhookRights(t: Tap, server: ApiServer, folder: string): Promise<void> {
   const token = 'isthmus-webhook-token';
   const account = serviceAccountOf(server, join(folder, 'account'), 'isthmus-system', token);
-  const api = await openClusterApi(account.folder, account.env);
+  const access = inClusterAccess(systemClock, account.env, account.folder);
+  const api = createKubeClient(access, { clock: systemClock });
   const configurations = ['mutating', 'validating'].map(
     (one) => `${one}webhookconfigurations/isthmus-default`,
   );
@@ -257,6 +259,7 @@ async function webhookRights(t: Tap, server: ApiServer, folder: string): Promise
       settings: { ...injectDefaults, idc: 'sh-a', xds: [], readinessGate: 'never', ipv6: false },
       certificate: {
         secret: 'isthmus-webhook-certificate',
+        namespace: 'isthmus-system',
         names: ['isthmus-webhook.isthmus-system.svc'],
         configurations,
       },
@@ -269,7 +272,7 @@ async function webhookRights(t: Tap, server: ApiServer, folder: string): Promise
     t.ok(body.webhooks[0].clientConfig.caBundle, path);
   }
   await hook.close();
-  await api.close();
+  api.close();
   const secrets = '/api/v1/namespaces/isthmus-system/secrets';
   await server.call('POST', secrets, { metadata: { name: 'foreign' } });
   for (const [method, path] of [

@@ -12,10 +12,11 @@ import { injectPod } from '../../src/inject/inject-pod.ts';
 import { type InjectSettings, injectDefaults } from '../../src/inject/settings.ts';
 import { makeServingPair } from '../../src/inject/webhook/certificate.ts';
 import { certificateTimes } from '../../src/inject/webhook/certificate-keeper.ts';
-import { openClusterApi } from '../../src/inject/webhook/cluster-api.ts';
 import { diffJson } from '../../src/inject/webhook/json-patch.ts';
 import { readReview } from '../../src/inject/webhook/review.ts';
 import { startWebhook, type Webhook } from '../../src/inject/webhook/webhook-server.ts';
+import { inClusterAccess } from '../../src/kube/config/in-cluster.ts';
+import { createKubeClient } from '../../src/kube/kube-client.ts';
 import { generateCrds } from '../../src/registry/crd/write-crds.ts';
 import { drGroup, workload } from '../registry/objects.ts';
 import {
@@ -138,8 +139,12 @@ t.test('admission by a real API server', { skip: withoutApiServer() }, async (t)
   await configure(server, port, 'Fail');
 
   const start = async (more: { clock?: Clock; port?: number } = {}): Promise<Webhook> => {
-    const api = await openClusterApi(account.folder, account.env);
-    const certificate = { secret: 'webhook', names: ['127.0.0.1'], configurations };
+    const access = inClusterAccess(systemClock, account.env, account.folder);
+    const api = createKubeClient(access, { clock: systemClock });
+    const certificate = {
+      ...{ secret: 'webhook', namespace: 'isthmus-system' },
+      ...{ names: ['127.0.0.1'], configurations },
+    };
     const listen = { address: '127.0.0.1', port: more.port ?? port };
     const hook = await startWebhook(
       api,
@@ -150,7 +155,7 @@ t.test('admission by a real API server', { skip: withoutApiServer() }, async (t)
       address: hook.address,
       async close() {
         await hook.close();
-        await api.close();
+        api.close();
       },
     };
   };

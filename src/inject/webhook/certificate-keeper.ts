@@ -2,13 +2,15 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
 import { isMap } from '../../base/raw-map.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
 import { makeServingPair, type ServingPair, type ServingTerm, servingTerm } from './certificate.ts';
-import type { ClusterApi } from './cluster-api.ts';
 
 /** Where the certificate is kept, and who is told to believe it. */
 export interface CertificateKeeperOptions {
-  /** The Secret, in the own namespace, that all replicas share. */
+  /** The Secret that all replicas share. */
   readonly secret: string;
+  /** Its namespace. */
+  readonly namespace: string;
   /** Names of the server. */
   readonly names: readonly string[];
   /** Webhook configurations, as `mutatingwebhookconfigurations/NAME`. */
@@ -48,7 +50,7 @@ interface KeptPairs {
  * `caBundle`. All replicas do the same on one Secret; the first that writes wins.
  */
 export class CertificateKeeper {
-  readonly #api: ClusterApi;
+  readonly #api: KubeClient;
   readonly #options: CertificateKeeperOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -59,7 +61,7 @@ export class CertificateKeeper {
 
   /** `use` is given the pair to serve with, at first and after each change. */
   constructor(
-    api: ClusterApi,
+    api: KubeClient,
     options: CertificateKeeperOptions,
     { clock, logger, use }: { clock: Clock; logger: Logger; use: (pair: ServingPair) => void },
   ) {
@@ -107,8 +109,10 @@ export class CertificateKeeper {
   }
 
   async #kept(): Promise<KeptPairs> {
-    const path = `/api/v1/namespaces/${this.#api.namespace}/secrets`;
-    const found = await this.#api.call('GET', `${path}/${this.#options.secret}`).catch((reason) => {
+    const secrets = `/api/v1/namespaces/${this.#options.namespace}/secrets`;
+    const path = `${secrets}/${this.#options.secret}`;
+    const on = { group: '', resource: 'secrets' };
+    const found = await this.#api.json({ action: { verb: 'get', ...on }, path }).catch((reason) => {
       if (reason instanceof MeshError && reason.code === 'not-found') return undefined;
       throw reason;
     });
@@ -122,8 +126,11 @@ export class CertificateKeeper {
       metadata: { name: this.#options.secret, ...(found === undefined ? {} : { resourceVersion }) },
       data: dataOf(kept),
     };
-    if (found === undefined) await this.#api.call('POST', path, secret);
-    else await this.#api.call('PUT', `${path}/${this.#options.secret}`, secret);
+    await this.#api.json(
+      found === undefined
+        ? { action: { verb: 'create', ...on }, method: 'POST', path: secrets, body: secret }
+        : { action: { verb: 'update', ...on }, method: 'PUT', path, body: secret },
+    );
     this.#logger.info('the certificate of the webhook was renewed', { next: kept.next !== undefined });
     return kept;
   }
@@ -154,9 +161,11 @@ export class CertificateKeeper {
   /** Puts the certificates into the configurations that do not have them. */
   async #believe(certificates: readonly string[]): Promise<void> {
     const bundle = Buffer.from(certificates.join('')).toString('base64');
+    const group = 'admissionregistration.k8s.io';
     for (const configuration of this.#options.configurations) {
-      const path = `/apis/admissionregistration.k8s.io/v1/${configuration}`;
-      const found = await this.#api.call('GET', path);
+      const path = `/apis/${group}/v1/${configuration}`;
+      const on = { group, resource: configuration.split('/')[0] ?? '' };
+      const found = await this.#api.json({ action: { verb: 'get', ...on }, path });
       const webhooks = isMap(found) && Array.isArray(found.webhooks) ? found.webhooks : [];
       const patch = webhooks.flatMap((webhook: unknown, index) => {
         const config = isMap(webhook) && isMap(webhook.clientConfig) ? webhook.clientConfig : {};
@@ -166,7 +175,10 @@ export class CertificateKeeper {
           { op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value: bundle },
         ];
       });
-      if (patch.length > 0) await this.#api.call('PATCH', path, patch);
+      if (patch.length === 0) continue;
+      const contentType = 'application/json-patch+json';
+      const action = { verb: 'patch', ...on } as const;
+      await this.#api.json({ action, method: 'PATCH', path, body: patch, contentType });
     }
   }
 }

@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { InjectSettings } from '../settings.ts';
 import { admitObject, admitPod } from './admit.ts';
 import type { ServingPair } from './certificate.ts';
 import { CertificateKeeper, type CertificateKeeperOptions } from './certificate-keeper.ts';
-import type { ClusterApi } from './cluster-api.ts';
 import { type AdmissionAnswer, type AdmissionRequest, answerReview, readReview } from './review.ts';
 
 /** Largest request: an object of 3 MiB, the API server's limit, and the one that it replaces. */
@@ -34,7 +34,7 @@ export interface Webhook {
  * checks objects, `/healthz` and `/readyz` are for probes.
  */
 export async function startWebhook(
-  api: ClusterApi,
+  api: KubeClient,
   { listen, settings, certificate }: WebhookOptions,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<Webhook> {

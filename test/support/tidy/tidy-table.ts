@@ -99,10 +99,9 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   },
   // Sidecars for Pods: YAML is read as the registry's is, bootstraps are the translation's.
   inject: {
-    folders: ['base', 'model', 'registry', 'translate'],
+    folders: ['base', 'model', 'kube', 'registry', 'translate'],
     packages: {
       yaml: ['inject-text.ts'],
-      undici: ['webhook/cluster-api.ts'],
       '@peculiar/x509': ['webhook/certificate.ts'],
       'reflect-metadata': ['webhook/certificate.ts'],
     },

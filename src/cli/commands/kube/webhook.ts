@@ -55,17 +55,23 @@ export function webhookCommand(): Command {
 }
 
 async function runWebhook(flags: Flags): Promise<void> {
-  const { openClusterApi } = await import('../../../inject/webhook/cluster-api.ts');
+  const { inClusterAccess } = await import('../../../kube/config/in-cluster.ts');
+  const { createKubeClient } = await import('../../../kube/kube-client.ts');
   const { startWebhook } = await import('../../../inject/webhook/webhook-server.ts');
   const { createLogger } = await import('../../process/log.ts');
   const logger = createLogger(flags.logLevel);
   const settings = await readInjectSettings(flags);
-  const api = await openClusterApi(flags.serviceAccount, process.env);
+  const asked = { by: '--service-account', instead: 'Run isthmus webhook in a Pod.' };
+  const access = inClusterAccess(systemClock, process.env, flags.serviceAccount, asked);
+  const api = createKubeClient(access, { clock: systemClock });
   const configurations = [
     ...(flags.mutating ?? []).map((name) => `mutatingwebhookconfigurations/${name}`),
     ...(flags.validating ?? []).map((name) => `validatingwebhookconfigurations/${name}`),
   ];
-  const certificate = { secret: flags.secret, names: flags.name, configurations };
+  const certificate = {
+    ...{ secret: flags.secret, namespace: access.namespace },
+    ...{ names: flags.name, configurations },
+  };
   const webhook = await startWebhook(
     api,
     { listen: flags.listen ?? { address: '0.0.0.0', port: 9443 }, settings, certificate },
@@ -77,7 +83,7 @@ async function runWebhook(flags: Flags): Promise<void> {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
   });
   await webhook.close();
-  await api.close();
+  api.close();
   await logger.close();
   letEnd();
 }
