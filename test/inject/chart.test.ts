@@ -13,12 +13,12 @@ import { startWebhook } from '../../src/inject/webhook/webhook-server.ts';
 import { inClusterAccess } from '../../src/kube/config/in-cluster.ts';
 import { createKubeClient } from '../../src/kube/kube-client.ts';
 import { generateCrds } from '../../src/registry/crd/write-crds.ts';
+import { withoutKube } from '../support/kube/kube-api.ts';
 import {
   type ApiServer,
   helm,
   serviceAccountOf,
   startApiServer,
-  withoutApiServer,
   withoutHelm,
 } from '../support/kube-deploy/api-server.ts';
 
@@ -187,7 +187,7 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
   });
 });
 
-t.test('the chart and a real API server', { skip: withoutHelm() || withoutApiServer() }, async (t) => {
+t.test('the chart and a real API server', { skip: withoutHelm() || withoutKube }, async (t) => {
   const folder = t.testdir();
   const server = await startApiServer(join(folder, 'kube'));
   t.teardown(() => server.stop());

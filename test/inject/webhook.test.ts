@@ -19,12 +19,8 @@ import { inClusterAccess } from '../../src/kube/config/in-cluster.ts';
 import { createKubeClient } from '../../src/kube/kube-client.ts';
 import { generateCrds } from '../../src/registry/crd/write-crds.ts';
 import { drGroup, workload } from '../registry/objects.ts';
-import {
-  type ApiServer,
-  serviceAccountOf,
-  startApiServer,
-  withoutApiServer,
-} from '../support/kube-deploy/api-server.ts';
+import { withoutKube } from '../support/kube/kube-api.ts';
+import { type ApiServer, serviceAccountOf, startApiServer } from '../support/kube-deploy/api-server.ts';
 import { freePort } from '../support/port.ts';
 
 t.test('a patch makes the one of the other', async (t) => {
@@ -120,7 +116,7 @@ async function shown(port: number): Promise<string> {
   return fingerprint256;
 }
 
-t.test('admission by a real API server', { skip: withoutApiServer() }, async (t) => {
+t.test('admission by a real API server', { skip: withoutKube }, async (t) => {
   const folder = t.testdir();
   const server = await startApiServer(join(folder, 'kube'));
   t.teardown(() => server.stop());

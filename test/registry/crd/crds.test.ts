@@ -4,12 +4,8 @@ import t from 'tap';
 import { buildCrds } from '../../../src/registry/crd/crds.ts';
 import { crdFolders, generateCrds } from '../../../src/registry/crd/write-crds.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
-import {
-  type ApiServer,
-  type KubeAnswer,
-  startApiServer,
-  withoutApiServer,
-} from '../../support/kube-deploy/api-server.ts';
+import { withoutKube } from '../../support/kube/kube-api.ts';
+import { type ApiServer, type KubeAnswer, startApiServer } from '../../support/kube-deploy/api-server.ts';
 import { drGroup, idc, type RawObject, service, workload } from '../objects.ts';
 
 t.test('the CRDs in deploy are those of the code', async (t) => {
@@ -267,7 +263,7 @@ function create(server: ApiServer, raw: RawObject): Promise<KubeAnswer> {
   return server.call('POST', `${folderOf(raw)}?fieldValidation=Strict&dryRun=All`, homed(raw));
 }
 
-t.test('a real API server with the CRDs', { skip: withoutApiServer() }, async (t) => {
+t.test('a real API server with the CRDs', { skip: withoutKube }, async (t) => {
   const server = await startApiServer(t.testdir());
   t.teardown(() => server.stop());
   for (const [file, text] of Object.entries(generateCrds())) {

@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { freePort } from '../port.ts';
+import { adminToken, KubeApi } from '../kube/kube-api.ts';
 
 /** An answer of the API server. */
 export interface KubeAnswer {
@@ -33,42 +31,23 @@ interface CallOptions {
 }
 
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'isthmus');
-/** Where etcd and kube-apiserver are: the folder KUBE_TOOLS_DIR, or that of `make kube-tools`. */
-const binaries = process.env.KUBE_TOOLS_DIR || join(cache, 'kube-1.35.4');
 /** Where Helm is: the folder HELM_TOOLS_DIR, or that of `make helm-tools`. */
 const helmFolder = process.env.HELM_TOOLS_DIR || join(cache, 'helm-3.22.0');
 /** The path of Helm. */
 export const helm = join(helmFolder, 'helm');
 
-/**
- * Why there is no API server here, for `skip` of a test; false where there is one. With
- * KUBE_TOOLS=required that is an error.
- */
-export function withoutApiServer(): string | false {
-  // CI runs these tests as a step of their own.
-  if (process.env.KUBE_TOOLS === 'apart') return 'tests with an API server are a step of their own';
-  return (
-    missing(join(binaries, 'etcd'), 'make kube-tools') ||
-    missing(join(binaries, 'kube-apiserver'), 'make kube-tools')
-  );
-}
-
-/** Why there is no Helm here, likewise. */
+/** Why there is no Helm here, for `skip` of a test; with KUBE_TOOLS=required that is an error. */
 export function withoutHelm(): string | false {
-  return missing(helm, 'make helm-tools');
-}
-
-function missing(path: string, how: string): string | false {
-  if (existsSync(path)) return false;
-  if (process.env.KUBE_TOOLS === 'required') throw new Error(`there is no ${path}: run ${how}`);
-  return `there is no ${path}: run ${how}`;
+  if (existsSync(helm)) return false;
+  if (process.env.KUBE_TOOLS === 'required') throw new Error(`there is no ${helm}: run make helm-tools`);
+  return `there is no ${helm}: run make helm-tools`;
 }
 
 /**
  * A folder as a Pod has it of its service account, and the variables that say where the API server is.
  * `token`: one of the server's tokens.
  */
-export function serviceAccountOf(server: ApiServer, folder: string, namespace: string, token = 'admintoken') {
+export function serviceAccountOf(server: ApiServer, folder: string, namespace: string, token = adminToken) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'token'), token);
   writeFileSync(join(folder, 'namespace'), namespace);
@@ -83,71 +62,27 @@ const accountTokens = ['isthmus-controlplane', 'isthmus-webhook', 'isthmus-nobod
   .map((name) => `${name}-token,${accountOf(name)},${name}\n`)
   .join('');
 
-/** Starts etcd and kube-apiserver in `folder`, on free ports of 127.0.0.1. */
+/** Starts etcd and kube-apiserver, with tokens of service accounts; `folder`: for these and a kubeconfig. */
 export async function startApiServer(folder: string): Promise<ApiServer> {
   mkdirSync(folder, { recursive: true });
-  const [clients, peers, secure] = [await freePort(), await freePort(), await freePort()];
-  const etcd = run(folder, 'etcd', [
-    ...['--unsafe-no-fsync', '--data-dir', join(folder, 'etcd')],
-    ...['--listen-client-urls', `http://127.0.0.1:${clients}`],
-    ...['--advertise-client-urls', `http://127.0.0.1:${clients}`],
-    ...['--listen-peer-urls', `http://127.0.0.1:${peers}`],
-    ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peers}`],
-    ...['--initial-cluster', `default=http://127.0.0.1:${peers}`],
-  ]);
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const key = join(folder, 'sa.key');
-  writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const tokens = join(folder, 'tokens.csv');
-  writeFileSync(tokens, `admintoken,admin,admin,"system:masters"\n${accountTokens}`);
-  const apiserver = run(folder, 'kube-apiserver', [
-    `--etcd-servers=http://127.0.0.1:${clients}`,
-    `--cert-dir=${join(folder, 'certs')}`,
-    ...['--bind-address=127.0.0.1', `--secure-port=${secure}`, '--advertise-address=10.244.255.1'],
-    ...['--service-account-issuer=https://kubernetes.default.svc', `--service-account-key-file=${key}`],
-    ...[`--service-account-signing-key-file=${key}`, `--token-auth-file=${tokens}`],
-    ...['--authorization-mode=RBAC', '--service-cluster-ip-range=10.0.0.0/16'],
-    ...['--disable-admission-plugins=ServiceAccount', '--endpoint-reconciler-type=none', '--profiling=false'],
-  ]);
-  const url = `https://127.0.0.1:${secure}`;
+  writeFileSync(tokens, `${adminToken},admin,admin,"system:masters"\n${accountTokens}`);
+  const ends: (() => Promise<void>)[] = [];
+  const teardown = (end: () => Promise<void>) => void ends.push(end);
+  const flags = [`--token-auth-file=${tokens}`, '--service-cluster-ip-range=10.0.0.0/16'];
+  const api = await KubeApi.start({ teardown }, flags);
   const agent = new Agent({ allowH2: false, connect: { rejectUnauthorized: false } });
   const server: ApiServer = {
-    ...{ url, ca: join(folder, 'certs/apiserver.crt') },
-    kubeconfig: writeKubeconfig(folder, url),
-    call: (method, path, body, more) => callOnce(agent, `${url}${path}`, method, body, more),
+    ...{ url: api.url, ca: api.caFile, kubeconfig: api.kubeconfig() },
+    call: (method, path, body, more) => callOnce(agent, `${api.url}${path}`, method, body, more),
     async stop() {
       await agent.destroy();
-      for (const child of [apiserver, etcd]) await ended(child);
+      for (const end of ends) await end();
     },
   };
-  await ready(server, apiserver);
+  // It makes this namespace itself, a moment after it is ready.
+  while ((await server.call('GET', '/api/v1/namespaces/default')).status !== 200) await sleep(100);
   return server;
-}
-
-function run(folder: string, name: string, args: readonly string[]): ChildProcess {
-  const log = openSync(join(folder, `${name}.log`), 'w');
-  return spawn(join(binaries, name), args, { stdio: ['ignore', log, log] });
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const end = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await end;
-}
-
-/** Until it answers that it is ready, and the namespace `default` is there, which it makes itself. */
-async function ready(server: ApiServer, apiserver: ChildProcess): Promise<void> {
-  for (;;) {
-    if (apiserver.exitCode !== null) throw new Error('kube-apiserver has ended: see its log');
-    const [answer, namespace] = await Promise.all(
-      ['/readyz', '/api/v1/namespaces/default'].map((path) =>
-        server.call('GET', path).catch(() => undefined),
-      ),
-    );
-    if (answer?.status === 200 && namespace?.status === 200) return;
-    await sleep(100);
-  }
 }
 
 async function callOnce(
@@ -155,7 +90,7 @@ async function callOnce(
   url: string,
   method: string,
   body: unknown,
-  { contentType = 'application/json', token = 'admintoken' }: CallOptions = {},
+  { contentType = 'application/json', token = adminToken }: CallOptions = {},
 ): Promise<KubeAnswer> {
   const answer = await request(url, {
     ...{ method: method as 'GET', dispatcher: agent },
@@ -172,18 +107,4 @@ async function callOnce(
     body: /^[[{]/.test(text) ? JSON.parse(text) : text,
     warnings: [warning].flat(),
   };
-}
-
-function writeKubeconfig(folder: string, server: string): string {
-  const path = join(folder, 'kubeconfig');
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 'u', user: { token: 'admintoken' } }],
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'c',
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
 }
