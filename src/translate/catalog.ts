@@ -93,10 +93,9 @@ export class Catalog {
   }: { readonly rebuiltMax?: number; readonly pack?: Pack; readonly templateOf?: TemplateOf } = {}) {
     this.#rebuiltMax = rebuiltMax;
     this.#pack = pack;
-    this.#sharedTables = new SharedTables(pack);
-    this.#messages = new GroupMessages(pack, new AlikeGroups(templateOf), (host) =>
-      this.#sharedTables.has(host),
-    );
+    const alike = new AlikeGroups(templateOf);
+    this.#sharedTables = new SharedTables(pack, alike);
+    this.#messages = new GroupMessages(pack, alike, (host) => this.#sharedTables.has(host));
     this.#sharedClusters = new SharedClusters(pack);
   }
 
@@ -117,8 +116,8 @@ export class Catalog {
       ...entry.routes,
       ...(hasRuntime(scope) ? this.#layers : []),
       ...(scope.role === 'egress' ? this.#sharedClusters.resources() : []),
-      ...(scope.role === 'egress' ? this.#sharedTables.resources() : []),
     ];
+    if (scope.role === 'egress') yield* this.#sharedTables.inParts();
     for (const group of this.#index.keysOf(scope)) {
       const found = this.#groups.get(group);
       if (found !== undefined) yield [...this.#messages.of(found, scope), ...found.routes.of(scope)];
@@ -266,7 +265,9 @@ export class Catalog {
     }
     this.#updateLimits(groups, touchOne);
     if (this.#sharedClusters.update(groups)) this.#rebuildShared(touchOne);
-    this.#putAtEgress(this.#sharedTables.build(), touchOne);
+    // Without an egress gateway they are built for the first one that comes.
+    if (this.#sharedTables.isDue && [...this.#scopes.values()].some(({ scope }) => scope.role === 'egress'))
+      this.#putAtEgress(this.#sharedTables.build(), touchOne);
     if ([...groups.keys()].some((host) => known.has(host) !== this.#index.hasHost(host))) {
       this.#declared = undefined;
       // Their routes contain the hosts of all Groups.

@@ -104,3 +104,43 @@ t.test('patterns of hosts, and Groups that do not leave, are in none', async (t)
     4,
   );
 });
+
+t.test('what changed while no egress gateway was there is there for the next one', async (t) => {
+  const catalog = new Catalog();
+  catalog.updateContext(idcs, surroundings);
+  const [first, second, third] = alike;
+  catalog.update(new Map([first, second].map((host) => [host, all(host)])));
+  const tablesOf = (key: string) =>
+    catalog
+      .open(key, egress)
+      .filter((one) => nameOf(one) === `RDS/sidecar/${place}`)
+      .map(({ message }) => (message as RouteConfiguration).virtual_hosts?.[0]?.domains);
+  t.same(tablesOf('egress'), [[first, second].sort()]);
+  catalog.close('egress');
+  catalog.update(new Map([[third, all(third)]]));
+  catalog.update(new Map([[first, []]]));
+  t.same(tablesOf('egress'), [[second, third].sort()]);
+  catalog.close('egress');
+  catalog.update(new Map([second, third].map((host) => [host, []])));
+  t.same(tablesOf('egress'), []);
+});
+
+t.test('a start builds no shared table again and again', async (t) => {
+  const packed: string[] = [];
+  const catalog = new Catalog({
+    pack(one) {
+      if (one.kind === 'RDS' && at(place).includes(one.name)) packed.push(one.name);
+      return one;
+    },
+  });
+  catalog.updateContext(idcs, surroundings);
+  const add = (host: string) => catalog.update(new Map([[host, all(host)]]));
+  alike.slice(0, 2).forEach(add);
+  t.same(packed, [], 'nobody has asked for it');
+  catalog.open('egress', egress);
+  t.same(packed, at(place), 'once');
+  catalog.open('another', egress);
+  t.same(packed, at(place), 'and not for the next gateway');
+  alike.slice(2).forEach(add);
+  t.same(packed, [...at(place), ...at(place)], 'control: then with each change');
+});

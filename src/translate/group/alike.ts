@@ -23,9 +23,28 @@ interface Slot {
 export class GroupKind {
   readonly #templateOf: TemplateOf;
   readonly #slots = new Map<string, Slot>();
+  /** Texts that are the same for every host; 'differs': there is none. */
+  readonly #texts = new Map<string, { readonly text: string | undefined } | 'differs'>();
 
   constructor(templateOf: TemplateOf) {
     this.#templateOf = templateOf;
+  }
+
+  /**
+   * The text that `build` makes of a Group's plans: built once, if it is that of a host that is nobody's,
+   * too. `slot`: as for `build`, of nothing but the plans without their instances.
+   */
+  textOf(
+    slot: string,
+    plans: readonly GroupPlan[],
+    build: (plans: readonly GroupPlan[]) => string | undefined,
+  ): string | undefined {
+    const known = this.#texts.get(slot);
+    if (known !== undefined && known !== 'differs') return known.text;
+    const text = build(plans);
+    if (known === undefined)
+      this.#texts.set(slot, build(withHost(plans, nobodysHost(shownLength))) === text ? { text } : 'differs');
+    return text;
   }
 
   /**
@@ -74,8 +93,7 @@ export class GroupKind {
     build: (plans: readonly GroupPlan[]) => readonly BuiltResource[],
   ): FillAlike | undefined {
     const nobodys = nobodysHost(host.length);
-    const others = plans.map((plan) => ({ ...plan, group: { ...plan.group, host: nobodys } }));
-    const fill = this.#templateOf(build(others), nobodys);
+    const fill = this.#templateOf(build(withHost(plans, nobodys)), nobodys);
     const filled = fill?.(host, []) ?? [];
     return filled.length === built.length && filled.every((one, i) => isEqual(one, built[i]))
       ? fill
@@ -86,6 +104,12 @@ export class GroupKind {
 function isEqual(a: BuiltResource, b: BuiltResource | undefined): boolean {
   if (b === undefined || a.kind !== b.kind || !isEncoded(a.message) || !isEncoded(b.message)) return false;
   return a.message.equals(b.message) && a.message.refs.join() === b.message.refs.join();
+}
+
+const shownLength = 20;
+
+function withHost(plans: readonly GroupPlan[], host: string): readonly GroupPlan[] {
+  return plans.map((plan) => ({ ...plan, group: { ...plan.group, host } }));
 }
 
 /** A host of a length, of letters that are rare in others' text. */

@@ -3,6 +3,7 @@ import { compareText } from '../../base/text/compare-text.ts';
 import { hasOwnScope } from '../../plan/routes/route-scope.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
 import { keepEqual } from '../changes.ts';
+import type { AlikeGroups } from '../group/alike.ts';
 import { type BuiltResource, buildSharedTable, type Pack } from '../resources.ts';
 import { haveSameRoutes } from '../route/same-routes.ts';
 import { routesOfHost, sharedPlaceOf } from '../route/tables.ts';
@@ -32,16 +33,19 @@ const listeners = ['sidecar', 'ingress'] as const satisfies readonly ListenerRol
  */
 export class SharedTables {
   readonly #pack: Pack;
+  readonly #alike: AlikeGroups;
   readonly #members = new Map<string, Member>();
   /** Hosts with tables of their own. */
   readonly #own = new Set<string>();
   /** Members by the table that they are in. */
   readonly #places = new Map<string, Set<string>>();
   readonly #built = new Map<string, readonly BuiltResource[]>();
+  /** To be built. */
   readonly #changed = new Set<string>();
 
-  constructor(pack: Pack) {
+  constructor(pack: Pack, alike: AlikeGroups) {
     this.#pack = pack;
+    this.#alike = alike;
   }
 
   /** Whether a host is in a shared table. */
@@ -49,9 +53,17 @@ export class SharedTables {
     return this.#members.has(host);
   }
 
-  /** All of them, as built last. */
-  resources(): readonly BuiltResource[] {
-    return [...this.#built.values()].flat();
+  /** All of them, table by table, built as they are asked for. */
+  *inParts(): Iterable<readonly BuiltResource[]> {
+    for (const place of [...this.#places.keys()]) {
+      if (this.#changed.delete(place)) this.#rebuild(place);
+      yield this.#built.get(place) ?? [];
+    }
+  }
+
+  /** Whether `build` is due. */
+  get isDue(): boolean {
+    return this.#changed.size > 0;
   }
 
   /** Applies plans by host (an empty list: the Group was removed); `build` follows. */
@@ -69,26 +81,43 @@ export class SharedTables {
   build(): TablesChange {
     const [old, now]: BuiltResource[][] = [[], []];
     for (const place of this.#changed) {
-      const before = this.#built.get(place) ?? [];
-      const after = keepEqual(this.#buildPlace(place), before);
-      old?.push(...before);
-      now?.push(...after);
-      if (after.length === 0) this.#built.delete(place);
-      else this.#built.set(place, after);
+      old?.push(...(this.#built.get(place) ?? []));
+      now?.push(...this.#rebuild(place));
     }
     this.#changed.clear();
     return { old: old ?? [], now: now ?? [] };
   }
 
+  #rebuild(place: string): readonly BuiltResource[] {
+    const built = keepEqual(this.#buildPlace(place), this.#built.get(place));
+    if (built.length === 0) this.#built.delete(place);
+    else this.#built.set(place, built);
+    return built;
+  }
+
   #set(host: string, plans: readonly GroupPlan[], known: Member | undefined): void {
     const isSame = known !== undefined && haveSameRoutes(known.plans, plans);
-    const keys = isSame ? known.keys : keysOf(plans);
+    const keys = isSame ? known.keys : this.#keysOf(plans);
     this.#members.set(host, { plans, keys });
     if (isSame) return;
     const place = sharedPlaceOf(host);
     const hosts = this.#places.get(place) ?? new Set();
     this.#places.set(place, hosts.add(host));
     this.#changed.add(place);
+  }
+
+  #keysOf(plans: readonly GroupPlan[]): ReadonlyMap<ListenerRole, string> {
+    const kind = this.#alike.kindOf(plans);
+    return new Map(
+      listeners.flatMap((listener) => {
+        const build = (of: readonly GroupPlan[]) => {
+          const text = routesOfHost(listener, of);
+          return text && contentHash(text);
+        };
+        const key = kind === undefined ? build(plans) : kind.textOf(listener, plans, build);
+        return key === undefined ? [] : [[listener, key] as const];
+      }),
+    );
   }
 
   #remove(host: string): void {
@@ -119,13 +148,4 @@ export class SharedTables {
 /** Whether a host shares a table: all of its ports that leave the IDC do so as those of other Groups. */
 function mayShare(host: string, plans: readonly GroupPlan[]): boolean {
   return hasOwnScope(host) && plans.every(({ crossing }) => crossing === undefined || crossing.away);
-}
-
-function keysOf(plans: readonly GroupPlan[]): ReadonlyMap<ListenerRole, string> {
-  return new Map(
-    listeners.flatMap((listener) => {
-      const text = routesOfHost(listener, plans);
-      return text === undefined ? [] : [[listener, contentHash(text)] as const];
-    }),
-  );
 }
