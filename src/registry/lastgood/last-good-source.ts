@@ -18,7 +18,7 @@ import { type LossRule, lossRule } from './loss-guard.ts';
 import { passOnFacets } from './pass-on-facets.ts';
 import { createRetainedObjects } from './retained-objects.ts';
 import { createSavedState, looksLost } from './saved-state.ts';
-import { inSlices } from './slices.ts';
+import { inOrderOfStart, inSlices } from './slices.ts';
 import { confirmSnapshot, type SavedSnapshot, snapshotPath, writeSnapshot } from './snapshot-file.ts';
 
 /** A source that survives the loss of its input. */
@@ -232,7 +232,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
 
   /** Passes all on, and what the source told of meanwhile; from then on it is live. */
   async function emitAll(changes: readonly Change[], aborted: AbortSignal): Promise<void> {
-    const last = await inSlices(changes, aborted, pass);
+    const last = await inSlices(inOrderOfStart(changes), aborted, pass);
     if (aborted.aborted) return;
     live = true;
     const meanwhile = retained.apply(starting.filter(({ type }) => type !== 'synced'));
@@ -345,7 +345,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
         ...{ source: name, reason: failed.message, objects: contents.length },
         knownGoodAt: snapshot && new Date(snapshot.knownGoodAt).toISOString(),
       });
-      const last = await inSlices([...upserts(contents), synced()], aborted, pass);
+      const last = await inSlices(inOrderOfStart([...upserts(contents), synced()]), aborted, pass);
       if (aborted.aborted) return;
       emit(last);
       if (later !== undefined) void retry(aborted, later);

@@ -1,4 +1,5 @@
 import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
+import type { Change } from '../../model/object.ts';
 
 /** Items in a turn of the event loop. */
 const sliceItems = 250;
@@ -18,4 +19,18 @@ export async function inSlices<T>(
     await yieldToEventLoop();
   }
   return list.slice(from);
+}
+
+/**
+ * The changes of a start, in an order in which slices make each Group once: ServiceEntries, which make them,
+ * come after what they select, and `synced` at last.
+ */
+export function inOrderOfStart(changes: readonly Change[]): readonly Change[] {
+  const placeOf = (change: Change) => {
+    if (change.type === 'synced') return 2;
+    const { kind } = change.type === 'upsert' ? change.object : change.ref;
+    return kind === 'ServiceEntry' ? 1 : 0;
+  };
+  const { 0: first = [], 1: services = [], 2: end = [] } = Object.groupBy(changes, placeOf);
+  return [...first, ...services, ...end];
 }
