@@ -19,6 +19,7 @@ import { endAtFault } from './process/fault.ts';
 import { watchHeap } from './process/heap-use.ts';
 import { type ClosableLogger, createLogger } from './process/log.ts';
 import { watchEventLoop } from './process/stall.ts';
+import { nextEnding } from './process/stop-signals.ts';
 import { openSources } from './sources.ts';
 
 // A load balancer that checks each second has stopped sending here.
@@ -130,27 +131,14 @@ function defaultFilterFolder(): string | undefined {
 
 /** Resolves at the first SIGTERM or SIGINT. The second ends the process at once. */
 async function toldToStop(logger: ClosableLogger): Promise<NodeJS.Signals> {
-  const signal = await nextSignal();
-  void nextSignal().then(async (second) => {
+  const signal = await nextEnding();
+  void nextEnding().then(async (second) => {
     logger.warn('a second signal: ending at once', { signal: second });
     await logger.close();
     process.exit(exitCode.interrupted);
   });
   return signal;
 }
-
-/** The next SIGTERM or SIGINT. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const heard = (signal: NodeJS.Signals) => {
-      for (const one of endings) process.off(one, heard);
-      resolve(signal);
-    };
-    for (const one of endings) process.on(one, heard);
-  });
-}
-
-const endings = ['SIGTERM', 'SIGINT'] as const;
 
 function adminToken(file: string): string {
   const token = readToken(file, '--admin-token-file');

@@ -1,14 +1,10 @@
-import { loadAll } from 'js-yaml';
 import t from 'tap';
-import { createIndex } from '../../src/index/store.ts';
-import type { Change } from '../../src/model/object.ts';
-import { createPlanner } from '../../src/plan/planner.ts';
-import { parseObject } from '../../src/registry/parse/object.ts';
 import { createServedReader } from '../../src/who/served.ts';
 import type { AskedProxy, SeenHost } from '../../src/who/types.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { dead, farAlive, fleet, health, instances, shop } from '../support/planes/explained-shop.ts';
 import type { ConnectedProxy } from '../support/planes/explaining.ts';
+import { planned } from '../support/planes/planned.ts';
 
 // Which Groups no other IDC could take over: what an operator has to know before the IDC fails.
 
@@ -21,19 +17,9 @@ async function served(
   probe: 'answers' | 'refused' = 'answers',
 ) {
   const clock = manualClock();
-  const index = createIndex({ idc: 'sh-a' });
-  index.apply(
-    loadAll(yaml).map((document): Change => {
-      const { object, faults } = parseObject(document, 'world.yaml');
-      if (object === undefined) throw new Error(JSON.stringify(faults));
-      return { type: 'upsert', object, at: 0 };
-    }),
-  );
-  const view = index.view();
-  const planner = createPlanner({ localIdc: 'sh-a', hopLimit: 2, loopPrevention: 'on' });
-  planner.update(view, { groups: new Set(view.groups.keys()), idcs: new Set() }, clock.wall());
+  const { view, plansOf } = planned(yaml, clock.wall());
   const read = createServedReader({
-    ...{ idc: 'sh-a', clock, view: () => view, plansOf: (host) => planner.plansOf(view, host) },
+    ...{ idc: 'sh-a', clock, view: () => view, plansOf },
     ...{ gone: () => [], probe: async () => probe, evacuations: () => [], held: () => new Map() },
     proxies: () =>
       proxies.map(

@@ -1,11 +1,6 @@
-import { loadAll } from 'js-yaml';
 import t from 'tap';
 import { whoText } from '../../src/cli/who/who-text.ts';
-import { createIndex } from '../../src/index/store.ts';
-import type { Change } from '../../src/model/object.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { createPlanner } from '../../src/plan/planner.ts';
-import { parseObject } from '../../src/registry/parse/object.ts';
 import { awayCluster } from '../../src/translate/names.ts';
 import { parseStatsPage, statsFilterOf } from '../../src/who/load/stats-page.ts';
 import { createTopReader } from '../../src/who/load/top.ts';
@@ -13,6 +8,7 @@ import type { AskedProxy, SeenHost } from '../../src/who/types.ts';
 import { createWhoReader } from '../../src/who/who.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { farAlive, fleet, instances, shop } from '../support/planes/explained-shop.ts';
+import { planned } from '../support/planes/planned.ts';
 
 // Egress gateways count requests of a Group with those of others that leave the IDC alike: what is told then.
 
@@ -31,18 +27,7 @@ interface Counts {
 /** Readers of a world in which two readings find these counts. */
 function readers(counts: readonly [Counts, Counts]) {
   const clock = manualClock();
-  const index = createIndex({ idc: 'sh-a' });
-  index.apply(
-    loadAll(shop()).map((document): Change => {
-      const { object, faults } = parseObject(document, 'world.yaml');
-      if (object === undefined) throw new Error(JSON.stringify(faults));
-      return { type: 'upsert', object, at: 0 };
-    }),
-  );
-  const view = index.view();
-  const planner = createPlanner({ localIdc: 'sh-a', hopLimit: 2, loopPrevention: 'on' });
-  planner.update(view, { groups: new Set(view.groups.keys()), idcs: new Set() }, clock.wall());
-  const plansOf = (host: string) => planner.plansOf(view, host);
+  const { view, plansOf } = planned(shop(), clock.wall());
   const [plan] = plansOf('cart.shop');
   if (plan === undefined) throw new Error('it has no plan');
   const shared = awayCluster(plan);

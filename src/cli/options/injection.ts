@@ -4,19 +4,12 @@ import { readBounded } from '../../base/files/bounded-file.ts';
 import { isMap, type RawMap } from '../../base/raw-map.ts';
 import { describeSystemError } from '../../base/system-error.ts';
 import { type InjectSettings, injectDefaults } from '../../inject/settings.ts';
-import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { addControlPlane, parseIdcName } from './address.ts';
 
 /** Options of `inject` and `webhook`, as they were given. */
-export interface InjectFlags {
-  readonly idc: string;
-  readonly xds: readonly ListenAddress[];
-  readonly revision: string;
-  readonly image: string;
-  readonly isthmusImage: string;
-  readonly readinessGate: 'group' | 'never';
-  readonly drainSeconds: number;
+export interface InjectFlags extends Omit<InjectSettings, 'ipv6' | 'template'> {
   readonly ipv4Only?: boolean;
+  /** The path of a file. */
   readonly template?: string;
 }
 

@@ -1,3 +1,4 @@
+import { keepProcess } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 
@@ -33,4 +34,28 @@ export function stopOnSignals(otherwise: string): StopSignals {
       process.stdout.off('error', ignore);
     },
   };
+}
+
+/** Signals that end a server. */
+const endings = ['SIGTERM', 'SIGINT'] as const;
+
+/** The next SIGTERM or SIGINT. */
+export function nextEnding(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const heard = (signal: NodeJS.Signals) => {
+      for (const one of endings) process.off(one, heard);
+      resolve(signal);
+    };
+    for (const one of endings) process.on(one, heard);
+  });
+}
+
+/**
+ * Keeps the process until the first SIGTERM or SIGINT; a second one ends it as the system does, unless
+ * somebody waits for it.
+ */
+export async function untilStopped(): Promise<void> {
+  const letEnd = keepProcess();
+  await nextEnding();
+  letEnd();
 }

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { keepProcess, systemClock } from '../../../base/clock.ts';
+import { systemClock } from '../../../base/clock.ts';
 import { type LogLevel, logLevels } from '../../../base/log.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { helpEnd } from '../../help-end.ts';
@@ -59,6 +59,7 @@ async function runWebhook(flags: Flags): Promise<void> {
   const { createKubeClient } = await import('../../../kube/kube-client.ts');
   const { startWebhook } = await import('../../../inject/webhook/webhook-server.ts');
   const { createLogger } = await import('../../process/log.ts');
+  const { untilStopped } = await import('../../process/stop-signals.ts');
   const logger = createLogger(flags.logLevel);
   const settings = await readInjectSettings(flags);
   const asked = { by: '--service-account', instead: 'Run isthmus webhook in a Pod.' };
@@ -78,12 +79,8 @@ async function runWebhook(flags: Flags): Promise<void> {
     { clock: systemClock, logger },
   );
   logger.info('the webhook listens', { port: webhook.address.port });
-  const letEnd = keepProcess();
-  await new Promise<void>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
-  });
+  await untilStopped();
   await webhook.close();
   api.close();
   await logger.close();
-  letEnd();
 }

@@ -108,7 +108,7 @@ function serveCaCommand(): Command {
     .action(async ({ dir, listen }: Folder & { listen: ListenAddress }) => {
       const { serveCa } = await import('../../../trust/ca/ca-server.ts');
       const { createLogger } = await import('../../process/log.ts');
-      const { untilStopped } = await import('./until-stopped.ts');
+      const { untilStopped } = await import('../../process/stop-signals.ts');
       const logger = createLogger('info');
       try {
         const server = await serveCa({ folder: dir, listen, clock: systemClock, logger });

@@ -62,7 +62,7 @@ export function identityCommand(): Command {
 async function run(flags: Flags): Promise<void> {
   const { IdentityKeeper } = await import('../../../trust/keep/identity-keeper.ts');
   const { createLogger } = await import('../../process/log.ts');
-  const { untilStopped } = await import('./until-stopped.ts');
+  const { untilStopped } = await import('../../process/stop-signals.ts');
   const logger = createLogger(flags.logLevel);
   try {
     const keeper = new IdentityKeeper({ ...keeperOptions(flags), logger });
