@@ -18,10 +18,10 @@ export const protections: Readonly<Record<string, Protection>> = {
   // Each connection, and all of them, are read as fast as they write.
   pace: {
     off: [
-      { file: 'xds/admission/pace.ts', from: 'burstMs: 2_000, share', to: `burstMs: ${many}, share` },
-      { file: 'xds/admission/pace.ts', from: 'allBurstMs: 500', to: `allBurstMs: ${many}` },
-      { file: 'xds/admission/pace.ts', from: 'loopMs: 5 }', to: `loopMs: ${many} }` },
-      { file: 'xds/admission/pace.ts', from: 'sliceMs: 2,', to: `sliceMs: ${many},` },
+      { file: 'xds/admission/pace-limits.ts', from: 'burstMs: 2_000, share', to: `burstMs: ${many}, share` },
+      { file: 'xds/admission/pace-limits.ts', from: 'allBurstMs: 500', to: `allBurstMs: ${many}` },
+      { file: 'xds/admission/pace-limits.ts', from: 'loopMs: 5 }', to: `loopMs: ${many} }` },
+      { file: 'xds/admission/pace-limits.ts', from: 'sliceMs: 2,', to: `sliceMs: ${many},` },
     ],
     attacks: ['gzip bombs', '100,000 names, and names after that'],
   },

@@ -76,7 +76,7 @@ func main() {
 		n       = flag.Int("n", 100, "streams")
 		perConn = flag.Int("streams-per-conn", 1, "ADS streams on one TCP connection")
 		mode    = flag.String("mode", "sotw", "sotw or delta")
-		types   = flag.String("types", "cds,eds,lds,rds", "types to subscribe")
+		types   = flag.String("types", "cds,eds,lds,rds,ecds", "types to subscribe")
 		node    = flag.String("node", `{"id":"node-{{.I}}","cluster":"xdsload","locality":{"region":"region-{{mod .I 3}}","zone":"zone-{{mod .I 3}}"}}`, "core.v3.Node as JSON; a template with .I (stream), .N, mod/div/add/mul; or @file")
 		nodes   = flag.String("nodes", "", "file with a core.v3.Node as JSON on each line, one for each stream, instead of -node")
 		ca      = flag.String("ca", "", "CA file: TLS")

@@ -11,6 +11,8 @@ export interface Clock {
   wall(): number;
   /** Calls `fn` once after `delayMs` milliseconds. The timer does not keep the process alive. */
   after(delayMs: number, fn: () => void): Timer;
+  /** Milliseconds so far in which the event loop had nothing to do; absent: not known. */
+  idle?(): number;
 }
 
 // The longest delay of Node's timers, 24.8 days: a longer one fires at once.
@@ -20,6 +22,8 @@ const timerMsMax = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
+  // Cheaper than `eventLoopUtilization`, which makes an object.
+  idle: () => performance.nodeTiming.idleTime,
   after(delayMs, fn) {
     let handle: NodeJS.Timeout;
     const wait = (ms: number) => {

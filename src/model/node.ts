@@ -67,6 +67,11 @@ interface EgressScope extends CommonScope {
 /** What a proxy declares of itself (Envoy node metadata, key `isthmus`) that decides its resources. */
 export type NodeScope = SidecarScope | IngressScope | EgressScope | GrpcScope;
 
+type WithoutGroups<S> = S extends NodeScope ? Omit<S, 'namespace' | 'dependsOn' | 'zone'> : never;
+
+/** A scope without what decides which Groups it sees, and how. */
+export type OwnScope = WithoutGroups<NodeScope>;
+
 /** Whether the scope is a caller's: limited to its dependencies, unlike a gateway's. */
 export function isCaller(scope: NodeScope): scope is SidecarScope | GrpcScope {
   return scope.role === 'sidecar' || scope.role === 'grpc';

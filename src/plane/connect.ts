@@ -72,6 +72,7 @@ export function connectParts(
     ...pipeline.problems(),
   ];
   const { feed, agreement } = connectSources(parts, options, seams, ownProblems);
+  parts.streamEvents.observe({ onUnknownClass: () => agreement.giveWay() });
   const problems = () => [...ownProblems(), ...feed.conflicts(), ...feed.problems(), ...agreement.findings()];
   const drains = drainReader(parts, options);
   const status = createStatusReader({

@@ -8,11 +8,11 @@ import { difference, keepEqual, type ScopeChange, type ScopeUpdate, touch } from
 import { AlikeGroups, type TemplateOf } from './group/alike.ts';
 import { type GroupEntry, GroupMessages } from './group/messages.ts';
 import { passthroughCluster } from './names.ts';
+import { OwnResources } from './own-resources.ts';
 import {
   type BuiltResource,
   buildPassthrough,
   buildRoutes,
-  buildScopeResources,
   buildTcpResources,
   buildWholeTable,
   changesRoutesOf,
@@ -80,6 +80,7 @@ export class Catalog {
   readonly #rebuiltMax: number;
   readonly #pack: Pack;
   readonly #messages: GroupMessages;
+  readonly #own: OwnResources;
 
   /**
    * `rebuiltMax`: after a change of hung gateways, endpoints of up to this many Groups are built at once;
@@ -93,6 +94,7 @@ export class Catalog {
   }: { readonly rebuiltMax?: number; readonly pack?: Pack; readonly templateOf?: TemplateOf } = {}) {
     this.#rebuiltMax = rebuiltMax;
     this.#pack = pack;
+    this.#own = new OwnResources(pack);
     const alike = new AlikeGroups(templateOf);
     this.#sharedTables = new SharedTables(pack, alike);
     this.#messages = new GroupMessages(pack, alike, (host) => this.#sharedTables.has(host));
@@ -107,7 +109,7 @@ export class Catalog {
   /** As `open`, Group by Group, built as they are asked for. Changes meanwhile come as those of any scope. */
   *openInParts(key: string, scope: NodeScope): Iterable<readonly BuiltResource[]> {
     this.#remove(key);
-    const ownResources = this.#buildOwn(scope);
+    const ownResources = this.#own.of(scope, this.#context);
     const entry: ScopeEntry = { key, scope, ownResources, routes: this.#buildRoutes(key, scope) };
     this.#scopes.set(key, entry);
     this.#index.add(entry);
@@ -177,7 +179,7 @@ export class Catalog {
     const touched = new Map<ScopeEntry, ScopeUpdate>();
     for (const entry of this.#scopes.values()) {
       const old = entry.ownResources;
-      entry.ownResources = keepEqual(this.#buildOwn(entry.scope), old);
+      entry.ownResources = keepEqual(this.#own.of(entry.scope, context), old);
       const isTold = entry.scope.role === 'ingress' && ready !== context.ready;
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.ownResources], routes });
@@ -337,10 +339,6 @@ export class Catalog {
       }
     }
     return found;
-  }
-
-  #buildOwn(scope: NodeScope): readonly BuiltResource[] {
-    return buildScopeResources(scope, this.#context).map((built) => this.#pack(built, true));
   }
 
   #groupsOf(scope: NodeScope): GroupEntry[] {

@@ -1,6 +1,6 @@
 import type { Any, RouteConfiguration } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
-import type { NodeRole, NodeScope } from '../model/node.ts';
+import type { NodeRole, NodeScope, OwnScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
 import { planPassthrough } from '../plan/passthrough.ts';
@@ -196,7 +196,7 @@ function buildChecks(plan: GroupPlan): readonly BuiltResource[] {
 }
 
 /** Listeners, filters and gateway endpoints of a scope: independent of its Groups. */
-export function buildScopeResources(scope: NodeScope, context: ScopeContext): readonly BuiltResource[] {
+export function buildScopeResources(scope: OwnScope, context: ScopeContext): readonly BuiltResource[] {
   switch (scope.role) {
     case 'sidecar':
       if (scope.outbound === undefined) return [];
@@ -307,13 +307,13 @@ export function buildWholeTable(
   return rds(buildRouteConfiguration(listener, plans, others, ready));
 }
 
-/** A Group's own routes at a listener; `isShared`: hosts whose routes are in a table with those of others. */
+/** A host's own routes at a listener; `place`: see `buildHostTables`. */
 export function buildHostRoutes(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
-  isShared: (host: string) => boolean,
+  place: string | undefined,
 ): readonly BuiltResource[] {
-  return tables(buildHostTables(listener, plans, isShared));
+  return tables(buildHostTables(listener, plans, place));
 }
 
 /** A table of several hosts at a listener. */
@@ -331,7 +331,7 @@ function guarded(
   role: ListenerRole,
   guard: GuardedListener,
   listen: { address: string; port: number },
-  scope: NodeScope,
+  scope: OwnScope,
   context: ScopeContext,
   before: readonly HttpFilter[] = [],
 ): BuiltResource[] {

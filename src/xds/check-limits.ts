@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { admissionLimits } from './admission/admission-limits.ts';
 import { budgetLimits } from './admission/budget.ts';
-import { paceLimits } from './admission/pace.ts';
+import { paceLimits } from './admission/pace-limits.ts';
 import { intakeLimits } from './transport/intake.ts';
 
 const known: Readonly<Record<string, object>> = {

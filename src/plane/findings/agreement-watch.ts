@@ -23,14 +23,22 @@ export interface AgreementWatch {
   lastFindings(): readonly ObjectFinding[];
   /** Something changed. */
   noteChange(): void;
+  /** Proxies wait for something: looks by itself come later, by `watchTimes.latestMs` at most. */
+  giveWay(): void;
   close(): void;
 }
 
 /**
  * How often it looks by itself: after a change so long, and so many times longer than the last look took, in
  * turns of one check each. What it finds is for people and for conditions of objects; no push waits for it.
+ * While proxies come for whole pictures it waits as long again, until a change is `latestMs` old.
  */
-const watchTimes = { afterMs: 5_000, timesLonger: 50 };
+const watchTimes = { afterMs: 5_000, timesLonger: 50, latestMs: 60_000 };
+
+/** Whether no proxy came lately, or a change has waited for long enough. */
+function isQuiet(now: number, gaveWayAt: number, since: number): boolean {
+  return now - gaveWayAt >= watchTimes.afterMs || now - since >= watchTimes.latestMs;
+}
 
 /** Evacuations come and go by the clock: what was found holds so long without a change. */
 const holdsMs = 10_000;
@@ -46,6 +54,7 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
   let checkedChanges = -1;
   let tookMs = 0;
   let timer: Timer | undefined;
+  let gaveWayAt = Number.NEGATIVE_INFINITY;
 
   function setFindings(lints: readonly Lint[], atChange: number): void {
     lastFindings = lints.map(findingOfLint);
@@ -53,12 +62,14 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
     lookedAt = clock.now();
   }
 
-  function schedule(): void {
+  /** `since`: when the first change came that has not been looked at. */
+  function schedule(since = clock.now()): void {
     if (timer !== undefined) return;
     timer = clock.after(Math.max(watchTimes.afterMs, watchTimes.timesLonger * tookMs), () => {
       timer = undefined;
-      if (options.isDue()) checkInTurns(agreementChecks(looked()), [], changes, 0);
-      else schedule();
+      if (isQuiet(clock.now(), gaveWayAt, since) && options.isDue())
+        checkInTurns(agreementChecks(looked()), [], changes, 0);
+      else schedule(since);
     });
   }
 
@@ -89,6 +100,9 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
     noteChange() {
       changes += 1;
       schedule();
+    },
+    giveWay() {
+      gaveWayAt = clock.now();
     },
     close: () => timer?.cancel(),
   };

@@ -2,6 +2,7 @@ import type { NodeScope } from '../../model/node.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
 import { keepEqual } from '../changes.ts';
 import { type BuiltResource, buildHostRoutes, type Pack, routedListeners } from '../resources.ts';
+import { sharedPlaceOf } from '../route/tables.ts';
 import type { GroupKind } from './alike.ts';
 
 /** A Group's own routes at each listener, shared by all scopes. */
@@ -42,12 +43,11 @@ export class GroupRoutes {
 
   #build(listener: ListenerRole): readonly BuiltResource[] {
     const isOfEgress = listener === 'sidecar' || listener === 'ingress';
-    const isShared = isOfEgress ? this.#isShared : () => false;
+    const host = this.#plans[0]?.group.host;
+    const place = isOfEgress && host !== undefined && this.#isShared(host) ? sharedPlaceOf(host) : undefined;
     const build = (plans: readonly GroupPlan[]) =>
-      buildHostRoutes(listener, plans, isShared).map((one) => this.#pack(one, false));
-    // A scope that leads to a shared table has a digest of its host: no other host's is alike.
-    const hasShared = this.#plans.some(({ group }) => isShared(group.host));
-    if (this.#kind === undefined || hasShared) return build(this.#plans);
-    return this.#kind.build(`routes ${listener}`, undefined, this.#plans, [], build);
+      buildHostRoutes(listener, plans, place).map((one) => this.#pack(one, false));
+    if (this.#kind === undefined) return build(this.#plans);
+    return this.#kind.build(`routes ${listener} ${place ?? ''}`, undefined, this.#plans, [], build);
   }
 }

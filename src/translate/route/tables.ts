@@ -67,33 +67,21 @@ export function buildTableOfMany(
 }
 
 /**
- * The tables of the hosts of some Groups, each with its scope; none of patterns of hosts. `isShared`: the
- * table of a host is among `buildTableOfMany`.
+ * The table of a host's Groups, and its scope; none of a pattern of hosts. `place`: its routes are in this
+ * table of several hosts (`buildTableOfMany`).
  */
 export function buildHostTables(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
-  isShared: (host: string) => boolean,
+  place: string | undefined,
 ): RouteTables {
-  const routed = routedHosts(listener, plans).flatMap((ports) => {
-    const host = ports[0]?.group.host;
-    return host === undefined || !hasOwnScope(host) ? [] : [{ host, ports }];
-  });
-  const [shared, own] = [
-    routed.filter(({ host }) => isShared(host)),
-    routed.filter(({ host }) => !isShared(host)),
-  ];
-  return {
-    tables: own.map(({ host, ports }) =>
-      ownTable(listener, routeScopeOf(listener, host).name, [buildVirtualHost(ports, listener)]),
-    ),
-    scopes: [
-      ...own.map(({ host }) => buildScope(listener, host)),
-      ...shared.map(({ host }) =>
-        buildScope(listener, host, routeScopeOf(listener, sharedPlaceOf(host)).name),
-      ),
-    ],
-  };
+  const [ports] = routedHosts(listener, plans);
+  const host = ports?.[0]?.group.host;
+  if (ports === undefined || host === undefined || !hasOwnScope(host)) return { tables: [], scopes: [] };
+  if (place !== undefined)
+    return { tables: [], scopes: [buildScope(listener, host, routeScopeOf(listener, place).name)] };
+  const table = ownTable(listener, routeScopeOf(listener, host).name, [buildVirtualHost(ports, listener)]);
+  return { tables: [table], scopes: [buildScope(listener, host)] };
 }
 
 /**

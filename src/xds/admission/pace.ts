@@ -1,43 +1,8 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Slices } from '../slices.ts';
+import { type PaceLimits, paceLimits } from './pace-limits.ts';
 import { Spent } from './spent.ts';
-
-/** Limits on processor time for requests. */
-export interface PaceLimits {
-  /** Milliseconds of processor time that a connection may use at any time. */
-  readonly burstMs: number;
-  /** Share of one processor that a connection may use beyond the burst. */
-  readonly share: number;
-  /** A connection that exceeds its share without a pause for this long is refused. */
-  readonly overMsMax: number;
-  /** The same for all connections together; light connections are served beyond it. */
-  readonly allBurstMs: number;
-  readonly allShare: number;
-  /**
-   * A connection that used less than this recently is light. The threshold falls as total use rises, to at
-   * most half of a fair share when many wait. Recent use halves every `lateMs`.
-   */
-  readonly littleMs: number;
-  readonly lateMs: number;
-  /** A message of more bytes never counts as light. */
-  readonly littleBytes: number;
-  /**
-   * After this many milliseconds of requests in one turn of the event loop, heavy connections wait for the
-   * next turn.
-   */
-  readonly loopMs: number;
-  /** Length of a slice in milliseconds; the connection then queues for the next one. */
-  readonly sliceMs: number;
-}
-
-/** A first request of 100,000 names takes some 200 ms, an ACK microseconds. */
-export const paceLimits: PaceLimits = {
-  ...{ burstMs: 2_000, share: 0.25, overMsMax: 60_000 },
-  ...{ allBurstMs: 500, allShare: 0.5 },
-  ...{ littleMs: 200, lateMs: 10_000, littleBytes: 64 * 1024, loopMs: 5 },
-  sliceMs: 2,
-};
 
 /** The pace of one connection: when its next request may be read. */
 export interface Pace {
@@ -82,10 +47,14 @@ const sliceShare = 0.1;
 // Use below this always counts as light, however many wait.
 const leastMs = 5;
 
+// A rest is over when the event loop has waited for so long: nobody else has work.
+const idleRestMs = 0.5;
+
 /**
  * Keeps one connection from taking the processor from the others. Expensive requests are delayed, not
  * refused: flow control of HTTP/2 makes the client wait. There is a token bucket of processor time for each
- * connection and one for all. While the common one is empty, heavy connections wait in one queue, and each
+ * connection and one for all, which time fills, and faster while the event loop is idle: nobody waits for a
+ * processor that nobody uses. While the common one is empty, heavy connections wait in one queue, and each
  * turn reads one message.
  */
 export class Paces {
@@ -106,6 +75,8 @@ export class Paces {
   // Heavy connections rest until this time. A push takes several turns of the event loop, and a heavy message
   // would otherwise run between any two.
   #restUntil = 0;
+  #restIdle = 0;
+  readonly #idle: () => number;
   readonly #common: Common = {
     spent: (ms, begin, now) => this.#spent(ms, begin, now),
     waits: () => {
@@ -113,6 +84,8 @@ export class Paces {
     },
     isScarce: (now) => this.#isHeld || this.#isFull() || this.#isOver(now),
     isHeld: () => this.#isHeld,
+    idle: () => this.#idle(),
+    fillRate: (share) => this.#fillRate(share),
     isFull: () => this.#isFull(),
     loop: () => this.#loop,
     littleMs: () => this.#littleMs(),
@@ -126,7 +99,8 @@ export class Paces {
   constructor(clock: Clock, limits: PaceLimits = paceLimits) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#all = new Spent(limits.allBurstMs, limits.allShare, clock.now());
+    this.#idle = () => (clock.idle?.() ?? 0) * limits.idleShare;
+    this.#all = new Spent(limits.allBurstMs, limits.allShare, clock.now(), this.#idle);
   }
 
   /** Connections in the queue. */
@@ -158,8 +132,18 @@ export class Paces {
   #spent(ms: number, begin: number, now: number): void {
     this.#all.add(ms, begin, now);
     this.#loopUsedMs += ms;
-    if (ms >= this.#limits.loopMs) this.#restUntil = Math.max(this.#restUntil, now + ms);
+    if (ms >= this.#limits.loopMs) this.#rest(now + ms);
     this.#loopTimer ??= this.#clock.after(0, this.#nextLoop);
+  }
+
+  #rest(until: number): void {
+    this.#restUntil = Math.max(this.#restUntil, until);
+    this.#restIdle = this.#idle();
+  }
+
+  /** What a bucket gains in a millisecond at most: it is full at the earliest after so long. */
+  #fillRate(share: number): number {
+    return this.#clock.idle === undefined ? share : share + this.#limits.idleShare;
   }
 
   readonly #nextLoop = (): void => {
@@ -175,7 +159,8 @@ export class Paces {
 
   /** Whether total use is above its share, or a long turn has just ended. */
   #isOver(now: number): boolean {
-    return now < this.#restUntil || this.#all.overMs(now) > 0;
+    const rests = now < this.#restUntil && this.#idle() - this.#restIdle < idleRestMs;
+    return rests || this.#all.overMs(now) > 0;
   }
 
   #littleMs(): number {
@@ -193,13 +178,14 @@ export class Paces {
   }
 
   /**
-   * Milliseconds until the head of the queue has its turn: when there is room, at the latest after the
-   * longest pause.
+   * Milliseconds until the head of the queue may have its turn: when there can be room, at the latest after
+   * the longest pause.
    */
   #msToNext(): number {
     const now = this.#clock.now();
-    const room = Math.ceil(this.#all.overMs(now) / this.#limits.allShare);
-    const rest = this.#restUntil - now;
+    const room = Math.ceil(this.#all.overMs(now) / this.#fillRate(this.#limits.allShare));
+    // It may end early.
+    const rest = this.#clock.idle === undefined ? this.#restUntil - now : 0;
     return Math.max(1, Math.min(Math.max(room, rest), this.#turnAt + this.#turnMs - now));
   }
 
@@ -221,7 +207,7 @@ export class Paces {
       );
     }
     const end = this.#clock.now();
-    if (end > begin) this.#restUntil = Math.max(this.#restUntil, 2 * end - begin);
+    if (end > begin) this.#rest(2 * end - begin);
     this.#awaitTurn();
   };
 
@@ -238,6 +224,8 @@ interface Common {
   /** Whether all connections together have had more than their share, or are held. */
   isScarce(now: number): boolean;
   isHeld(): boolean;
+  idle(): number;
+  fillRate(share: number): number;
   /** Whether this turn of the event loop has done enough for requests, and which one it is. */
   isFull(): boolean;
   loop(): number;
@@ -250,6 +238,8 @@ class ConnectionPace implements Pace {
   readonly #limits: PaceLimits;
   readonly #common: Common;
   readonly #own: Spent;
+  /** The same, but for what was given back because nobody else needed it. */
+  readonly #ofItsShare: Spent;
   #overSince: number | undefined;
   #lately = 0;
   #latelyAt: number;
@@ -268,7 +258,8 @@ class ConnectionPace implements Pace {
     this.#limits = limits;
     this.#common = common;
     this.#latelyAt = clock.now();
-    this.#own = new Spent(limits.burstMs, limits.share, this.#latelyAt);
+    this.#own = new Spent(limits.burstMs, limits.share, this.#latelyAt, common.idle);
+    this.#ofItsShare = new Spent(limits.burstMs, limits.share, this.#latelyAt);
   }
 
   run(work: () => void): void {
@@ -276,7 +267,7 @@ class ConnectionPace implements Pace {
     const begin = this.#askedAt >= 0 ? this.#askedAt : this.#clock.now();
     this.#askedAt = -1;
     // At most half of the burst is used: the recent rate was within the share.
-    if (this.#own.usedMs(begin) < this.#limits.burstMs / 2) this.#overSince = undefined;
+    if (this.#ofItsShare.usedMs(begin) < this.#limits.burstMs / 2) this.#overSince = undefined;
     this.hasTurn = false;
     try {
       work();
@@ -300,11 +291,21 @@ class ConnectionPace implements Pace {
   nextSlice(goOn: () => void): Timer {
     const now = this.#clock.now();
     this.#count(now);
-    const over = this.#own.overMs(now);
+    const over = this.#overMs(now);
     if (over <= 0 || this.#common.isHeld()) return this.#common.queue({ pace: this, goOn, isSlice: true });
-    this.#judge(now);
+    return this.#waitFor(over, goOn);
+  }
+
+  /** By how much it is over its share of what others need. Throws as `mustWait` does. */
+  #overMs(now: number): number {
+    const over = this.#own.overMs(now);
+    if (over > 0 || this.#ofItsShare.overMs(now) > 0) this.#judge(now);
+    return over;
+  }
+
+  #waitFor(overMs: number, goOn: () => void): Timer {
     this.#common.waits();
-    return this.#clock.after(Math.ceil(over / this.#limits.share), goOn);
+    return this.#clock.after(Math.ceil(overMs / this.#common.fillRate(this.#limits.share)), goOn);
   }
 
   charge(ms: number): void {
@@ -326,6 +327,7 @@ class ConnectionPace implements Pace {
 
   #add(ms: number, begin: number, now: number): void {
     this.#own.add(ms, begin, now);
+    this.#ofItsShare.add(ms, begin, now);
     this.#common.spent(ms, begin, now);
     const loop = this.#common.loop();
     this.#loopMs = loop === this.#loop ? this.#loopMs + ms : ms;
@@ -342,12 +344,8 @@ class ConnectionPace implements Pace {
     const now = this.#clock.now();
     this.#count(now);
     this.#sinceAsked = 0;
-    const over = this.#own.overMs(now);
-    if (over > 0) {
-      this.#judge(now);
-      this.#common.waits();
-      return this.#clock.after(Math.ceil(over / this.#limits.share), goOn);
-    }
+    const over = this.#overMs(now);
+    if (over > 0) return this.#waitFor(over, goOn);
     if (!this.hasTurn && this.#hadItsPart()) {
       this.#common.waits();
       return this.#clock.after(0, goOn);

@@ -10,7 +10,8 @@ import {
   type TurnedAway,
 } from '../admission/admission-limits.ts';
 import type { BudgetLimits } from '../admission/budget.ts';
-import { type PaceLimits, Paces, paceLimits } from '../admission/pace.ts';
+import { Paces } from '../admission/pace.ts';
+import { type PaceLimits, paceLimits } from '../admission/pace-limits.ts';
 import type { Peer } from '../events.ts';
 import type { Slices } from '../slices.ts';
 import { GrpcCall, grpcStatus, isGrpc, refuseOther } from './call.ts';

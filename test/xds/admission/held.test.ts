@@ -11,7 +11,7 @@ t.test('waiting whole messages are counted, and the largest is ended first', asy
     classOf: () => 'k',
     limits: {
       // Whoever asks for much waits for minutes.
-      pace: { allBurstMs: 0, allShare: 1e-6, littleBytes: 1_024 },
+      pace: { allBurstMs: 0, allShare: 1e-6, littleBytes: 1_024, idleShare: 0 },
       intake: { allBytesMax: 2 * 2 ** 20 },
     },
   });

@@ -1,7 +1,8 @@
 import { Client, credentials, type StatusObject, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { MeshError } from '../../../src/base/error.ts';
-import { type Pace, type PaceLimits, Paces } from '../../../src/xds/admission/pace.ts';
+import { type Pace, Paces } from '../../../src/xds/admission/pace.ts';
+import type { PaceLimits } from '../../../src/xds/admission/pace-limits.ts';
 import { listen } from '../../../src/xds/transport/grpc-server.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
@@ -9,7 +10,7 @@ const limits: PaceLimits = {
   ...{ burstMs: 1_000, share: 0.25, overMsMax: 60_000 },
   // All together may take what they like, but where a test says otherwise.
   ...{ allBurstMs: 1e9, allShare: 1 },
-  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000, loopMs: 1e9, sliceMs: 2 },
+  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000, loopMs: 1e9, sliceMs: 2, idleShare: 1 },
 };
 
 /** For how many milliseconds nothing more of a connection is read; 0: it may go on. */
