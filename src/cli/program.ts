@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   identity: async () => (await import('./commands/trust/identity.ts')).identityCommand(),
   inject: async () => (await import('./commands/kube/inject.ts')).injectCommand(),
   webhook: async () => (await import('./commands/kube/webhook.ts')).webhookCommand(),
+  registrar: async () => (await import('./commands/kube/registrar.ts')).registrarCommand(),
   capture: async () => (await import('./commands/kube/capture.ts')).captureCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   check: async () => (await import('./commands/look/check.ts')).checkCommand(),

@@ -40,6 +40,7 @@ export const podAnnotations = {
   'depends-on': 'hosts that it calls, by comma',
   'unknown-hosts': 'requests for hosts that no Group has: refuse, or pass',
   zone: 'its zone in the IDC',
+  weight: 'its share of requests, as a registrar writes it',
   capture: 'whether outgoing connections are redirected to the sidecar',
   'capture-exclude-ports': 'ports that are not, by comma',
   'capture-exclude-cidrs': 'addresses that are not, by comma',
@@ -86,7 +87,7 @@ class Annotations {
   number(name: Name, min: number, max: number): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const number = /^[0-9]{1,6}$/.test(text) ? Number(text) : -1;
+    const number = /^[0-9]{1,7}$/.test(text) ? Number(text) : -1;
     if (number >= min && number <= max) return number;
     return this.fault(name, `must be a whole number from ${min} to ${max}, not '${text}'.`);
   }
@@ -124,6 +125,8 @@ export function readPodWishes(metadata: RawMap, faults: InjectFault[]): PodWishe
   const outboundPort = own.number('outbound-port', 0, 65_535) ?? injected.outboundPort;
   if (capture && outboundPort === 0)
     own.fault('capture', 'needs an outbound port: remove `isthmus.dev/outbound-port: "0"`, or this.');
+  // Read by registrars; a fault is told of as early as possible.
+  own.number('weight', 1, 1_000_000);
   const isPort = (text: string) => /^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
   const isName = (text: string) => text === '*' || isHost(canonicalHost(text));
   const wishes: PodWishes = {

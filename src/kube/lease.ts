@@ -3,6 +3,7 @@ import { MeshError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
 import type { KubeAction, KubeClient } from './kube-client.ts';
 import { kubeRefusalOf } from './kube-failure.ts';
+import type { KubeObject } from './watch/watch-events.ts';
 
 /** Times of a Lease, in milliseconds. */
 export interface LeaseTiming {
@@ -15,6 +16,9 @@ export interface LeaseTiming {
 /** Stated in docs/kubernetes.md. */
 export const leaseTiming: LeaseTiming = { renewMs: 5_000, durationMs: 15_000 };
 
+/** How long `release` tries, in milliseconds. */
+const releaseMs = 2_000;
+
 interface LeaseOptions {
   readonly client: KubeClient;
   readonly namespace: string;
@@ -24,13 +28,21 @@ interface LeaseOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly timing?: LeaseTiming | undefined;
+  /** What is written into it with each renewal; absent: nothing. */
+  readonly notes?: () => LeaseNotes;
   /** It has become ours, or what keeps us from it has changed. */
   onState(): void;
 }
 
+/** What a holder tells those who read its Lease. */
+export interface LeaseNotes {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /** `coordination.k8s.io/v1`, as far as it is read. */
 interface Lease {
-  readonly metadata?: { readonly resourceVersion?: string };
+  readonly metadata?: KubeObject['metadata'];
   readonly spec?: {
     readonly holderIdentity?: string;
     readonly leaseDurationSeconds?: number;
@@ -49,6 +61,8 @@ export class KubeLease {
   #heldUntil = Number.NEGATIVE_INFINITY;
   /** The version that was seen last, and since when. */
   #seen = { version: '', since: 0 };
+  /** Of the Lease that was written last. */
+  #term = '';
   /** Why it cannot be asked for: a right that is missing, or the namespace; undefined: nothing. */
   trouble: MeshError | undefined;
 
@@ -63,6 +77,29 @@ export class KubeLease {
    */
   get isHeld(): boolean {
     return this.#options.clock.now() < this.#heldUntil;
+  }
+
+  /**
+   * The time during which it is held without a break: the same for no two holders of a Lease. '': it was not
+   * held yet. `isLaterTerm` compares.
+   */
+  get term(): string {
+    return this.#term;
+  }
+
+  /** Gives it back, so that others need not wait for its end. After `run`; never rejects. */
+  async release(): Promise<void> {
+    const stop = new AbortController();
+    const { clock, identity } = this.#options;
+    const timer = clock.after(releaseMs, () => stop.abort());
+    try {
+      const lease = await this.#read(stop.signal);
+      if (lease?.spec?.holderIdentity === identity) await this.#write(lease, true, stop.signal, '');
+    } catch {
+      // It ends by itself.
+    } finally {
+      timer.cancel();
+    }
   }
 
   /** Asks until the signal is aborted; never rejects. */
@@ -119,24 +156,35 @@ export class KubeLease {
     }
   }
 
-  async #write(lease: Lease | undefined, isOurs: boolean, signal: AbortSignal): Promise<void> {
-    const { client, name, namespace, identity, clock } = this.#options;
+  async #write(
+    lease: Lease | undefined,
+    isOurs: boolean,
+    signal: AbortSignal,
+    holder = this.#options.identity,
+  ): Promise<void> {
+    const { client, name, namespace, clock, notes } = this.#options;
     // MicroTime has six digits.
     const now = new Date(clock.wall()).toISOString().replace('Z', '000Z');
     const { acquireTime = now, leaseTransitions = 0 } = lease?.spec ?? {};
     const taken = lease !== undefined && !isOurs;
     const spec = {
-      ...{ holderIdentity: identity, leaseDurationSeconds: Math.ceil(this.#timing.durationMs / 1000) },
+      ...{ holderIdentity: holder, leaseDurationSeconds: Math.ceil(this.#timing.durationMs / 1000) },
       ...{ acquireTime: taken ? now : acquireTime, renewTime: now },
       leaseTransitions: leaseTransitions + (taken ? 1 : 0),
     };
-    const metadata = { ...lease?.metadata, name, namespace };
+    const { labels, annotations } = notes?.() ?? {};
+    const metadata = {
+      ...{ ...lease?.metadata, name, namespace },
+      ...(labels && { labels: { ...lease?.metadata?.labels, ...labels } }),
+      ...(annotations && { annotations: { ...lease?.metadata?.annotations, ...annotations } }),
+    };
     const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
-    await client.json(
+    const written = (await client.json(
       lease === undefined
         ? { method: 'POST', action: action('create'), path: this.#collection, body, signal }
         : { method: 'PUT', action: action('update'), path: `${this.#collection}/${name}`, body, signal },
-    );
+    )) as Lease;
+    this.#term = `${written.metadata?.uid}/${written.spec?.leaseTransitions}`;
   }
 
   get #collection(): string {
@@ -148,6 +196,16 @@ export class KubeLease {
     this.trouble = error;
     this.#options.onState();
   }
+}
+
+/**
+ * Whether a term is later than another one of the same Lease. A Lease that was deleted and made anew has
+ * other terms, of which neither is later.
+ */
+export function isLaterTerm(term: string, other: string): boolean {
+  const [uid, transitions] = term.split('/');
+  const [otherUid, otherTransitions] = other.split('/');
+  return uid === otherUid && Number(transitions) > Number(otherTransitions);
 }
 
 function action(verb: KubeAction['verb']): KubeAction {

@@ -12,6 +12,7 @@ import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { captureCommand } from '../../src/cli/commands/kube/capture.ts';
 import { injectCommand } from '../../src/cli/commands/kube/inject.ts';
+import { registrarCommand } from '../../src/cli/commands/kube/registrar.ts';
 import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { bugReportCommand } from '../../src/cli/commands/look/bug-report.ts';
 import { checkCommand } from '../../src/cli/commands/look/check.ts';
@@ -39,8 +40,7 @@ const commands = [
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand(), bugReportCommand()],
   ...[caCommand(), identityCommand()],
-  ...[injectCommand(), captureCommand()],
-  ...[injectCommand(), captureCommand(), webhookCommand()],
+  ...[injectCommand(), captureCommand(), webhookCommand(), registrarCommand()],
   ...[topCommand(), drainCommand(), undrainCommand(), evacuationsCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];

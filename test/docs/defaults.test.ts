@@ -9,6 +9,7 @@ import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
 import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { captureCommand } from '../../src/cli/commands/kube/capture.ts';
 import { injectCommand } from '../../src/cli/commands/kube/inject.ts';
+import { registrarCommand } from '../../src/cli/commands/kube/registrar.ts';
 import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
@@ -140,6 +141,7 @@ const commands = [
   injectCommand(),
   webhookCommand(),
   captureCommand(),
+  registrarCommand(),
 ];
 
 t.test('each flag that has a default is there', async (t) => {

@@ -38,4 +38,14 @@ export const heldByKubernetes: readonly Held[] = [
   ['`--port` and `--uid`', '15008; 1337', 'src/inject/settings.ts', 'capturePort: 15_008,'],
   ['`--port` and `--uid`', '15008; 1337', 'src/inject/settings.ts', 'uid: 1337,'],
   ['`--listen` of the webhook', '0.0.0.0:9443', 'src/cli/commands/kube/webhook.ts', "'0.0.0.0', port: 9443"],
+  ['`--primary-namespace`', 'isthmus-system', 'src/cli/commands/kube/registrar.ts', "'isthmus-system')"],
+  ['the Lease of a registrar', '5 s', 'src/kube/lease.ts', 'renewMs: 5_000, durationMs: 15_000 }'],
+  [
+    "a registrar's writes",
+    '30 s',
+    'src/registrar/entry-writer.ts',
+    'firstMs: 200, maxMs: 10_000 }, refusedMs: 30_000',
+  ],
+  ["a registrar's writes", '8', 'src/registrar/entry-writer.ts', 'writersMax = 8;'],
+  ['the weight of a Pod', '1000000', 'src/registrar/read-pod.ts', 'weightMax = 1_000_000;'],
 ];

@@ -4,15 +4,12 @@ import type { Random } from '../../base/random.ts';
 import type { KubeAction, KubeClient } from '../kube-client.ts';
 import { type KubeRefusal, kubeError, kubeRefusalOf } from '../kube-failure.ts';
 import { type BackOffRule, createBackOff } from './back-off.ts';
+import { collectionPath, type ObjectCollection } from './collection-path.ts';
 import { readPages } from './pages.ts';
 import { type KubeObject, readEvents, type WatchEvent } from './watch-events.ts';
 
 /** Which objects. */
-export interface WatchTarget {
-  readonly group: string;
-  readonly version: string;
-  readonly plural: string;
-}
+export type WatchTarget = ObjectCollection;
 
 /** Who is told of the objects of a kind. */
 export interface WatchHandler {
@@ -69,11 +66,6 @@ export function followKind(options: ListWatchOptions, signal: AbortSignal): Prom
 
 /** How a list is asked for: as the beginning of a watch, or page by page where the server has no such. */
 type Listing = 'stream' | 'pages';
-
-/** The path and query of a target. */
-function pathOf({ group, version, plural }: WatchTarget, query: Record<string, string>): string {
-  return `/apis/${group}/${version}/${plural}?${new URLSearchParams(query)}`;
-}
 
 class ListWatch {
   readonly #options: ListWatchOptions;
@@ -173,7 +165,7 @@ class ListWatch {
     const signal = AbortSignal.any([this.#signal, stop.signal]);
     const isList = !this.#resumes;
     const action = actionOf(target, 'watch');
-    const body = await client.stream({ action, path: pathOf(target, this.#query(isList)), signal });
+    const body = await client.stream({ action, path: collectionPath(target, this.#query(isList)), signal });
     if (isList) handler.listing();
     else this.#works();
     let isSilent = false;

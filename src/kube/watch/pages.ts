@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { yieldToEventLoop } from '../../base/yield-to-event-loop.ts';
 import type { KubeClient } from '../kube-client.ts';
+import { collectionPath, type ObjectCollection } from './collection-path.ts';
 import type { KubeObject } from './watch-events.ts';
 
 /** Objects in a page: 500 are parsed in some milliseconds. */
@@ -12,7 +13,7 @@ const sliceMs = 4;
 /** Reads a list page by page. */
 interface PagesInput {
   readonly client: KubeClient;
-  readonly target: { readonly group: string; readonly version: string; readonly plural: string };
+  readonly target: ObjectCollection;
   readonly handler: { object(object: KubeObject): void; pause(): void };
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -26,14 +27,14 @@ interface Page {
 
 /** Tells of all objects of a kind; resolves to the version of the list. Rejects as `KubeClient.json` does. */
 export async function readPages({ client, target, handler, clock, signal }: PagesInput): Promise<string> {
-  const { group, version, plural } = target;
+  const { group, plural } = target;
   let next = '';
   let listVersion = '';
   do {
-    const query = new URLSearchParams({ limit: String(pageObjects), ...(next !== '' && { continue: next }) });
+    const query = { limit: String(pageObjects), ...(next !== '' && { continue: next }) };
     const page = (await client.json({
       ...{ action: { verb: 'list', group, resource: plural }, signal },
-      path: `/apis/${group}/${version}/${plural}?${query}`,
+      path: collectionPath(target, query),
     })) as Page;
     let since = clock.now();
     for (const item of page.items ?? []) {

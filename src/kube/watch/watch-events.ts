@@ -16,7 +16,10 @@ export interface KubeObject {
     readonly namespace?: string;
     readonly uid?: string;
     readonly resourceVersion?: string;
+    readonly generation?: number;
+    readonly creationTimestamp?: string;
     readonly deletionTimestamp?: string;
+    readonly labels?: Readonly<Record<string, string>>;
     readonly finalizers?: readonly string[];
     readonly annotations?: Readonly<Record<string, string>>;
   };

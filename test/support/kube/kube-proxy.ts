@@ -22,7 +22,7 @@ export interface KubeProxy {
   /** Paths with queries, in order. */
   readonly asked: string[];
   /** Decides about each request. */
-  spoil: (path: string) => Mischief | undefined;
+  spoil: (path: string, method: string) => Mischief | undefined;
   /** Ends what runs. */
   cut(): void;
 }
@@ -41,7 +41,7 @@ export async function startKubeProxy(t: Test, api: KubeApi): Promise<KubeProxy> 
     streams.add(stream);
     stream.on('close', () => streams.delete(stream));
     stream.on('error', () => {});
-    pass(stream, headers, upstream, proxy.spoil(path));
+    pass(stream, headers, upstream, proxy.spoil(path, String(headers[':method'])));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const proxy: KubeProxy = {

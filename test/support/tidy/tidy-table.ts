@@ -107,6 +107,8 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     },
     node: true,
   },
+  // Registers the Pods of one cluster in another: it knows objects of the API, and what a WorkloadEntry says.
+  registrar: { folders: ['base', 'model', 'kube'], node: true },
   // How a control plane runs: files are read as the registry's are.
   config: {
     folders: ['base', 'model', 'registry'],
@@ -134,6 +136,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'contract',
       'trust',
       'inject',
+      'registrar',
     ],
     packages: { commander: 'all', pino: 'all', yaml: 'all' },
     node: true,
