@@ -63,13 +63,14 @@ async function serveLocked({ config, settings, logger }: Serving): Promise<void>
   const { idc } = config;
   const { tokenFile, listen } = config.admin;
   const token = tokenFile === undefined ? undefined : adminToken(tokenFile);
-  const { objects, registrations, evacuations, drains } = openSources(config, token, { clock, logger });
+  const sources = openSources(config, token, { clock, logger });
+  const { objects, registrations, evacuations, drains, remotes } = sources;
   let admin: AdminServer | undefined;
   const { folder } = config.state;
   const plane = await startControlPlane({
     ...planeOptions(config, logger),
     ...(config.xds.trust && { trust: watchTrust(config.xds.trust, { role: 'controlplane', idc }, clock) }),
-    sources: [objects, registrations, evacuations, drains].filter((source) => source !== undefined),
+    sources: [objects, registrations, evacuations, drains, remotes].filter((source) => source !== undefined),
     heap: watchHeap(),
     journal: createEventJournal({
       clock,

@@ -7,8 +7,10 @@ import { systemRandom } from '../base/random.ts';
 import { createRegistrationClient } from '../client/registration-client.ts';
 import type { ControlPlaneConfig } from '../config/options.ts';
 import { inClusterAccess } from '../kube/config/in-cluster.ts';
+import type { KubeAccess } from '../kube/config/kube-access.ts';
 import { readKubeconfig } from '../kube/config/kubeconfig.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { createRemotesSource } from '../registrar/remotes/remotes-source.ts';
 import { createDrainsSource } from '../registry/drains/drains-source.ts';
 import { createEvacuationsSource } from '../registry/evacuations/evacuations-source.ts';
 import { createKubernetesSource } from '../registry/kubernetes/kubernetes-source.ts';
@@ -28,6 +30,8 @@ interface ConfiguredSources {
   readonly evacuations?: ReturnType<typeof createEvacuationsSource>;
   /** The same for drains. */
   readonly drains?: ReturnType<typeof createDrainsSource>;
+  /** Absent: Remotes are none of its business. */
+  readonly remotes?: Source;
 }
 
 /** Opens the configured sources. `token`: for requests to other control planes. */
@@ -48,8 +52,15 @@ export function openSources(
     ...{ idc, ...run },
   });
   const file = registry.registrations;
+  const secrets = registry.remotes;
   return {
     objects,
+    ...(secrets !== undefined && {
+      remotes: createRemotesSource({
+        ...{ ...run, idc, secrets, identity: ownIdentity(), random: systemRandom },
+        access: () => primaryAccess(config, run.clock),
+      }),
+    }),
     ...(file !== undefined && {
       registrations: createRegistrationsSource({ ...run, file, replication: { idc, links, times } }),
     }),
@@ -65,18 +76,26 @@ export function openSources(
 /** How long a start waits for an API server before it uses the last good state, in milliseconds. */
 const kubernetesStartMs = 15_000;
 
+/** Who asks for Leases. */
+function ownIdentity(): string {
+  return `${hostname()}_${randomUUID()}`;
+}
+
+/** How to get to the API server that objects are read from. */
+function primaryAccess({ registry }: ControlPlaneConfig, clock: Clock): KubeAccess {
+  const { kubeconfig: file, kubeContext: context } = registry;
+  return file === undefined ? inClusterAccess(clock) : readKubeconfig({ file, context }, clock);
+}
+
 /** The source of objects: a folder, or an API server of Kubernetes. */
 function openRegistry(
-  { idc, registry, deletions }: ControlPlaneConfig,
+  config: ControlPlaneConfig,
   run: { readonly clock: Clock; readonly logger: Logger },
 ): Source {
-  const { folder, kubeconfig, kubeContext: context } = registry;
-  if (folder !== undefined) return openSource(folder, { ...run, soleMs: deletions.grace });
-  const access = () =>
-    kubeconfig === undefined
-      ? inClusterAccess(run.clock)
-      : readKubeconfig({ file: kubeconfig, context }, run.clock);
-  const conditions = { idc, identity: `${hostname()}_${randomUUID()}` };
+  const { idc, registry, deletions } = config;
+  if (registry.folder !== undefined) return openSource(registry.folder, { ...run, soleMs: deletions.grace });
+  const access = () => primaryAccess(config, run.clock);
+  const conditions = { idc, identity: ownIdentity() };
   return createKubernetesSource({ ...run, access, random: systemRandom, conditions });
 }
 

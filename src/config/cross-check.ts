@@ -41,6 +41,7 @@ export function crossFaults(
   return [
     ...faults,
     ...registryTwice(byName),
+    ...remotesOfNobody(byName),
     ...sharedAddress(byName.get('xds.listen'), byName.get('admin.listen')),
   ];
 }
@@ -62,6 +63,18 @@ function registryTwice(byName: ReadonlyMap<string, Setting>) {
   if (first === undefined || second === undefined) return [];
   const message = `is given beside ${first.row.flag} (${first.name}): objects come from one place, give one of the two`;
   return [{ about: second, message }];
+}
+
+/** Remotes are registered in a Primary. */
+function remotesOfNobody(byName: ReadonlyMap<string, Setting>) {
+  const about = byName.get('registry.remotes');
+  const isOfKubernetes = ['registry.kubeconfig', 'registry.inCluster'].some((name) => {
+    const setting = byName.get(name);
+    return setting !== undefined && isGiven(setting);
+  });
+  if (about?.value === undefined || isOfKubernetes) return [];
+  const message = 'needs --kubeconfig or --in-cluster: Remotes are registered in the API server of a Primary';
+  return [{ about, message }];
 }
 
 /** Whether a setting that says where objects come from does so. */

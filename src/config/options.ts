@@ -42,6 +42,12 @@ export const controlPlaneOptions = {
       words:
         'on: read the objects from the API server of the cluster that this Pod runs in, by its service account',
     }),
+    remotes: optional(plainName, {
+      flag: '--remotes',
+      words:
+        'register the Pods of Remote clusters whose kubeconfigs are in Secrets of this namespace with the label istio/multiCluster=true, and tell of Remotes that are stale. Needs Kubernetes as the source',
+      why: 'it reads Secrets, and writes WorkloadEntries',
+    }),
     registrations: optional(path('<file>'), {
       flag: '--registrations',
       words:

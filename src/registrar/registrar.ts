@@ -11,7 +11,7 @@ import { KnownEntries } from './known-entries.ts';
 import { Mirror, type MirroredKind, type MirrorTiming } from './mirror.ts';
 import { type NodeZone, PodInstances, readNodeZone } from './pods.ts';
 import { groupLabel, type PodInstance, readPod } from './read-pod.ts';
-import { remoteLease, remoteNotes } from './remote-lease.ts';
+import { type RegisteredBy, remoteLease, remoteNotes } from './remote-lease.ts';
 
 /** Times of a registrar, in milliseconds. */
 export interface RegistrarTiming {
@@ -28,7 +28,7 @@ export const registrarTiming: RegistrarTiming = {
 };
 
 /** What a registrar is started with. */
-interface RegistrarOptions {
+export interface RegistrarOptions {
   /** The name of the Remote: no two have one. */
   readonly cluster: string;
   /** Where its instances are: the first part of their localities. */
@@ -44,6 +44,10 @@ interface RegistrarOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly timing?: RegistrarTiming;
+  /** What tells others how the Remote is registered; absent: by a program in it. */
+  readonly by?: RegisteredBy;
+  /** `status` has changed, but for counts and times. */
+  readonly onState?: () => void;
 }
 
 /** What a registrar does at present. */
@@ -79,6 +83,7 @@ export class Registrar {
   /** The wall time at which the Remote was last heard of. */
   #heardMs: number | undefined;
   #logged = new Set<string>();
+  #isHandedOver = false;
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
@@ -92,17 +97,23 @@ export class Registrar {
 
   /** Runs until the signal is aborted, then gives the Lease back; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { primary, namespace, identity, clock, random, cluster } = this.#options;
+    const { primary, namespace, identity, clock, random, cluster, remote } = this.#options;
+    const { by = remote === 'none' ? 'nobody' : 'registrar' } = this.#options;
     const lease = new KubeLease({
       ...{ client: primary, namespace, identity, clock, random, timing: this.#timing.lease },
       ...{ name: remoteLease(cluster), onState: this.#onLease },
-      notes: () => remoteNotes(cluster, this.#noteHeard()),
+      notes: () => remoteNotes(cluster, by, this.#noteHeard()),
     });
     this.#lease = lease;
     this.#writer = this.#createWriter(signal);
     const mirrors = this.#createMirrors();
     await Promise.all([lease.run(signal), ...mirrors.map((mirror) => mirror.run(signal))]);
-    await lease.release();
+    if (!this.#isHandedOver) await lease.release();
+  }
+
+  /** Another one of this process goes on with the same identity: the Lease is not given back at the end. */
+  handOver(): void {
+    this.#isHandedOver = true;
   }
 
   get status(): RegistrarStatus {
@@ -247,5 +258,6 @@ export class Registrar {
     for (const reason of now) if (!this.#logged.has(reason)) logger.warn(reason, { cluster });
     for (const reason of this.#logged) if (!now.has(reason)) logger.info(`over: ${reason}`, { cluster });
     this.#logged = now;
+    this.#options.onState?.();
   }
 }

@@ -39,7 +39,9 @@ admin: {tokenFile: /etc/token}
   const elsewhere = parseConfigFile(printed, '/elsewhere/f.yaml');
   const { config } = resolveConfig({ file: elsewhere, environment: {}, flags: new Map() });
   const here = process.cwd();
-  const kubernetes = { kubeconfig: undefined, kubeContext: undefined, inCluster: false };
+  const kubernetes = {
+    ...{ kubeconfig: undefined, kubeContext: undefined, inCluster: false, remotes: undefined },
+  };
   const files = { folder: `files:${here}/objects`, registrations: `${here}/etc/r.db` };
   t.strictSame(config.registry, { ...files, ...kubernetes });
   t.equal(config.state.folder, `${here}/state`);

@@ -106,6 +106,11 @@ t.test('required options and dependencies are reported, with how to set them', a
         '--registrations needs --admin-token-file (admin.tokenFile): without a token no instance may register. Give a file with at least 16 characters',
     },
   );
+  const remotes = new Map([...flags, ['registry.remotes', 'istio-system']]);
+  t.throws(() => resolveConfig({ environment: {}, flags: remotes }), {
+    message:
+      '--remotes needs --kubeconfig or --in-cluster: Remotes are registered in the API server of a Primary',
+  });
   save('peers:', '  admin: [10.0.0.1:1]', 'registry: {registrations: r.db}');
   t.throws(() => resolveConfig({ file: readConfigFile(file), environment: {}, flags }), {
     message: new RegExp(

@@ -48,4 +48,6 @@ export const heldByKubernetes: readonly Held[] = [
   ],
   ["a registrar's writes", '8', 'src/registrar/entry-writer.ts', 'writersMax = 8;'],
   ['the weight of a Pod', '1000000', 'src/registrar/read-pod.ts', 'weightMax = 1_000_000;'],
+  ['a Remote is stale', '60 s', 'src/registrar/remotes/remotes.ts', 'staleMs: 60_000, lookMs: 5_000'],
+  ['a Remote is stale', '30 s', 'src/registrar/remotes/remotes.ts', 'removalMs: 30_000'],
 ];

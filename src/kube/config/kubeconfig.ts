@@ -24,7 +24,35 @@ const bytesMax = 4 * 1024 * 1024;
  * change. Throws MeshError `invalid` with file, context and field.
  */
 export function readKubeconfig({ file, context }: KubeconfigChoice, clock: Clock): KubeAccess {
-  const root = load(file);
+  return accessOf(load(file), { file, context }, clock, () => {});
+}
+
+/**
+ * Reads a kubeconfig that is not on this machine, such as that of a Secret. What it says is not to be run or
+ * read here: plugins and paths of files are refused. `place`: where it is from, for messages. Throws as
+ * `readKubeconfig` does.
+ */
+export function readForeignKubeconfig(content: string, place: string, clock: Clock): KubeAccess {
+  const fault = faultOf(place);
+  return accessOf(parse(content, fault), { file: place }, clock, (map, at) => {
+    for (const field of localFields)
+      if (map[field] !== undefined)
+        throw fault(
+          `${at}.${field}`,
+          'is not taken from elsewhere: give a token, or certificates as …-data.',
+        );
+  });
+}
+
+/** Fields by which a kubeconfig names programs and files. */
+const localFields = ['exec', 'tokenFile', 'client-certificate', 'client-key', 'certificate-authority'];
+
+function accessOf(
+  root: RawMap,
+  { file, context }: KubeconfigChoice,
+  clock: Clock,
+  check: (map: RawMap, at: string) => void,
+): KubeAccess {
   const unnamed = faultOf(file);
   const name = context ?? root['current-context'];
   if (typeof name !== 'string' || name === '')
@@ -37,6 +65,8 @@ export function readKubeconfig({ file, context }: KubeconfigChoice, clock: Clock
     text(chosen, 'user') === ''
       ? [{}, 'users']
       : find(root, 'users', 'user', text(chosen, 'user'), fault, name);
+  check(cluster, clusterAt);
+  check(user, userAt);
   const server = serverOf(cluster, clusterAt, fault);
   const serverTls = () => tlsOf(cluster, clusterAt, folder, fault);
   return {
@@ -55,7 +85,6 @@ function faultOf(file: string, context?: string): FieldError {
 }
 
 function load(file: string): RawMap {
-  const fault = faultOf(file);
   let content: string;
   try {
     content = readBounded(file, bytesMax).toString('utf8');
@@ -66,6 +95,10 @@ function load(file: string): RawMap {
       cause,
     });
   }
+  return parse(content, faultOf(file));
+}
+
+function parse(content: string, fault: FieldError): RawMap {
   let root: unknown;
   try {
     root = yaml.load(content, { schema: yaml.CORE_SCHEMA });

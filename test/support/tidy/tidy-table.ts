@@ -108,7 +108,8 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     node: true,
   },
   // Registers the Pods of one cluster in another: it knows objects of the API, and what a WorkloadEntry says.
-  registrar: { folders: ['base', 'model', 'kube'], node: true },
+  // To a control plane its Remotes are a source.
+  registrar: { folders: ['base', 'model', 'kube', 'registry'], node: true },
   // How a control plane runs: files are read as the registry's are.
   config: {
     folders: ['base', 'model', 'registry'],

@@ -1,12 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { logLevels } from '../../../base/log.ts';
 import { idcNamePattern } from '../../../model/idc.ts';
+import { isClusterName } from '../../../registrar/cluster-name.ts';
 import { helpEnd } from '../../help-end.ts';
 import type { RegistrarFlags } from '../../kube/run-registrar.ts';
 import { parseBindAddress } from '../../options/address.ts';
-
-/** A label value that may be a part of names, too. */
-const clusterPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 
 /** `isthmus registrar`: registers the Pods of a cluster in another one. */
 export function registrarCommand(): Command {
@@ -54,7 +52,7 @@ function parseIdc(text: string): string {
 }
 
 function parseCluster(text: string): string {
-  if (clusterPattern.test(text)) return text;
+  if (isClusterName(text)) return text;
   throw new InvalidArgumentError(
     `'${text}' is not a name for a cluster: use 1 to 63 of a-z, 0-9, '-' and '.', a letter or digit first and last.`,
   );
