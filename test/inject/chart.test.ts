@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { parseAllDocuments } from 'yaml';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { bootstrapCommand } from '../../src/cli/commands/bootstrap.ts';
+import { registrarCommand } from '../../src/cli/commands/kube/registrar.ts';
 import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { injectDefaults } from '../../src/inject/settings.ts';
 import { startWebhook } from '../../src/inject/webhook/webhook-server.ts';
@@ -21,28 +20,9 @@ import {
   startApiServer,
   withoutHelm,
 } from '../support/kube-deploy/api-server.ts';
+import { apply, chart, kube, render } from '../support/kube-deploy/chart.ts';
 
-const chart = fileURLToPath(new URL('../../deploy/helm/isthmus', import.meta.url));
 const run = promisify(execFile);
-
-// biome-ignore lint/suspicious/noExplicitAny: tests look into it as they please
-type Manifest = any;
-
-/** Helm does not ask a server which version it would be for. */
-const kube = ['--kube-version', '1.35.4'];
-
-async function render(...flags: string[]): Promise<Manifest[]> {
-  const { stdout } = await run(
-    helm,
-    ['template', 'isthmus', chart, '-n', 'isthmus-system', ...kube, ...flags],
-    {
-      maxBuffer: 64 * 2 ** 20,
-    },
-  );
-  return parseAllDocuments(stdout)
-    .map((document) => document.toJS())
-    .filter((object) => object !== null);
-}
 
 const sets: Readonly<Record<string, readonly string[]>> = {
   'the defaults': ['--set', 'idc=sh-a'],
@@ -57,28 +37,19 @@ const sets: Readonly<Record<string, readonly string[]>> = {
     ...['--set', 'webhook.template.spec.priorityClassName=high,imagePullSecrets[0].name=pull,image.tag=v2'],
     ...['--set', 'controlPlane.args[0]=--log-level=debug'],
   ],
+  'a Primary with Remotes': [
+    ...['--set', 'idc=sh-a,controlPlane.remotes=other,registrarAccess.clusters={apps-1,apps.2}'],
+  ],
+  'a Remote': [
+    ...['--set', 'idc=sh-a,controlPlane.enabled=false,controlPlane.address=10.0.0.9:15010'],
+    ...['--set', 'registrar.enabled=true,registrar.cluster=apps-1,registrar.primary.secret=primary'],
+    ...['--set', 'serviceMonitor.enabled=false'],
+  ],
   little: [
     '--set',
     'idc=sh-a,webhook.enabled=false,ingress.enabled=false,egress.enabled=false,networkPolicies.enabled=false',
   ],
 };
-
-const plurals: Readonly<Record<string, string>> = { NetworkPolicy: 'networkpolicies' };
-const clusterWide = new Set([
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'MutatingWebhookConfiguration',
-  'ValidatingWebhookConfiguration',
-]);
-
-function apply(server: ApiServer, object: Manifest, query = '&dryRun=All') {
-  const { apiVersion, kind, metadata } = object;
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const place = clusterWide.has(kind) ? '' : `/namespaces/${metadata.namespace}`;
-  const plural = plurals[kind] ?? `${kind.toLowerCase()}s`;
-  const path = `${root}${place}/${plural}/${metadata.name}?fieldManager=t&fieldValidation=Strict${query}`;
-  return server.call('PATCH', path, object, { contentType: 'application/apply-patch+yaml' });
-}
 
 t.test('the chart', { skip: withoutHelm() }, async (t) => {
   await t.test('is without faults for its linter, and names what values are wrong', async (t) => {
@@ -90,6 +61,7 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
       ['idc=a,controlPlane.replica=3', /replica/],
       ['idc=a,webhook.failurePolicy=Maybe', /failurePolicy/],
       ['idc=a,ingress.service.edgePort=0', /edgePort/],
+      ['idc=a,registrarAccess.clusters={A_b}', /clusters/],
     ] as const)
       t.match(
         await lint('--set', flag).then(
@@ -99,6 +71,15 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
         words,
         flag,
       );
+  });
+
+  await t.test('what a Remote needs is asked for', async (t) => {
+    for (const [flag, words] of [
+      ['idc=a,controlPlane.enabled=false', /controlPlane\.address: give HOST:PORT/],
+      ['idc=a,registrar.enabled=true', /registrar\.cluster: give the name/],
+      ['idc=a,registrar.enabled=true,registrar.cluster=b', /registrar\.primary\.secret: give the Secret/],
+    ] as const)
+      await t.rejects(render('--set', flag), { message: words }, flag);
   });
 
   await t.test('what it runs are options of the commands', async (t) => {
@@ -116,6 +97,14 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
     const webhook = args.find(([first]) => first === 'webhook') as string[];
     t.strictSame(
       namesOf(webhook).filter((name) => !known(webhookCommand()).includes(name)),
+      [],
+    );
+    const [registrar] = (await render(...(sets['a Remote'] ?? []))).filter(
+      ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'isthmus-registrar',
+    );
+    const asked = namesOf(registrar.spec.template.spec.containers[0].args);
+    t.strictSame(
+      asked.filter((name) => !known(registrarCommand()).includes(name)),
       [],
     );
     const bootstraps = args.filter(([first]) => first?.startsWith('--role='));

@@ -58,7 +58,10 @@ export function serviceAccountOf(server: ApiServer, folder: string, namespace: s
 
 const accountOf = (name: string) => `system:serviceaccount:isthmus-system:${name}`;
 /** Tokens of service accounts, which may do what roles give them: `NAME-token`. */
-const accountTokens = ['isthmus-controlplane', 'isthmus-webhook', 'isthmus-nobody']
+const accountTokens = [
+  ...['isthmus-controlplane', 'isthmus-webhook', 'isthmus-nobody'],
+  ...['isthmus-registrar', 'isthmus-registrar-apps-1'],
+]
   .map((name) => `${name}-token,${accountOf(name)},${name}\n`)
   .join('');
 

@@ -25,7 +25,11 @@ metadata:
 
 {{/* The control planes, as proxies find them. */}}
 {{- define "isthmus.xds" -}}
+{{- if .Values.controlPlane.enabled -}}
 {{ .Release.Name }}-controlplane.{{ .Release.Namespace }}.svc:15010
+{{- else -}}
+{{ required "controlPlane.address: give HOST:PORT of the control planes of the Primary, or set webhook.enabled, ingress.enabled and egress.enabled to false" .Values.controlPlane.address }}
+{{- end }}
 {{- end }}
 
 {{- define "isthmus.podSecurity" -}}
