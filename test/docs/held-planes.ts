@@ -93,12 +93,7 @@ export const heldByPlanes: readonly Held[] = [
   ['cheap, of the processor time', '5 ms however many', 'src/xds/admission/pace.ts', 'leastMs = 5;'],
   ['a client with expensive xDS requests', '250 ms', 'src/xds/admission/pace.ts', 'turnMsMax = 250;'],
   ['work of an xDS request', '2 ms', 'src/xds/admission/pace-limits.ts', 'sliceMs: 2,'],
-  [
-    'work of an xDS request',
-    'a tenth of the processor',
-    'src/xds/admission/pace.ts',
-    'sliceShare = 0.1;',
-  ],
+  ['work of an xDS request', 'a tenth of the processor', 'src/xds/admission/pace.ts', 'sliceShare = 0.1;'],
   ['names processed for one', '1,000', 'src/xds/respond/long-answer.ts', 'atOnceMax = 1_000;'],
   ['a piece of an xDS message', '0.02 ms', 'src/xds/transport/call-messages.ts', 'pieceMs = 0.02;'],
   [
