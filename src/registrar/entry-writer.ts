@@ -7,12 +7,11 @@ import { isLaterTerm } from '../kube/lease.ts';
 import { type BackOffRule, createBackOff } from '../kube/watch/back-off.ts';
 import type { KubeObject } from '../kube/watch/watch-events.ts';
 import {
-  type DesiredInstance,
   type EntryWriterIdentity,
   entryName,
-  entryOf,
   entryPatch,
   type KnownEntry,
+  type WrittenObject,
 } from './instance-entry.ts';
 
 /** Times of writing entries, in milliseconds. */
@@ -32,18 +31,29 @@ const writersMax = 8;
 const stepsMax = 10;
 
 const group = 'networking.istio.io';
-const plural = 'workloadentries';
 
 /** The name by which the API server knows whose fields they are. */
 const fieldManager = 'isthmus-registrar';
 
-interface EntryWriterOptions {
+/** What there should be. */
+interface Desired {
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly generation: number;
+}
+
+interface EntryWriterOptions<T extends Desired> {
+  /** The resource that is written. */
+  readonly plural: 'workloadentries' | 'serviceentries';
+  /** What an object should say; `known`: its present version. */
+  render(desired: T, identity: EntryWriterIdentity, known: KnownEntry | undefined): WrittenObject;
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly timing: WriterTiming;
   /** What there should be of a key; undefined: nothing. 'unknown': not to be touched. */
-  desired(key: string): DesiredInstance | 'unknown' | undefined;
+  desired(key: string): T | 'unknown' | undefined;
   /** The entries that the Primary has of a key. */
   known(key: string): readonly KnownEntry[];
   /** Whether a name is taken. */
@@ -60,8 +70,8 @@ interface EntryWriterOptions {
  * Makes the Primary's entries what they should be, key by key. What has to be written follows from what is
  * known at that moment, not from events: whatever was missed or has failed is made up for.
  */
-export class EntryWriter {
-  readonly #options: EntryWriterOptions;
+export class EntryWriter<T extends Desired> {
+  readonly #options: EntryWriterOptions<T>;
   readonly #signal: AbortSignal;
   readonly #backOff;
   readonly #dirty = new Set<string>();
@@ -74,7 +84,7 @@ export class EntryWriter {
   /** Entries of a later term that this process leaves alone. */
   readonly #fenced = new Set<string>();
 
-  constructor(options: EntryWriterOptions, signal: AbortSignal) {
+  constructor(options: EntryWriterOptions<T>, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
     this.#backOff = createBackOff(options.timing.backOff, options.random);
@@ -89,7 +99,7 @@ export class EntryWriter {
   /** Why something is not written, if people have to mend it. */
   get trouble(): string | undefined {
     if (this.#refusal !== undefined)
-      return `${this.#refusedUntil.size} instances are not registered: ${this.#refusal.error.message}`;
+      return `${this.#refusedUntil.size} ${this.#options.plural} are not as they should be: ${this.#refusal.error.message}`;
     const [fenced] = this.#fenced;
     if (fenced === undefined) return undefined;
     return `${this.#fenced.size} entries, such as ${fenced}, were written under a later term of the Lease: another registrar is at work, and they are left to it.`;
@@ -163,7 +173,7 @@ export class EntryWriter {
       await this.#create(desired, identity);
       return true;
     }
-    const patch = entryPatch(first, entryOf(desired, identity, first));
+    const patch = entryPatch(first, this.#options.render(desired, identity, first));
     // What was read of the Pod is older than what the entry says of it: the watch is behind.
     if (patch === undefined || first.generation > desired.generation) return false;
     if (this.#isFenced(first, identity)) return false;
@@ -181,15 +191,15 @@ export class EntryWriter {
     return isFenced;
   }
 
-  async #create(desired: DesiredInstance, identity: EntryWriterIdentity): Promise<void> {
-    const { client, isTaken, onWritten } = this.#options;
+  async #create(desired: T, identity: EntryWriterIdentity): Promise<void> {
+    const { client, isTaken, onWritten, plural, render } = this.#options;
     const { namespace } = desired;
     let attempt = 0;
     while (isTaken(namespace, entryName(identity.cluster, desired, attempt))) attempt += 1;
-    const entry = entryOf(desired, identity, undefined);
+    const entry = render(desired, identity, undefined);
     const name = entryName(identity.cluster, desired, attempt);
     const object = await client.json({
-      ...{ method: 'POST', action: action('create'), signal: this.#signal },
+      ...{ method: 'POST', action: this.#action('create'), signal: this.#signal },
       path: `/apis/${group}/v1/namespaces/${namespace}/${plural}?fieldManager=${fieldManager}`,
       body: { ...entry, metadata: { name, ...entry.metadata } },
     });
@@ -199,31 +209,44 @@ export class EntryWriter {
   /** Only the version that was read: 409 otherwise. */
   async #patch(entry: KnownEntry, body: unknown): Promise<void> {
     const object = await this.#options.client.json({
-      ...{ method: 'PATCH', action: action('patch'), signal: this.#signal, body },
+      ...{ method: 'PATCH', action: this.#action('patch'), signal: this.#signal, body },
       contentType: 'application/merge-patch+json',
-      path: `${pathOf(entry)}?fieldManager=${fieldManager}`,
+      path: `${this.#pathOf(entry)}?fieldManager=${fieldManager}`,
     });
     this.#options.onWritten(object as KubeObject, false);
   }
 
   async #delete(entry: KnownEntry): Promise<void> {
     const { namespace, name, uid, version } = entry;
-    const gone = { kind: 'WorkloadEntry', metadata: { namespace, name, uid } };
+    const gone = { metadata: { namespace, name, uid } };
     try {
       const answer = (await this.#options.client.json({
-        ...{ method: 'DELETE', action: action('delete'), signal: this.#signal, path: pathOf(entry) },
+        ...{
+          method: 'DELETE',
+          action: this.#action('delete'),
+          signal: this.#signal,
+          path: this.#pathOf(entry),
+        },
         body: {
           ...{ apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' },
           preconditions: { uid, resourceVersion: version },
         },
       })) as KubeObject;
       // A Status: it had no finalizer, and is gone.
-      const isLeft = answer.kind === 'WorkloadEntry';
+      const isLeft = answer.kind !== 'Status';
       this.#options.onWritten(isLeft ? answer : gone, !isLeft);
     } catch (reason) {
       if (kubeRefusalOf(reason)?.status !== 404) throw reason;
       this.#options.onWritten(gone, true);
     }
+  }
+
+  #pathOf({ namespace, name }: KnownEntry): string {
+    return `/apis/${group}/v1/namespaces/${namespace}/${this.#options.plural}/${name}`;
+  }
+
+  #action(verb: KubeAction['verb']): KubeAction {
+    return { verb, group, resource: this.#options.plural };
   }
 
   #noteFailure(key: string, error: MeshError): void {
@@ -277,12 +300,4 @@ export class EntryWriter {
 function unsettled(key: string): MeshError {
   const message = `the entries of ${key} are not what was written, ${stepsMax} times in a row: somebody else changes them, such as a webhook of the Primary. Leave metadata.annotations registrar.isthmus.dev/… and spec as they are.`;
   return new MeshError('conflict', message);
-}
-
-function pathOf({ namespace, name }: KnownEntry): string {
-  return `/apis/${group}/v1/namespaces/${namespace}/${plural}/${name}`;
-}
-
-function action(verb: KubeAction['verb']): KubeAction {
-  return { verb, group, resource: plural };
 }

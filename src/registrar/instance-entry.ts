@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { contentHash } from '../base/hash.ts';
 import { isMap, type RawMap } from '../base/raw-map.ts';
 import type { KubeObject } from '../kube/watch/watch-events.ts';
@@ -13,7 +14,7 @@ export const entryKeys = {
   generation: 'registrar.isthmus.dev/generation',
   zone: 'registrar.isthmus.dev/zone',
   weight: 'registrar.isthmus.dev/weight',
-  /** Since when it is healthy: an instance that is not has no entry. */
+  /** Since when it is healthy, where that is known: an instance that is not has no entry. */
   healthySince: 'registrar.isthmus.dev/healthy-since',
   /** Under which term of the Lease it was written last. */
   term: 'registrar.isthmus.dev/term',
@@ -35,6 +36,7 @@ export interface DesiredInstance {
   readonly uid: string;
   /** Of its Pod: a later version of it is not overwritten by what an earlier one says. */
   readonly generation: number;
+  /** '': not known. */
   readonly healthySince: string;
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -46,7 +48,7 @@ export interface DesiredInstance {
   readonly isZoneKnown: boolean;
 }
 
-/** A WorkloadEntry as the Primary has it, as far as it is of a registrar. */
+/** A WorkloadEntry, or a ServiceEntry, as the Primary has it, as far as it is of a registrar. */
 export interface KnownEntry {
   readonly namespace: string;
   readonly name: string;
@@ -100,7 +102,7 @@ export function entryOf(
   instance: DesiredInstance,
   { cluster, idc, term }: EntryWriterIdentity,
   known: KnownEntry | undefined,
-) {
+): WrittenObject {
   const { namespace, address, labels, ports, weight } = instance;
   const kept = known?.annotations[entryKeys.zone];
   const zone = instance.isZoneKnown ? instance.zone : typeof kept === 'string' ? kept : undefined;
@@ -117,9 +119,9 @@ export function entryOf(
         [entryKeys.generation]: String(instance.generation),
         ...(zone !== undefined && { [entryKeys.zone]: zone }),
         ...(weight !== undefined && { [entryKeys.weight]: String(weight) }),
-        [entryKeys.healthySince]: instance.healthySince,
+        ...(instance.healthySince !== '' && { [entryKeys.healthySince]: instance.healthySince }),
         [entryKeys.term]: term,
-      } as Readonly<Record<string, string>>,
+      },
       finalizers: [finalizer],
     },
     spec: {
@@ -133,17 +135,34 @@ export function entryOf(
 }
 
 /**
- * The name of an entry: that of its Pod, told apart by cluster and UID. `attempt`: an instance that comes
- * back while its former entry is still kept has another name.
+ * The name of an entry: that of its Pod or Service, told apart by cluster and UID. `attempt`: an instance
+ * that comes back while its former entry is still kept has another name.
  */
-export function entryName(cluster: string, { name, key }: DesiredInstance, attempt: number): string {
+export function entryName(
+  cluster: string,
+  { name, key }: { readonly name: string; readonly key: string },
+  attempt: number,
+): string {
   const end = `-${contentHash(cluster, '\n', key).slice(0, 10)}${attempt === 0 ? '' : `-${attempt}`}`;
   const start = `${cluster}-${name}`.slice(0, nameMax - end.length).replace(/[^a-z0-9]+$/, '');
   return `${start}${end}`;
 }
 
+/** An object of the Primary as a registrar writes it. */
+export interface WrittenObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly finalizers?: readonly string[];
+  };
+  readonly spec: RawMap;
+}
+
 /** What changes an entry to what it should be, as a merge patch; undefined: it is so. */
-export function entryPatch(known: KnownEntry, due: ReturnType<typeof entryOf>): RawMap | undefined {
+export function entryPatch(known: KnownEntry, due: WrittenObject): RawMap | undefined {
   const { [entryKeys.term]: _, ...annotations } = due.metadata.annotations;
   const { [entryKeys.term]: __, ...before } = known.annotations;
   const changes = {
@@ -175,7 +194,7 @@ function difference(from: RawMap, to: RawMap): Record<string, unknown> | undefin
   for (const [key, value] of Object.entries(to)) {
     const before = from[key];
     const change = isMap(value) && isMap(before) ? difference(before, value) : value;
-    if (change !== undefined && change !== before) patch[key] = change;
+    if (change !== undefined && !isDeepStrictEqual(change, before)) patch[key] = change;
   }
   return Object.keys(patch).length === 0 ? undefined : patch;
 }

@@ -4,7 +4,7 @@ import type { Random } from '../base/random.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { kubeRefusalOf } from '../kube/kube-failure.ts';
 import { createBackOff } from '../kube/watch/back-off.ts';
-import { findServed, type SoughtKind } from '../kube/watch/discovery.ts';
+import { findServed, isServed, type SoughtKind } from '../kube/watch/discovery.ts';
 import { followKind, type ListWatchTiming, type WatchTarget } from '../kube/watch/list-watch.ts';
 import type { KubeObject } from '../kube/watch/watch-events.ts';
 
@@ -12,6 +12,8 @@ import type { KubeObject } from '../kube/watch/watch-events.ts';
 export interface MirroredKind<T> extends SoughtKind {
   readonly namespace?: string;
   readonly labelSelector?: string;
+  /** Whether objects that go with their kind stay, as nobody meant each of them. */
+  readonly outlivesKind?: boolean;
   /** What is kept of an object; undefined: nothing. */
   project(object: KubeObject): T | undefined;
 }
@@ -57,6 +59,10 @@ export class Mirror<T> {
   readonly #items = new Map<string, Item<T>>();
   #list = 0;
   #isListing = false;
+  /** Objects that are gone, unless their kind is. */
+  readonly #doubtful = new Map<string, KubeObject>();
+  #isChecking = false;
+  #wasAbsent = false;
   /** Whether everything was read once: before that, what is lacking is not known to be gone. */
   isListed = false;
   /** Whether the API server does not have the kind. */
@@ -76,6 +82,7 @@ export class Mirror<T> {
     const { kind, onChange } = this.#options;
     const { uid, resourceVersion: version } = object.metadata ?? {};
     const key = keyOf(object);
+    this.#doubtful.delete(key);
     const known = this.#items.get(key);
     // An answer to a write may have been faster than the watch.
     if (known !== undefined && known.uid === uid && !this.#isListing && isOlder(version, known.version))
@@ -139,26 +146,59 @@ export class Mirror<T> {
   }
 
   #follow(target: WatchTarget, signal: AbortSignal): Promise<void> {
-    const { client, clock, random, timing } = this.#options;
+    const { client, kind, clock, random, timing } = this.#options;
     const handler = {
       listing: () => {
         this.#list += 1;
         this.#isListing = true;
       },
-      object: (object: KubeObject) => this.put(object),
-      deleted: (object: KubeObject) => this.remove(object),
+      object: (object: KubeObject) => {
+        // A kind that is back at once never looked absent to the watch.
+        this.#setAbsent(false);
+        this.put(object);
+      },
+      deleted: (object: KubeObject) => {
+        if (kind.outlivesKind === true) this.#doubtful.set(keyOf(object), object);
+        else this.remove(object);
+      },
       listed: () => this.#endList(),
-      pause: () => {},
+      pause: () => void this.#checkDeletions(target, signal),
       trouble: (error: MeshError | undefined) => this.#setTrouble(error),
     };
     return followKind({ client, target, handler, clock, random, timing }, signal);
   }
 
-  /** What the list lacks is gone. */
+  /** The deletion of a CustomResourceDefinition begins with that of all its objects. */
+  async #checkDeletions(target: WatchTarget, signal: AbortSignal): Promise<void> {
+    const { client, clock, random, timing } = this.#options;
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    const backOff = createBackOff(timing.backOff, random);
+    while (this.#doubtful.size > 0 && !signal.aborted) {
+      const waiting = [...this.#doubtful];
+      try {
+        const stays = await isServed(client, target, signal);
+        if (!stays) this.#setAbsent(true);
+        for (const [key, object] of waiting) {
+          this.#doubtful.delete(key);
+          if (stays) this.remove(object);
+        }
+      } catch {
+        // Unknown is not gone: they wait. The watch tells of the trouble.
+        await sleep(clock, backOff.next(), signal).catch(() => {});
+      }
+    }
+    this.#isChecking = false;
+  }
+
+  /** What the list lacks is gone, unless it went with its kind. */
   #endList(): void {
     this.#isListing = false;
+    this.#setAbsent(false);
+    const isKept = this.#wasAbsent && this.#options.kind.outlivesKind === true;
+    this.#wasAbsent = false;
     for (const [key, { list, value }] of [...this.#items]) {
-      if (list === this.#list) continue;
+      if (list === this.#list || isKept) continue;
       this.#items.delete(key);
       this.#options.onChange(value, undefined);
     }
@@ -169,6 +209,7 @@ export class Mirror<T> {
 
   #setAbsent(isAbsent: boolean): void {
     if (isAbsent) this.#setTrouble(undefined);
+    this.#wasAbsent ||= isAbsent;
     if (isAbsent === this.isAbsent) return;
     this.isAbsent = isAbsent;
     this.#options.onState();

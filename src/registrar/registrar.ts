@@ -6,7 +6,16 @@ import { kubeRefusalOf } from '../kube/kube-failure.ts';
 import { KubeLease, type LeaseTiming, leaseTiming } from '../kube/lease.ts';
 import { listWatchTiming } from '../kube/watch/list-watch.ts';
 import { EntryWriter, type WriterTiming, writerTiming } from './entry-writer.ts';
-import { type DesiredInstance, entryKeys, type KnownEntry, readKnownEntry } from './instance-entry.ts';
+import { ExportRegistration } from './exports/export-registration.ts';
+import { exportKeyStart } from './exports/exported-services.ts';
+import {
+  type DesiredInstance,
+  type EntryWriterIdentity,
+  entryKeys,
+  entryOf,
+  type KnownEntry,
+  readKnownEntry,
+} from './instance-entry.ts';
 import { KnownEntries } from './known-entries.ts';
 import { Mirror, type MirroredKind, type MirrorTiming } from './mirror.ts';
 import { type NodeZone, PodInstances, readNodeZone } from './pods.ts';
@@ -57,7 +66,7 @@ export interface RegistrarStatus {
   readonly isActive: boolean;
   /** Whether both API servers have been read. */
   readonly isReady: boolean;
-  /** Entries in the Primary, of these those that are kept until no proxy has them, and changes that wait. */
+  /** Objects in the Primary, of these those that are kept until no proxy has them, and changes that wait. */
   readonly entries: number;
   readonly leaving: number;
   readonly pending: number;
@@ -78,7 +87,8 @@ export class Registrar {
   #podMirror: Mirror<PodInstance> | undefined;
   #nodeMirror: Mirror<NodeZone> | undefined;
   #entryMirror: Mirror<KnownEntry> | undefined;
-  #writer: EntryWriter | undefined;
+  #writer: EntryWriter<DesiredInstance> | undefined;
+  #exports: ExportRegistration | undefined;
   #lease: KubeLease | undefined;
   /** The wall time at which the Remote was last heard of. */
   #heardMs: number | undefined;
@@ -106,7 +116,8 @@ export class Registrar {
     });
     this.#lease = lease;
     this.#writer = this.#createWriter(signal);
-    const mirrors = this.#createMirrors();
+    this.#exports = this.#createExports(signal);
+    const mirrors = [...this.#createMirrors(), this.#exports];
     await Promise.all([lease.run(signal), ...mirrors.map((mirror) => mirror.run(signal))]);
     if (!this.#isHandedOver) await lease.release();
   }
@@ -124,25 +135,43 @@ export class Registrar {
       cluster,
       isActive: this.#lease?.isHeld === true,
       isReady: this.#isRemoteKnown && this.#entryMirror?.isListed === true,
-      ...{ entries: size, leaving, pending: this.#writer?.pending ?? 0 },
+      ...{ entries: size + (this.#exports?.size ?? 0), leaving, pending: this.#writer?.pending ?? 0 },
       ...(trouble && { staleMs: clock.now() - trouble.sinceMs }),
       troubles: this.#troubles(),
     };
   }
 
-  #createWriter(signal: AbortSignal): EntryWriter {
-    const { primary, clock, random, cluster, idc } = this.#options;
-    return new EntryWriter(
+  #createExports(signal: AbortSignal): ExportRegistration {
+    const { primary, remote, clock, random, cluster } = this.#options;
+    return new ExportRegistration(
       {
-        ...{ client: primary, clock, random, timing: this.#timing.writer },
+        ...{ primary, remote, clock, random, cluster, timing: this.#timing },
+        identity: () => this.#identity(),
+        onInstance: (key) => this.#writer?.wake(key),
+        onState: this.#onState,
+        onTrouble: () => this.#tell(),
+      },
+      signal,
+    );
+  }
+
+  /** Under which term this process may write; undefined: it may not. */
+  #identity(): EntryWriterIdentity | undefined {
+    const { cluster, idc } = this.#options;
+    return this.#lease?.isHeld === true ? { cluster, idc, term: this.#lease.term } : undefined;
+  }
+
+  #createWriter(signal: AbortSignal): EntryWriter<DesiredInstance> {
+    const { primary, clock, random } = this.#options;
+    return new EntryWriter<DesiredInstance>(
+      {
+        ...{ plural: 'workloadentries', client: primary, clock, random, timing: this.#timing.writer },
+        render: entryOf,
         desired: (key) => this.#desired(key),
         known: (key) => this.#known.of(key),
         isTaken: (namespace, name) => this.#entryMirror?.get(namespace, name) !== undefined,
-        identity: () => {
-          // What is there has to be known before anything is added to it.
-          if (this.#lease?.isHeld !== true || this.#entryMirror?.isListed !== true) return undefined;
-          return { cluster, idc, term: this.#lease.term };
-        },
+        // What is there has to be known before anything is added to it.
+        identity: () => (this.#entryMirror?.isListed === true ? this.#identity() : undefined),
         onWritten: (object, isGone) =>
           isGone ? this.#entryMirror?.remove(object) : this.#entryMirror?.put(object),
         onState: () => this.#tell(),
@@ -198,6 +227,7 @@ export class Registrar {
   /** What there should be; 'unknown': the Remote was not read yet, or not all that it depends on. */
   #desired(key: string): DesiredInstance | 'unknown' | undefined {
     if (this.#options.remote === 'none') return undefined;
+    if (key.startsWith(exportKeyStart) && this.#exports !== undefined) return this.#exports.instance(key);
     if (!key.startsWith(this.#pods.keyStart)) return 'unknown';
     if (!this.#isRemoteKnown) return 'unknown';
     return this.#pods.desired(key);
@@ -205,7 +235,7 @@ export class Registrar {
 
   /** Whether Pods were read once, and Nodes, unless these may not be read. */
   get #isRemoteKnown(): boolean {
-    if (this.#options.remote === 'none') return true;
+    if (this.#options.remote === 'none') return this.#exports?.isListed === true;
     if (this.#podMirror?.isListed !== true) return false;
     const { isListed, trouble } = this.#nodeMirror ?? {};
     return isListed === true || kubeRefusalOf(trouble?.error)?.status === 403;
@@ -223,7 +253,9 @@ export class Registrar {
   };
 
   #wakeAll(): void {
-    this.#writer?.wakeAll([...this.#pods.keys(), ...this.#known.keys()]);
+    const exported = this.#exports?.instanceKeys() ?? [];
+    this.#writer?.wakeAll([...this.#pods.keys(), ...exported, ...this.#known.keys()]);
+    this.#exports?.wakeAll();
   }
 
   #noteHeard(): number | undefined {
@@ -245,6 +277,7 @@ export class Registrar {
         `${primary.server} has no workloadentries.networking.istio.io/v1: apply its definition (deploy/crds/istio).`,
       this.#lease?.trouble?.message,
       this.#writer?.trouble,
+      ...(this.#exports?.troubles ?? []),
       ...[...this.#pods.pods()].flatMap(({ namespace, name, faults }) =>
         faults.map((fault) => `Pod ${namespace}/${name}: ${fault}`),
       ),

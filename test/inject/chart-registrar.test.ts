@@ -129,8 +129,12 @@ t.test('the rights of registrars', { skip: withoutHelm() || withoutKube }, async
       [inPrimary, 'GET', `${entries}/none`, 403],
       [inPrimary, 'GET', '/api/v1/pods', 403],
       [inPrimary, 'GET', '/api/v1/namespaces/istio-system/secrets', 403],
-      [inPrimary, 'GET', '/apis/networking.istio.io/v1/serviceentries', 403],
+      [inPrimary, 'GET', '/apis/networking.istio.io/v1/serviceentries', 200],
+      [inPrimary, 'GET', '/apis/networking.istio.io/v1/destinationrules', 403],
       [inRemote, 'GET', '/api/v1/pods', 200],
+      [inRemote, 'GET', '/api/v1/services', 200],
+      [inRemote, 'GET', '/apis/discovery.k8s.io/v1/endpointslices', 200],
+      [inRemote, 'GET', '/api/v1/configmaps', 403],
       [inRemote, 'GET', '/api/v1/namespaces/shop/pods/none', 403],
       [inRemote, 'DELETE', '/api/v1/namespaces/shop/pods/none', 403],
       [inRemote, 'GET', '/api/v1/namespaces/istio-system/secrets', 403],
@@ -141,7 +145,10 @@ t.test('the rights of registrars', { skip: withoutHelm() || withoutKube }, async
       [planes, 'GET', '/api/v1/namespaces/isthmus-system/secrets', 403],
       [planes, 'GET', '/api/v1/secrets', 403],
     ] as const) {
-      const answer = await server.call(method, path, undefined, { token });
+      const ask = () => server.call(method, path, undefined, { token });
+      let answer = await ask();
+      // The cache of a kind is made when it is asked for first.
+      while (answer.status === 429) answer = await ask();
       t.equal(answer.status, status, `${token}: ${method} ${path}`);
     }
   });
