@@ -2,7 +2,7 @@ import t from 'tap';
 import { KubeApi, limitedToken, withoutKube } from '../support/kube/kube-api.ts';
 import { proxyKubeconfig, startKubeProxy } from '../support/kube/kube-proxy.ts';
 import { watchWorld } from '../support/kube/kube-world.ts';
-import { startClusters, startRegistrar } from '../support/kube/registrar-world.ts';
+import { addNode, startClusters, startRegistrar } from '../support/kube/registrar-world.ts';
 import {
   addPod,
   addReadyPod,
@@ -179,6 +179,41 @@ t.test('API servers that are away, or refuse', { skip: withoutKube }, async (t) 
       await until('nothing is wrong', () => registrar.status.troubles.length === 0);
     },
   );
+
+  await t.test('Nodes that may not be read: told; zones are those of Pods, or stay', async (t) => {
+    const roles = '/apis/rbac.authorization.k8s.io/v1';
+    const role = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'pods' };
+    const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }];
+    await remote.must('POST', `${roles}/clusterroles`, { metadata: { name: 'pods' }, rules });
+    await remote.must('POST', `${roles}/clusterrolebindings`, {
+      ...{ metadata: { name: 'pods' }, roleRef: role },
+      subjects: [{ kind: 'User', apiGroup: role.apiGroup, name: 'limited' }],
+    });
+    // Its Node comes later, so that only the Node has its zone.
+    await addReadyPod(remote, 'zoned', '10.1.0.21', { node: 'node-21' });
+    await addNode(remote, 'node-21', 'zone-21');
+    const find = async (address: string) =>
+      (await entriesOf(primary)).find(
+        ({ spec, metadata }) =>
+          spec.address === address && metadata.labels['registrar.isthmus.dev/cluster'] === 'apps-8',
+      );
+    const first = startRegistrar(t, clusters, { cluster: 'apps-8' });
+    await until('its zone', async () => (await find('10.1.0.21'))?.spec.locality === 'sh-a/zone-21');
+    await first.end();
+    const { registrar } = startRegistrar(t, clusters, {
+      ...{ cluster: 'apps-8', identity: 'two', remote: remote.kubeconfig({ token: limitedToken }) },
+    });
+    await until('the line of the role', () =>
+      registrar.status.troubles.some((one) => /add to its ClusterRole: .*"nodes".*list, watch/.test(one)),
+    );
+    await remote.must('PATCH', '/api/v1/namespaces/shop/pods/zoned', {
+      metadata: { labels: { version: 'v2' } },
+    });
+    await until('a change', async () => (await find('10.1.0.21'))?.spec.labels.version === 'v2');
+    t.equal((await find('10.1.0.21'))?.spec.locality, 'sh-a/zone-21', 'it stays');
+    await addReadyPod(remote, 'wished', '10.1.0.22', { annotations: { 'isthmus.dev/zone': 'zone-w' } });
+    await until('that of a Pod', async () => (await find('10.1.0.22'))?.spec.locality === 'sh-a/zone-w');
+  });
 
   await t.test('a weight that is none: told with its field, and not read', async (t) => {
     const { registrar } = startRegistrar(t, clusters, { cluster: 'apps-9' });
