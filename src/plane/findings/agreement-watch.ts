@@ -35,9 +35,17 @@ export interface AgreementWatch {
  */
 const watchTimes = { afterMs: 5_000, timesLonger: 50, latestMs: 60_000 };
 
-/** Whether no proxy came lately, or a change has waited for long enough. */
-function isQuiet(now: number, gaveWayAt: number, since: number): boolean {
-  return now - gaveWayAt >= watchTimes.afterMs || now - since >= watchTimes.latestMs;
+/** When proxies came for whole pictures. */
+function arrivalsOf(clock: Clock) {
+  let lastAt = Number.NEGATIVE_INFINITY;
+  return {
+    note() {
+      lastAt = clock.now();
+    },
+    /** Whether none came lately, or what came at `since` has waited for long enough. */
+    isQuiet: (since: number) =>
+      clock.now() - lastAt >= watchTimes.afterMs || clock.now() - since >= watchTimes.latestMs,
+  };
 }
 
 /** Evacuations come and go by the clock: what was found holds so long without a change. */
@@ -54,7 +62,7 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
   let checkedChanges = -1;
   let tookMs = 0;
   let timer: Timer | undefined;
-  let gaveWayAt = Number.NEGATIVE_INFINITY;
+  const arrivals = arrivalsOf(clock);
 
   function setFindings(lints: readonly Lint[], atChange: number): void {
     lastFindings = lints.map(findingOfLint);
@@ -67,8 +75,7 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
     if (timer !== undefined) return;
     timer = clock.after(Math.max(watchTimes.afterMs, watchTimes.timesLonger * tookMs), () => {
       timer = undefined;
-      if (isQuiet(clock.now(), gaveWayAt, since) && options.isDue())
-        checkInTurns(agreementChecks(looked()), [], changes, 0);
+      if (arrivals.isQuiet(since) && options.isDue()) checkInTurns(agreementChecks(looked()), [], changes, 0);
       else schedule(since);
     });
   }
@@ -101,9 +108,7 @@ export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
       changes += 1;
       schedule();
     },
-    giveWay() {
-      gaveWayAt = clock.now();
-    },
+    giveWay: arrivals.note,
     close: () => timer?.cancel(),
   };
 }
