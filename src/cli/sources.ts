@@ -96,7 +96,8 @@ function openRegistry(
   if (registry.folder !== undefined) return openSource(registry.folder, { ...run, soleMs: deletions.grace });
   const access = () => primaryAccess(config, run.clock);
   const conditions = { idc, identity: ownIdentity() };
-  return createKubernetesSource({ ...run, access, random: systemRandom, conditions });
+  const { discoveryNamespaces } = registry;
+  return createKubernetesSource({ ...run, access, random: systemRandom, conditions, discoveryNamespaces });
 }
 
 /** Clients for the other control planes, separate ones for each kind of record. */

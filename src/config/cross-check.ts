@@ -41,7 +41,7 @@ export function crossFaults(
   return [
     ...faults,
     ...registryTwice(byName),
-    ...remotesOfNobody(byName),
+    ...kubernetesOnly(byName),
     ...sharedAddress(byName.get('xds.listen'), byName.get('admin.listen')),
   ];
 }
@@ -65,16 +65,24 @@ function registryTwice(byName: ReadonlyMap<string, Setting>) {
   return [{ about: second, message }];
 }
 
-/** Remotes are registered in a Primary. */
-function remotesOfNobody(byName: ReadonlyMap<string, Setting>) {
-  const about = byName.get('registry.remotes');
+/** Options that mean something only of an API server, and why. */
+const ofKubernetes: ReadonlyMap<string, string> = new Map([
+  ['registry.discoveryNamespaces', 'a folder has no labels of namespaces'],
+  ['registry.remotes', 'Remotes are registered in the API server of a Primary'],
+]);
+
+function kubernetesOnly(byName: ReadonlyMap<string, Setting>) {
   const isOfKubernetes = ['registry.kubeconfig', 'registry.inCluster'].some((name) => {
     const setting = byName.get(name);
     return setting !== undefined && isGiven(setting);
   });
-  if (about?.value === undefined || isOfKubernetes) return [];
-  const message = 'needs --kubeconfig or --in-cluster: Remotes are registered in the API server of a Primary';
-  return [{ about, message }];
+  if (isOfKubernetes) return [];
+  return [...ofKubernetes].flatMap(([name, why]) => {
+    const about = byName.get(name);
+    return about?.value === undefined
+      ? []
+      : [{ about, message: `needs --kubeconfig or --in-cluster: ${why}` }];
+  });
 }
 
 /** Whether a setting that says where objects come from does so. */

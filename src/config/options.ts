@@ -9,6 +9,7 @@ import {
   durationKind,
   idcName,
   integer,
+  labelSelector,
   onOff,
   path,
   plainName,
@@ -41,6 +42,11 @@ export const controlPlaneOptions = {
       byDefault: 'off',
       words:
         'on: read the objects from the API server of the cluster that this Pod runs in, by its service account',
+    }),
+    discoveryNamespaces: optional(labelSelector, {
+      flag: '--discovery-namespaces',
+      words:
+        'only objects of namespaces whose labels match count, as kubectl -l has it: mesh=on,env!=test; without it those of all. Labels may change at any time. Needs Kubernetes as the source',
     }),
     remotes: optional(plainName, {
       flag: '--remotes',

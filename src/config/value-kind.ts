@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { idcNamePattern, readIdcName } from '../model/idc.ts';
 import { durationPattern } from '../model/values/duration.ts';
+import { readLabelSelector } from '../model/values/label-selector.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { addressPattern, readAddress, readAddresses, withoutTwins } from './address.ts';
 import { type DurationRange, readDuration, showDuration } from './duration.ts';
@@ -85,6 +86,12 @@ export const plainName: ValueKind<string> = textKind({
     if (text.trim() === '') throw fault('give a name, not nothing.');
     return text;
   },
+});
+
+/** A selector of labels of Kubernetes. */
+export const labelSelector: ValueKind<string> = textKind({
+  ...{ placeholder: '<selector>', range: 'a selector of labels', what: 'a selector of labels', pattern: '.' },
+  ...{ read: readLabelSelector, show: same },
 });
 
 /** An address to listen on. */

@@ -41,6 +41,7 @@ admin: {tokenFile: /etc/token}
   const here = process.cwd();
   const kubernetes = {
     ...{ kubeconfig: undefined, kubeContext: undefined, inCluster: false, remotes: undefined },
+    discoveryNamespaces: undefined,
   };
   const files = { folder: `files:${here}/objects`, registrations: `${here}/etc/r.db` };
   t.strictSame(config.registry, { ...files, ...kubernetes });
@@ -66,6 +67,8 @@ function anyValue({ row }: (typeof optionList)[number]): fc.Arbitrary<unknown> {
       return fc.constantFrom('sh-a', 'no', '1e3', '007', 'null', 'true', '0x1f');
     case '<n>':
       return fc.nat(4);
+    case '<selector>':
+      return fc.constantFrom('mesh=on', '!no', 'a in (b,c),true', '0x1f notin (1e3)');
     case '<on|off>':
       return fc.boolean();
     case '<word>':

@@ -111,6 +111,11 @@ t.test('required options and dependencies are reported, with how to set them', a
     message:
       '--remotes needs --kubeconfig or --in-cluster: Remotes are registered in the API server of a Primary',
   });
+  const selected = new Map([...flags, ['registry.discoveryNamespaces', 'mesh=on']]);
+  t.throws(() => resolveConfig({ environment: {}, flags: selected }), {
+    message:
+      '--discovery-namespaces needs --kubeconfig or --in-cluster: a folder has no labels of namespaces',
+  });
   save('peers:', '  admin: [10.0.0.1:1]', 'registry: {registrations: r.db}');
   t.throws(() => resolveConfig({ file: readConfigFile(file), environment: {}, flags }), {
     message: new RegExp(

@@ -37,6 +37,7 @@ const sets: Readonly<Record<string, readonly string[]>> = {
     ...['--set', 'webhook.template.spec.priorityClassName=high,imagePullSecrets[0].name=pull,image.tag=v2'],
     ...['--set', 'controlPlane.args[0]=--log-level=debug'],
   ],
+  'some namespaces': [...['--set', 'idc=sh-a,controlPlane.discoveryNamespaces=mesh in (on\\,test)']],
   'a Primary with Remotes': [
     ...['--set', 'idc=sh-a,controlPlane.remotes=other,registrarAccess.clusters={apps-1,apps.2}'],
   ],
@@ -139,6 +140,25 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
       { resources: ['leases'], resourceNames: ['isthmus-status-sh-a'], verbs: ['get', 'update'] },
       { resources: ['leases'], verbs: ['create'] },
     ]);
+  });
+
+  await t.test('namespaces are read if some of them count, and not otherwise', async (t) => {
+    const readsNamespaces = async (...flags: string[]) => {
+      const manifests = await render('--set', 'idc=sh-a', ...flags);
+      const rules = manifests.flatMap((one) => (one.kind === 'ClusterRole' ? one.rules : []));
+      const plane = manifests.find(({ spec }) => spec?.template?.spec.containers[0].name === 'controlplane');
+      return {
+        rules: rules.filter(({ resources }: { resources: string[] }) => resources.includes('namespaces')),
+        args: plane?.spec.template.spec.containers[0].args.filter((arg: string) =>
+          arg.includes('namespaces'),
+        ),
+      };
+    };
+    t.strictSame(await readsNamespaces(), { rules: [], args: [] });
+    t.strictSame(await readsNamespaces('--set', 'controlPlane.discoveryNamespaces=mesh in (a\\,b)'), {
+      rules: [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] }],
+      args: ['--discovery-namespaces=mesh in (a,b)'],
+    });
   });
 
   await t.test('containers have no rights that they do not need', async (t) => {

@@ -55,6 +55,8 @@ export class KindFollower {
   readonly #signal: AbortSignal;
   #target: WatchTarget | undefined;
   #isChecking = false;
+  #isListing = false;
+  #relisting: AbortController | undefined;
   /** Whether everything was read once, or the kind is not there. */
   isSettled = false;
   /** Whether the API server has the kind, as far as is known. */
@@ -67,6 +69,10 @@ export class KindFollower {
     this.#options = options;
     this.store = options.store;
     this.#signal = signal;
+  }
+
+  get kind(): string {
+    return this.store.kind.kind;
   }
 
   /** The version that is followed; undefined: none yet. */
@@ -122,16 +128,27 @@ export class KindFollower {
     }
   }
 
+  /** Reads everything anew if objects of namespaces that are selected now were passed over. */
+  completeSelection(): void {
+    // A list that is under way is not cut off: many selections, one after another, would never end it.
+    if (!this.#isListing && this.store.lacksSelected) this.#relisting?.abort();
+  }
+
   async #follow(target: WatchTarget): Promise<void> {
     const { client, clock, random, timing, store, onRead } = this.#options;
     const handler: WatchHandler = {
-      listing: () => store.beginList(),
+      listing: () => {
+        this.#isListing = true;
+        store.beginList();
+      },
       object: (object) => store.put(object),
       deleted: (object) => store.delete(object),
       listed: () => {
+        this.#isListing = false;
         store.endList();
         this.isSettled = true;
         this.#isThere();
+        this.completeSelection();
       },
       pause: () => {
         void this.#checkDeletions();
@@ -139,7 +156,11 @@ export class KindFollower {
       },
       trouble: (error) => this.#setTrouble(error),
     };
-    await followKind({ client, target, handler, clock, random, timing }, this.#signal);
+    do {
+      this.#relisting = new AbortController();
+      const signal = AbortSignal.any([this.#signal, this.#relisting.signal]);
+      await followKind({ client, target, handler, clock, random, timing }, signal);
+    } while (this.#relisting.signal.aborted && !this.#signal.aborted);
     // Its watch has ended for good: the kind is gone, or was replaced.
     if (!this.#signal.aborted) await sleep(clock, timing.backOff.firstMs, this.#signal).catch(() => {});
   }

@@ -45,6 +45,9 @@ export class KindStore {
   readonly #strangers = new Set<string>();
   /** Objects that went with their kind: they stay. */
   readonly #orphans = new Set<string>();
+  readonly #isSelected: (namespace: string) => boolean;
+  /** Namespaces of which objects were passed over since the last list has begun. */
+  readonly #passedOver = new Set<string>();
   #list = 0;
   /** Whether the kind was gone, so that what a list lacks did not go by itself. */
   #wasGone = false;
@@ -53,9 +56,15 @@ export class KindStore {
   /** Whether what is to be reported has changed. */
   isReportDue = false;
 
-  constructor(kind: FollowedKind, inForce: ObjectsInForce) {
+  /** `isSelected`: whether objects of a namespace count; of others nothing is kept. */
+  constructor(
+    kind: FollowedKind,
+    inForce: ObjectsInForce,
+    isSelected: (namespace: string) => boolean = () => true,
+  ) {
     this.kind = kind;
     this.#inForce = inForce;
+    this.#isSelected = isSelected;
   }
 
   get faulty(): Iterable<FaultyObject> {
@@ -75,6 +84,23 @@ export class KindStore {
   /** A list of all objects begins. */
   beginList(): void {
     this.#list += 1;
+    this.#passedOver.clear();
+  }
+
+  /** Whether objects were passed over of namespaces that are selected now: only a list has them. */
+  get lacksSelected(): boolean {
+    return [...this.#passedOver].some(this.#isSelected);
+  }
+
+  /** Objects of these namespaces do not count any more: they go as deleted ones do, but are not released. */
+  deselect(namespaces: ReadonlySet<string>): void {
+    if (namespaces.size === 0 || !this.kind.isNamespaced) return;
+    for (const [key, { ref }] of [...this.#read]) {
+      if (!namespaces.has(ref.namespace)) continue;
+      this.#passedOver.add(ref.namespace);
+      this.#deleted.delete(key);
+      this.#drop(key);
+    }
   }
 
   /** An object as it is now. One that is being deleted counts as gone, whatever finalizers it has. */
@@ -82,6 +108,12 @@ export class KindStore {
     const { uid, resourceVersion: version, deletionTimestamp } = object.metadata ?? {};
     const ref = this.#refOf(object);
     const key = refKey(ref);
+    if (this.kind.isNamespaced && !this.#isSelected(ref.namespace)) {
+      this.#passedOver.add(ref.namespace);
+      // What was being deleted while it counted is still released.
+      if (this.#leaving.has(key)) this.#noteLeaving(key, leavingObject(ref, object), false);
+      return;
+    }
     const known = this.#read.get(key);
     if (deletionTimestamp !== undefined) {
       this.#noteLeaving(key, leavingObject(ref, object), known === undefined);

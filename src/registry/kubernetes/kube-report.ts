@@ -15,6 +15,8 @@ interface KubeReportInput {
   /** Where the objects are from, for messages. */
   readonly origin: string;
   readonly followers: readonly KindFollower[];
+  /** All that is followed, with why it is not at present. */
+  readonly followed: readonly FollowedThing[];
   readonly inForce: ObjectsInForce;
   /** Objects whose deletion is held. */
   readonly held: number;
@@ -22,13 +24,20 @@ interface KubeReportInput {
   readonly unwritten: readonly MeshError[];
 }
 
+/** What is followed, and why it is not at present. */
+interface FollowedThing {
+  /** For messages. */
+  readonly kind: string;
+  readonly trouble: KindTrouble | undefined;
+}
+
 /** All current findings: of the API, of kinds, then of objects by kind and name. */
 export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
-  const { origin, followers, inForce, held, unwritten } = input;
+  const { origin, followers, followed, inForce, held, unwritten } = input;
   const findings: Finding[] = [];
   const add = (code: FindingCode, severity: Severity, message: string) =>
     findings.push({ code, severity, where: origin, path: '', message });
-  for (const message of troubleMessages(followers)) add('SourceNotCurrent', 'error', message);
+  for (const message of troubleMessages(followed)) add('SourceNotCurrent', 'error', message);
   for (const { unreleased } of followers)
     if (unreleased !== undefined)
       add('NotReleased', 'error', `deleted instances are not released: ${unreleased.message}`);
@@ -80,16 +89,16 @@ function incompleteKinds(followers: readonly KindFollower[]): ReadGaps['incomple
 }
 
 /** Why kinds are not followed, each reason once: what keeps all of them is told once. */
-export function troubleMessages(followers: readonly KindFollower[]): readonly string[] {
+export function troubleMessages(followed: readonly FollowedThing[]): readonly string[] {
   const byReason = new Map<string, { trouble: KindTrouble; kinds: string[] }>();
-  for (const { trouble, store } of followers) {
+  for (const { trouble, kind } of followed) {
     if (trouble === undefined) continue;
     const known = byReason.get(trouble.error.message);
-    if (known === undefined) byReason.set(trouble.error.message, { trouble, kinds: [store.kind.kind] });
-    else known.kinds.push(store.kind.kind);
+    if (known === undefined) byReason.set(trouble.error.message, { trouble, kinds: [kind] });
+    else known.kinds.push(kind);
   }
   return [...byReason].map(([reason, { trouble, kinds }]) => {
-    const what = kinds.length === followers.length ? 'objects' : kinds.join(', ');
+    const what = kinds.length === followed.length ? 'objects' : kinds.join(', ');
     const since = new Date(trouble.sinceMs).toISOString();
     return `${reason}. Since ${since} ${what} are those that were last heard of, and stay in force. It is tried again all the time.`;
   });

@@ -13,6 +13,7 @@ import { followedKinds } from './followed-kinds.ts';
 import { KindFollower, type KubernetesTiming, kubernetesTiming } from './kind-follower.ts';
 import { KindStore } from './kind-store.ts';
 import { readGapsOf, reportKubeFindings, troubleMessages, undecidedKeys } from './kube-report.ts';
+import { SelectedNamespaces } from './selected-namespaces.ts';
 
 /** What a Kubernetes source needs. */
 interface KubernetesOptions {
@@ -21,6 +22,8 @@ interface KubernetesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger?: Logger;
+  /** Selector of labels of namespaces whose objects count, as `kubectl -l` has it. Absent: all count. */
+  readonly discoveryNamespaces?: string | undefined;
   /** Absent: nothing is written but the removal of finalizers. */
   readonly conditions?: ConditionsBy;
 }
@@ -39,6 +42,8 @@ interface KubernetesSeam {
   readonly status?: Partial<ConditionTiming>;
   readonly connection?: ConnectionTiming;
   readonly loss?: LossRule;
+  /** False: what was passed over of a namespace before it was selected is not read. */
+  readonly completesSelections?: boolean;
 }
 
 /** Deletions that the API server tells of are meant one by one: none waits, but for the loss of very many. */
@@ -61,6 +66,8 @@ class KubernetesSource implements Source {
   readonly #guard;
   readonly #stores: readonly KindStore[];
   #followers: readonly KindFollower[] = [];
+  /** Absent: all namespaces count. */
+  #namespaces: SelectedNamespaces | undefined;
   #origin = '';
   #sink: Sink | undefined;
   #signal: AbortSignal = AbortSignal.abort();
@@ -75,7 +82,9 @@ class KubernetesSource implements Source {
     this.#options = options;
     this.#seam = seam;
     this.#guard = createLossGuard(seam.loss ?? kubernetesLoss);
-    this.#stores = followedKinds.map((kind) => new KindStore(kind, this.#inForce));
+    this.#stores = followedKinds.map(
+      (kind) => new KindStore(kind, this.#inForce, (name) => this.#namespaces?.has(name) ?? true),
+    );
     const { conditions, clock, random } = options;
     if (conditions !== undefined)
       this.#reporter = new ConditionReporter({
@@ -109,7 +118,16 @@ class KubernetesSource implements Source {
     const settled = new Promise<void>((resolve) => {
       this.#settled = resolve;
     });
-    for (const follower of this.#followers) void follower.run();
+    const { discoveryNamespaces: labelSelector } = this.#options;
+    if (labelSelector !== undefined) {
+      logger.info('only namespaces with certain labels count', { labelSelector });
+      this.#namespaces = new SelectedNamespaces({
+        ...{ client, labelSelector, clock, random, timing },
+        ...{ onChange: this.#onNamespaces, onState: this.#onState },
+      });
+      void this.#namespaces.run(signal);
+    }
+    for (const follower of this.#followers) void this.#follow(follower);
     this.#reporter?.start(client, access.namespace, signal);
     await settled;
     if (signal.aborted) return;
@@ -118,6 +136,26 @@ class KubernetesSource implements Source {
     this.#apply();
     sink.changes([{ type: 'synced', source: this.name, at: clock.now() }]);
     clock.after(timing.strangerMs, this.#releaseStrangers);
+  }
+
+  /** Namespaces are known before what lives in them. */
+  async #follow(follower: KindFollower): Promise<void> {
+    if (follower.store.kind.isNamespaced) await this.#namespaces?.listed;
+    await follower.run();
+  }
+
+  readonly #onNamespaces = (names: ReadonlySet<string>): void => {
+    const deselected = new Set([...names].filter((name) => this.#namespaces?.has(name) === false));
+    for (const store of this.#stores) store.deselect(deselected);
+    const { completesSelections = true } = this.#seam;
+    for (const follower of this.#followers) if (completesSelections) follower.completeSelection();
+    this.#onRead();
+  };
+
+  /** All that is followed. */
+  get #followed() {
+    const namespaces = this.#namespaces && { kind: 'Namespace', trouble: this.#namespaces.trouble };
+    return [...this.#followers, ...(namespaces === undefined ? [] : [namespaces])];
   }
 
   /** Objects deleted before this process read them: nobody asks for their release. */
@@ -216,6 +254,7 @@ class KubernetesSource implements Source {
     const input = {
       origin: this.#origin,
       followers: this.#followers,
+      followed: this.#followed,
       inForce: this.#inForce,
       held: this.#held,
       unwritten: this.#reporter?.troubles ?? [],
@@ -239,7 +278,7 @@ class KubernetesSource implements Source {
   }
 
   #status(): LastGoodStatus {
-    const [reason] = troubleMessages(this.#followers);
+    const [reason] = troubleMessages(this.#followed);
     return {
       ...{ from: 'source', objects: this.#inForce.size, held: this.#held, repaired: 0 },
       ...(reason !== undefined && { reason }),

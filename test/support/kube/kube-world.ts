@@ -6,6 +6,7 @@ import { connectionTiming } from '../../../src/kube/kube-connection.ts';
 import type { ConditionTiming } from '../../../src/registry/kubernetes/condition-reporter.ts';
 import { type KubernetesTiming, kubernetesTiming } from '../../../src/registry/kubernetes/kind-follower.ts';
 import { createKubernetesSource } from '../../../src/registry/kubernetes/kubernetes-source.ts';
+import type { LossRule } from '../../../src/registry/lastgood/loss-guard.ts';
 import { Recorder } from '../../registry/recorder.ts';
 
 /** Short pauses, so that tests do not wait. */
@@ -21,6 +22,13 @@ interface WritingWorld {
   readonly status?: Partial<ConditionTiming>;
 }
 
+/** Which namespaces count; whether what was passed over is read once they do; what is held. */
+interface NamespacesWorld {
+  readonly discoveryNamespaces?: string;
+  readonly completesSelections?: boolean;
+  readonly loss?: LossRule;
+}
+
 /** The same for conditions; what is contested stays so. */
 export const quickStatus: ConditionTiming = {
   ...{ gatherMs: 20, refusedMs: 200, contestedMs: 600_000 },
@@ -33,6 +41,7 @@ export function watchWorld(
   file: string,
   timing: Partial<KubernetesTiming> = {},
   writing?: WritingWorld,
+  { discoveryNamespaces, ...seam }: NamespacesWorld = {},
 ) {
   const stop = new AbortController();
   t.teardown(() => stop.abort());
@@ -40,11 +49,13 @@ export function watchWorld(
   const source = createKubernetesSource(
     {
       ...{ access: () => readKubeconfig({ file }, systemClock), clock: systemClock, random: seededRandom(1) },
+      discoveryNamespaces,
       ...(writing && { conditions: { idc: 'sh-a', identity: writing.identity } }),
     },
     {
       ...{ timing: { ...quickTiming, ...timing }, connection: connectionTiming },
       status: { ...quickStatus, ...writing?.status },
+      ...seam,
     },
   );
   const started = source.start(seen, stop.signal);
