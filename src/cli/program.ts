@@ -21,6 +21,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   inject: async () => (await import('./commands/kube/inject.ts')).injectCommand(),
   webhook: async () => (await import('./commands/kube/webhook.ts')).webhookCommand(),
   registrar: async () => (await import('./commands/kube/registrar.ts')).registrarCommand(),
+  'release-finalizers': async () =>
+    (await import('./commands/kube/release-finalizers.ts')).releaseFinalizersCommand(),
   capture: async () => (await import('./commands/kube/capture.ts')).captureCommand(),
   status: async () => (await import('./commands/look/status.ts')).statusCommand(),
   check: async () => (await import('./commands/look/check.ts')).checkCommand(),

@@ -13,6 +13,7 @@ import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { captureCommand } from '../../src/cli/commands/kube/capture.ts';
 import { injectCommand } from '../../src/cli/commands/kube/inject.ts';
 import { registrarCommand } from '../../src/cli/commands/kube/registrar.ts';
+import { releaseFinalizersCommand } from '../../src/cli/commands/kube/release-finalizers.ts';
 import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { bugReportCommand } from '../../src/cli/commands/look/bug-report.ts';
 import { checkCommand } from '../../src/cli/commands/look/check.ts';
@@ -40,7 +41,7 @@ const commands = [
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill, whoCommand()],
   ...[eventsCommand(), explainCommand(), waitCommand(), diffCommand(), checkCommand(), bugReportCommand()],
   ...[caCommand(), identityCommand()],
-  ...[injectCommand(), captureCommand(), webhookCommand(), registrarCommand()],
+  ...[injectCommand(), captureCommand(), webhookCommand(), registrarCommand(), releaseFinalizersCommand()],
   ...[topCommand(), drainCommand(), undrainCommand(), evacuationsCommand()],
   ...[quickstartCommand(), configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];

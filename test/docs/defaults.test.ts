@@ -10,6 +10,7 @@ import { instancesCommand } from '../../src/cli/commands/instances.ts';
 import { captureCommand } from '../../src/cli/commands/kube/capture.ts';
 import { injectCommand } from '../../src/cli/commands/kube/inject.ts';
 import { registrarCommand } from '../../src/cli/commands/kube/registrar.ts';
+import { releaseFinalizersCommand } from '../../src/cli/commands/kube/release-finalizers.ts';
 import { webhookCommand } from '../../src/cli/commands/kube/webhook.ts';
 import { statusCommand } from '../../src/cli/commands/look/status.ts';
 import { runCommand } from '../../src/cli/commands/run.ts';
@@ -142,6 +143,7 @@ const commands = [
   webhookCommand(),
   captureCommand(),
   registrarCommand(),
+  releaseFinalizersCommand(),
 ];
 
 t.test('each flag that has a default is there', async (t) => {

@@ -48,6 +48,30 @@ export const heldByKubernetes: readonly Held[] = [
   ],
   ["a registrar's writes", '8', 'src/registrar/entry-writer.ts', 'writersMax = 8;'],
   ['the weight of a Pod', '1000000', 'src/registrar/read-pod.ts', 'weightMax = 1_000_000;'],
+  [
+    'what `isthmus release-finalizers` tries',
+    '0.2 s to 5 s',
+    'src/registry/kubernetes/release-all.ts',
+    'firstMs: 200, maxMs: 5_000 }, tryMs: 60_000',
+  ],
+  [
+    'what `isthmus release-finalizers` tries',
+    '60 s',
+    'src/registry/kubernetes/release-all.ts',
+    'firstMs: 200, maxMs: 5_000 }, tryMs: 60_000',
+  ],
+  [
+    'what `isthmus release-finalizers` tries',
+    '8',
+    'src/registry/kubernetes/release-all.ts',
+    'releasesMax = 8;',
+  ],
+  [
+    'what `isthmus release-finalizers` tries',
+    '2 s',
+    'src/cli/kube/release-finalizers.ts',
+    'progressMs = 2_000;',
+  ],
   ['a Remote is stale', '60 s', 'src/registrar/remotes/remotes.ts', 'staleMs: 60_000, lookMs: 5_000'],
   ['a Remote is stale', '30 s', 'src/registrar/remotes/remotes.ts', 'removalMs: 30_000'],
 ];

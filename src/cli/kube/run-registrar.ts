@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Clock, keepProcess, sleep, systemClock } from '../../base/clock.ts';
-import { MeshError } from '../../base/error.ts';
 import type { LogLevel } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
-import { inClusterAccess } from '../../kube/config/in-cluster.ts';
-import type { KubeAccess } from '../../kube/config/kube-access.ts';
 import { readKubeconfig } from '../../kube/config/kubeconfig.ts';
 import { createKubeClient } from '../../kube/kube-client.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
@@ -13,17 +10,15 @@ import { Registrar } from '../../registrar/registrar.ts';
 import { serveRegistrarStatus } from '../../registrar/status-server.ts';
 import { type ClosableLogger, createLogger } from '../process/log.ts';
 import { nextEnding } from '../process/stop-signals.ts';
+import { type ClusterFlags, clusterAccess } from './cluster-access.ts';
 
 /** The flags of `isthmus registrar`. */
-export interface RegistrarFlags {
+export interface RegistrarFlags extends ClusterFlags {
   readonly idc: string;
   readonly cluster: string;
   readonly primaryKubeconfig: string;
   readonly primaryContext?: string;
   readonly primaryNamespace: string;
-  readonly kubeconfig?: string;
-  readonly kubeContext?: string;
-  readonly inCluster?: boolean;
   readonly withdraw?: boolean;
   readonly listen?: ListenAddress;
   readonly logLevel: LogLevel;
@@ -49,7 +44,7 @@ async function runUntilStopped(flags: RegistrarFlags, logger: ClosableLogger): P
     { file: flags.primaryKubeconfig, context: flags.primaryContext },
     clock,
   );
-  const remoteAccess = withdraw ? undefined : remoteAccessOf(flags, clock);
+  const remoteAccess = withdraw ? undefined : clusterAccess(flags, clock);
   const primary = createKubeClient(primaryAccess, { clock });
   const remote = remoteAccess && createKubeClient(remoteAccess, { clock });
   const registrar = new Registrar({
@@ -68,17 +63,6 @@ async function runUntilStopped(flags: RegistrarFlags, logger: ClosableLogger): P
   for (const client of [primary, remote]) client?.close();
   await server?.close();
   letEnd();
-}
-
-function remoteAccessOf(
-  { kubeconfig, kubeContext: context, inCluster }: RegistrarFlags,
-  clock: Clock,
-): KubeAccess {
-  if ((kubeconfig === undefined) === (inCluster !== true))
-    throw new MeshError('invalid', 'give --kubeconfig or --in-cluster: one of them, for this cluster');
-  return kubeconfig === undefined
-    ? inClusterAccess(clock)
-    : readKubeconfig({ file: kubeconfig, context }, clock);
 }
 
 /** Resolves once nothing is registered of the cluster any more. */

@@ -5,39 +5,47 @@ import type { KubeObject } from '../../kube/watch/watch-events.ts';
 import type { Ref } from '../../model/object.ts';
 
 /** Keeps a deleted instance in the API until no proxy has it any more. */
-const propagatedFinalizer = 'isthmus.dev/propagated';
+export const propagatedFinalizer = 'isthmus.dev/propagated';
 
-/** An object that is being deleted, and has the finalizer. */
-export interface LeavingObject {
+/** An object that has the finalizer. */
+export interface FinalizedObject {
   readonly ref: Ref;
   readonly uid: string;
   readonly finalizers: readonly string[];
 }
 
+/** The object with its finalizers; undefined: ours is not one of them. */
+export function finalizedObject(ref: Ref, { metadata = {} }: KubeObject): FinalizedObject | undefined {
+  const { uid, finalizers = [] } = metadata;
+  if (uid === undefined || !finalizers.includes(propagatedFinalizer)) return undefined;
+  return { ref, uid, finalizers };
+}
+
 /** The object as one that is being deleted; undefined: it is not, or nothing of ours holds it. */
-export function leavingObject(ref: Ref, { metadata = {} }: KubeObject): LeavingObject | undefined {
-  const { uid, finalizers = [], deletionTimestamp } = metadata;
-  if (deletionTimestamp === undefined || uid === undefined) return undefined;
-  return finalizers.includes(propagatedFinalizer) ? { ref, uid, finalizers } : undefined;
+export function leavingObject(ref: Ref, object: KubeObject): FinalizedObject | undefined {
+  return object.metadata?.deletionTimestamp === undefined ? undefined : finalizedObject(ref, object);
 }
 
 /** Most tries against others who change the same object. */
 const triesMax = 10;
 
 /**
- * Takes the finalizer off a deleted object, and only off that one: it may have been deleted by force and
- * created again, or its finalizer removed by hand. Rejects as `KubeClient.json` does.
+ * Takes the finalizer off an object, and only off that one: it may have been deleted by force and created
+ * again, or its finalizer removed by hand. `read`: what it is, if it has changed since; undefined: nothing is
+ * to be done. Rejects as `KubeClient.json` does.
  */
 export async function releaseFinalizer(
   client: KubeClient,
   target: WatchTarget,
-  leaving: LeavingObject,
+  finalized: FinalizedObject,
   signal: AbortSignal,
+  read: typeof finalizedObject = leavingObject,
 ): Promise<void> {
   const { group, version, plural } = target;
-  const { namespace, name } = leaving.ref;
-  const path = `/apis/${group}/${version}/namespaces/${namespace}/${plural}/${name}`;
-  let current: LeavingObject | undefined = leaving;
+  const { namespace, name } = finalized.ref;
+  const within = namespace === '' ? '' : `/namespaces/${namespace}`;
+  const path = `/apis/${group}/${version}${within}/${plural}/${name}`;
+  let current: FinalizedObject | undefined = finalized;
   for (let tries = 0; current !== undefined; tries += 1) {
     const at = `/metadata/finalizers/${current.finalizers.indexOf(propagatedFinalizer)}`;
     const body = [
@@ -56,22 +64,22 @@ export async function releaseFinalizer(
       if (status === 404) return;
       if ((status !== 422 && status !== 409) || tries >= triesMax) throw reason;
     }
-    current = await readAgain(client, target, path, leaving, signal);
+    const now = await readAgain(client, target, path, signal);
+    const found = now && read(finalized.ref, now);
+    current = found?.uid === finalized.uid ? found : undefined;
   }
 }
 
-/** The object as it is now; undefined: it is gone, or another one has its name, or it is released already. */
+/** The object as it is now; undefined: it is gone. */
 async function readAgain(
   client: KubeClient,
   { group, plural }: WatchTarget,
   path: string,
-  leaving: LeavingObject,
   signal: AbortSignal,
-): Promise<LeavingObject | undefined> {
+): Promise<KubeObject | undefined> {
   try {
     const object = await client.json({ action: { verb: 'get', group, resource: plural }, path, signal });
-    const found = leavingObject(leaving.ref, object as KubeObject);
-    return found?.uid === leaving.uid ? found : undefined;
+    return object as KubeObject;
   } catch (reason) {
     if (kubeRefusalOf(reason)?.status === 404) return undefined;
     throw reason;

@@ -5,7 +5,7 @@ import type { ObjectsInForce } from '../files/objects-in-force.ts';
 import type { Fault } from '../parse/fault.ts';
 import { parseObject } from '../parse/object.ts';
 import { type ReadStatus, readStatus } from './accepted-condition.ts';
-import { type LeavingObject, leavingObject } from './finalizer.ts';
+import { type FinalizedObject, leavingObject } from './finalizer.ts';
 import type { FollowedKind } from './followed-kinds.ts';
 
 /** An object with something to report. */
@@ -40,7 +40,7 @@ export class KindStore {
   /** Deletions that the server told of, not applied yet. */
   #deleted = new Set<string>();
   /** Deleted objects that the finalizer keeps in the API. */
-  readonly #leaving = new Map<string, LeavingObject>();
+  readonly #leaving = new Map<string, FinalizedObject>();
   /** Those of them that were never in force here, as they were deleted before this process read them. */
   readonly #strangers = new Set<string>();
   /** Objects that went with their kind: they stay. */
@@ -153,18 +153,18 @@ export class KindStore {
   }
 
   /** The deleted object of a key that waits for its release. */
-  leaving(key: string): LeavingObject | undefined {
+  leaving(key: string): FinalizedObject | undefined {
     return this.#leaving.get(key);
   }
 
   /** Deleted objects that no proxy of this process ever had; each is returned once. */
-  takeStrangers(): readonly LeavingObject[] {
+  takeStrangers(): readonly FinalizedObject[] {
     const found = [...this.#strangers].map((key) => this.#leaving.get(key));
     this.#strangers.clear();
     return found.filter((one) => one !== undefined);
   }
 
-  #noteLeaving(key: string, leaving: LeavingObject | undefined, isStranger: boolean): void {
+  #noteLeaving(key: string, leaving: FinalizedObject | undefined, isStranger: boolean): void {
     if (leaving === undefined) {
       this.#leaving.delete(key);
       this.#strangers.delete(key);
