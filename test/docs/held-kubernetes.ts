@@ -39,6 +39,36 @@ export const heldByKubernetes: readonly Held[] = [
   ['`--port` and `--uid`', '15008; 1337', 'src/inject/settings.ts', 'uid: 1337,'],
   ['`--listen` of the webhook', '0.0.0.0:9443', 'src/cli/commands/kube/webhook.ts', "'0.0.0.0', port: 9443"],
   ['`--primary-namespace`', 'isthmus-system', 'src/cli/commands/kube/registrar.ts', "'isthmus-system')"],
+  [
+    'what control planes in Kubernetes',
+    '50 ms',
+    'src/registry/kubernetes/joint-release.ts',
+    'gatherMs = 50;',
+  ],
+  [
+    'what control planes in Kubernetes',
+    '0.25 s',
+    'src/registry/kubernetes/joint-release.ts',
+    'lookMs = 250;',
+  ],
+  [
+    'what control planes in Kubernetes',
+    '60 s',
+    'src/registry/kubernetes/joint-release.ts',
+    'overdueMs: 60_000',
+  ],
+  [
+    'what control planes in Kubernetes',
+    '2000',
+    'src/registry/kubernetes/joint-release.ts',
+    'confirmedMax = 2_000;',
+  ],
+  [
+    'what control planes in Kubernetes',
+    '2 s',
+    'src/registry/kubernetes/kubernetes-source.ts',
+    'joinMs = 2_000;',
+  ],
   ['the Lease of a registrar', '5 s', 'src/kube/lease.ts', 'renewMs: 5_000, durationMs: 15_000 }'],
   [
     "a registrar's writes",

@@ -126,7 +126,7 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
     }
   });
 
-  await t.test('the control plane may write conditions, and the Lease of its IDC', async (t) => {
+  await t.test('the control plane may write conditions, and Leases', async (t) => {
     const manifests = await render('--set', 'idc=sh-a');
     const rulesOf = (kind: string, name: string) =>
       // biome-ignore lint/suspicious/noExplicitAny: a manifest of any kind.
@@ -139,6 +139,7 @@ t.test('the chart', { skip: withoutHelm() }, async (t) => {
     t.match(rulesOf('Role', 'isthmus-controlplane'), [
       { resources: ['leases'], resourceNames: ['isthmus-status-sh-a'], verbs: ['get', 'update'] },
       { resources: ['leases'], verbs: ['create'] },
+      { resources: ['leases'], verbs: ['list', 'patch', 'delete'] },
     ]);
   });
 

@@ -40,6 +40,8 @@ t.test('rights for conditions', { skip: withoutKube }, async (t) => {
     subjects: [{ kind: 'User', apiGroup: role.apiGroup, name: 'limited' }],
   });
   const lease = { apiGroups: ['coordination.k8s.io'], resources: ['leases'] };
+  // The others are for the Leases of each control plane.
+  const leaseVerbs = ['get', 'create', 'update', 'list', 'patch', 'delete'];
   const status = ['idcs/status', 'drgroups/status', 'evacuations/status'];
 
   await t.test('each that is lacking is told, with the line of the role; all else goes on', async (t) => {
@@ -61,16 +63,13 @@ t.test('rights for conditions', { skip: withoutKube }, async (t) => {
     await seen.until('its creation', toldOf(lines('create', 'leases', 'coordination.k8s.io')));
     await allow({ ...lease, verbs: ['get', 'create'] });
     await seen.until('its renewal', toldOf(lines('update', 'leases', 'coordination.k8s.io')));
-    await allow({ ...lease, verbs: ['get', 'create', 'update'] });
+    await allow({ ...lease, verbs: leaseVerbs });
     await seen.until('the status', toldOf(lines('patch', 'idcs/status', 'isthmus.dev')));
     await putObject(api, idc('sh-b'));
     await seen.until('it goes on', () => seen.count('+Idc//sh-b') === 1);
     t.strictSame(seen.errors(), [], 'no error: nothing that is served depends on it');
     const group = ['isthmus.dev'];
-    await allow(
-      { ...lease, verbs: ['get', 'create', 'update'] },
-      { apiGroups: group, resources: status, verbs: ['patch'] },
-    );
+    await allow({ ...lease, verbs: leaseVerbs }, { apiGroups: group, resources: status, verbs: ['patch'] });
     await seen.until('nothing is lacking', () => seen.current().length === 0);
     await until('a condition', async () => (await accepted(idc('sh-a')))?.status === 'True');
   });

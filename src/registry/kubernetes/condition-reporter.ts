@@ -63,6 +63,16 @@ export class ConditionReporter {
     this.#writer?.wake();
   }
 
+  /** Whether this process is the one that writes for its IDC. */
+  get isElected(): boolean {
+    return this.#lease?.isHeld ?? false;
+  }
+
+  /** Why it cannot become that one; undefined: nothing keeps it from that. */
+  get electionTrouble(): MeshError | undefined {
+    return this.#lease?.trouble;
+  }
+
   /** Why conditions are not written, if people have to mend it. */
   get troubles(): readonly MeshError[] {
     const { trouble } = this.#lease ?? {};

@@ -80,13 +80,16 @@ export class KindFollower {
     return this.#target;
   }
 
-  /** No proxy has a deleted object any more: its finalizer goes. Tried until it works, or the source ends. */
-  async release(key: string): Promise<void> {
+  /**
+   * No proxy has the deleted object of this UID any more: its finalizer goes. Tried until it works, or the
+   * source ends.
+   */
+  async release(key: string, uid: string): Promise<void> {
     const { client, clock, random, timing, store } = this.#options;
     const backOff = createBackOff(timing.backOff, random);
     for (;;) {
       const leaving = store.leaving(key);
-      if (leaving === undefined || this.#target === undefined || this.#signal.aborted) return;
+      if (leaving?.uid !== uid || this.#target === undefined || this.#signal.aborted) return;
       try {
         await releaseFinalizer(client, this.#target, leaving, this.#signal);
         this.#setUnreleased(undefined);

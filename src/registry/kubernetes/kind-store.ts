@@ -157,6 +157,11 @@ export class KindStore {
     return this.#leaving.get(key);
   }
 
+  /** UIDs of all of them. */
+  *leavingUids(): Iterable<string> {
+    for (const { uid } of this.#leaving.values()) yield uid;
+  }
+
   /** Deleted objects that no proxy of this process ever had; each is returned once. */
   takeStrangers(): readonly FinalizedObject[] {
     const found = [...this.#strangers].map((key) => this.#leaving.get(key));

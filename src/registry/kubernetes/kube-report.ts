@@ -8,6 +8,7 @@ import { confirmWords } from '../lastgood/confirm-words.ts';
 import { findingOf } from '../parse/fault.ts';
 import { kindNames } from '../parse/object.ts';
 import type { ReadGaps } from '../source.ts';
+import type { JointRelease } from './joint-release.ts';
 import type { KindFollower, KindTrouble } from './kind-follower.ts';
 
 /** What a report is made of. */
@@ -22,6 +23,8 @@ interface KubeReportInput {
   readonly held: number;
   /** Why conditions are not written. */
   readonly unwritten: readonly MeshError[];
+  /** What keeps deleted objects, among control planes. */
+  readonly unreleased: JointRelease['findings'];
 }
 
 /** What is followed, and why it is not at present. */
@@ -33,7 +36,7 @@ interface FollowedThing {
 
 /** All current findings: of the API, of kinds, then of objects by kind and name. */
 export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
-  const { origin, followers, followed, inForce, held, unwritten } = input;
+  const { origin, followers, followed, inForce, held, unwritten, unreleased: kept } = input;
   const findings: Finding[] = [];
   const add = (code: FindingCode, severity: Severity, message: string) =>
     findings.push({ code, severity, where: origin, path: '', message });
@@ -41,6 +44,7 @@ export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
   for (const { unreleased } of followers)
     if (unreleased !== undefined)
       add('NotReleased', 'error', `deleted instances are not released: ${unreleased.message}`);
+  for (const { severity, message } of kept) add('NotReleased', severity, message);
   for (const { message } of unwritten)
     add('StatusNotWritten', 'warning', `conditions of objects are not written: ${message}`);
   for (const { isAbsent, store } of followers) {

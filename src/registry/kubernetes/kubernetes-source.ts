@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../base/clock.ts';
+import { type Clock, sleep, type Timer } from '../../base/clock.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { KubeAccess } from '../../kube/config/kube-access.ts';
@@ -10,6 +10,7 @@ import { createLossGuard, type LossRule, losesAllInstances, lossRule } from '../
 import { type LastGoodStatus, noFacets, type Sink, type Source } from '../source.ts';
 import { ConditionReporter, type ConditionTiming } from './condition-reporter.ts';
 import { followedKinds } from './followed-kinds.ts';
+import { JointRelease, type JointTiming } from './joint-release.ts';
 import { KindFollower, type KubernetesTiming, kubernetesTiming } from './kind-follower.ts';
 import { KindStore } from './kind-store.ts';
 import { readGapsOf, reportKubeFindings, troubleMessages, undecidedKeys } from './kube-report.ts';
@@ -24,13 +25,13 @@ interface KubernetesOptions {
   readonly logger?: Logger;
   /** Selector of labels of namespaces whose objects count, as `kubectl -l` has it. Absent: all count. */
   readonly discoveryNamespaces?: string | undefined;
-  /** Absent: nothing is written but the removal of finalizers. */
+  /** Absent: nothing is written but the removal of finalizers, by the word of this control plane alone. */
   readonly conditions?: ConditionsBy;
 }
 
-/** Who writes conditions. */
+/** Who writes conditions, and releases finalizers. */
 interface ConditionsBy {
-  /** Of all that read the objects for an IDC one writes. */
+  /** Of all that read the objects for an IDC one writes, and each is asked. */
   readonly idc: string;
   /** No two processes may have one. */
   readonly identity: string;
@@ -39,12 +40,15 @@ interface ConditionsBy {
 /** What tests replace. */
 interface KubernetesSeam {
   readonly timing?: Partial<KubernetesTiming>;
-  readonly status?: Partial<ConditionTiming>;
+  readonly status?: Partial<ConditionTiming & JointTiming>;
   readonly connection?: ConnectionTiming;
   readonly loss?: LossRule;
   /** False: what was passed over of a namespace before it was selected is not read. */
   readonly completesSelections?: boolean;
 }
+
+/** How long a start waits until the other control planes know of it, in milliseconds. */
+const joinMs = 2_000;
 
 /** Deletions that the API server tells of are meant one by one: none waits, but for the loss of very many. */
 const kubernetesLoss: LossRule = { ...lossRule, settleMs: 0, soleMs: 0 };
@@ -77,6 +81,7 @@ class KubernetesSource implements Source {
   #heardAtMs: number | undefined;
   #isReportDue = false;
   #reporter: ConditionReporter | undefined;
+  #joint: JointRelease | undefined;
 
   constructor(options: KubernetesOptions, seam: KubernetesSeam) {
     this.#options = options;
@@ -86,11 +91,20 @@ class KubernetesSource implements Source {
       (kind) => new KindStore(kind, this.#inForce, (name) => this.#namespaces?.has(name) ?? true),
     );
     const { conditions, clock, random } = options;
-    if (conditions !== undefined)
-      this.#reporter = new ConditionReporter({
-        ...{ ...conditions, clock, random, timing: seam.status },
-        ...{ followers: () => this.#followers, onState: this.#onState },
-      });
+    if (conditions === undefined) return;
+    const reporter = new ConditionReporter({
+      ...{ ...conditions, clock, random, timing: seam.status, followers: () => this.#followers },
+      onState: () => {
+        this.#joint?.wake();
+        this.#onState();
+      },
+    });
+    this.#reporter = reporter;
+    this.#joint = new JointRelease({
+      ...{ ...conditions, clock, random, timing: seam.status, onState: this.#onState },
+      ...{ isElected: () => reporter.isElected, electionTrouble: () => reporter.electionTrouble },
+      leaving: () => this.#stores.flatMap((store) => [...store.leavingUids()]),
+    });
   }
 
   async start(sink: Sink, signal: AbortSignal): Promise<void> {
@@ -118,6 +132,9 @@ class KubernetesSource implements Source {
     const settled = new Promise<void>((resolve) => {
       this.#settled = resolve;
     });
+    const joined = this.#joint?.start(client, access.namespace, signal);
+    // No object is served of whose end the others would not ask; but nothing that is served waits for long.
+    if (joined !== undefined) await Promise.race([joined, sleep(clock, joinMs, signal).catch(() => {})]);
     const { discoveryNamespaces: labelSelector } = this.#options;
     if (labelSelector !== undefined) {
       logger.info('only namespaces with certain labels count', { labelSelector });
@@ -168,7 +185,11 @@ class KubernetesSource implements Source {
 
   async #release(ref: Ref): Promise<void> {
     const follower = this.#followers.find(({ store }) => store.kind.kind === ref.kind);
-    await follower?.release(refKey(ref));
+    const uid = follower?.store.leaving(refKey(ref))?.uid;
+    if (follower === undefined || uid === undefined) return;
+    const release = () => follower.release(refKey(ref), uid);
+    if (this.#joint === undefined) await release();
+    else this.#joint.confirm(uid, release);
   }
 
   objects() {
@@ -258,6 +279,7 @@ class KubernetesSource implements Source {
       inForce: this.#inForce,
       held: this.#held,
       unwritten: this.#reporter?.troubles ?? [],
+      unreleased: this.#joint?.findings ?? [],
     };
     const findings = reportKubeFindings(input);
     this.#sink?.problems(findings, readGapsOf(this.#followers, this.#inForce));

@@ -1,0 +1,197 @@
+import type { Clock } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import type { Random } from '../../base/random.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
+import { type LeaseTiming, leaseTiming } from '../../kube/lease.ts';
+import type { Severity } from '../../model/finding.ts';
+import { ReplicaLeases } from './replica-leases.ts';
+import { Rounds } from './rounds.ts';
+
+// All stated in docs/kubernetes.md.
+
+/** What is confirmed within it is written once, in milliseconds. */
+const gatherMs = 50;
+
+/** Interval of looks at what others have confirmed, while something waits for it, in milliseconds. */
+const lookMs = 250;
+
+/** Most UIDs in a Lease, 74 KB: those that are first by order, which is the same for all. */
+const confirmedMax = 2_000;
+
+/** Times of releasing together, in milliseconds. */
+export interface JointTiming extends LeaseTiming {
+  /** After which time it is told for whom deletions wait. */
+  readonly overdueMs: number;
+}
+
+const jointTiming: JointTiming = { ...leaseTiming, overdueMs: 60_000 };
+
+interface JointReleaseOptions {
+  readonly idc: string;
+  /** No two processes may have one. */
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timing?: Partial<JointTiming> | undefined;
+  /** Whether this control plane is the one that writes for its IDC. */
+  isElected(): boolean;
+  /** Why none can be elected; undefined: nothing keeps this one from it. */
+  electionTrouble(): MeshError | undefined;
+  /** UIDs of the deleted objects that finalizers keep. */
+  leaving(): Iterable<string>;
+  /** `findings` have changed. */
+  onState(): void;
+}
+
+/** An object that no proxy of this control plane has any more. */
+interface ConfirmedObject {
+  readonly release: () => Promise<void>;
+  readonly sinceMs: number;
+  isReleasing: boolean;
+}
+
+/** Something that keeps deleted objects. */
+interface ReleaseFinding {
+  readonly severity: Severity;
+  readonly message: string;
+}
+
+/**
+ * Releases deleted objects once the proxies of all control planes of the IDC have confirmed: each tells in a
+ * Lease of its own what its proxies have, and the elected one releases what all of them name. That all have
+ * confirmed does not change again: nobody begins to serve an object that is being deleted.
+ */
+export class JointRelease {
+  readonly #options: JointReleaseOptions;
+  readonly #timing: JointTiming;
+  readonly #confirmed = new Map<string, ConfirmedObject>();
+  #leases: ReplicaLeases | undefined;
+  #writing: Rounds | undefined;
+  #looking: Rounds | undefined;
+  /** Why the own Lease is not written, and the others are not read. */
+  #unwritten: MeshError | undefined;
+  #unread: MeshError | undefined;
+  /** Control planes for whom deletions have waited too long. */
+  #awaited: readonly string[] = [];
+  #told = '[]';
+
+  constructor(options: JointReleaseOptions) {
+    this.#options = options;
+    this.#timing = { ...jointTiming, ...options.timing };
+  }
+
+  /**
+   * Makes this control plane known to the others, and goes on until the signal is aborted. Resolves at the
+   * end of the first try; never rejects. What is read after it is not released without this one.
+   */
+  start(client: KubeClient, namespace: string, signal: AbortSignal): Promise<void> {
+    const { idc, identity, clock } = this.#options;
+    const leases = new ReplicaLeases({ client, namespace, idc, identity, clock, timing: this.#timing });
+    this.#leases = leases;
+    this.#writing = new Rounds({ clock, round: () => this.#write(leases, signal) }, signal);
+    this.#looking = new Rounds({ clock, round: () => this.#look(leases, signal) }, signal);
+    this.#looking.wake();
+    return this.#writing.start();
+  }
+
+  /** No proxy of this control plane has the object any more. `release`: as soon as that is true of all. */
+  confirm(uid: string, release: () => Promise<void>): void {
+    if (this.#confirmed.has(uid)) return;
+    this.#confirmed.set(uid, { release, sinceMs: this.#options.clock.now(), isReleasing: false });
+    this.wake();
+    this.#tell();
+  }
+
+  /** There is something to release or to tell of, or the election has changed. */
+  wake(): void {
+    if (this.#confirmed.size === 0) return;
+    // The others need the word of the elected one only when it is that no more: its next renewal has it.
+    if (this.#options.isElected()) this.#looking?.wake();
+    else this.#writing?.wake(gatherMs);
+  }
+
+  /** What keeps deleted objects, if people have to mend it. */
+  get findings(): readonly ReleaseFinding[] {
+    const severity = this.#confirmed.size > 0 ? 'error' : 'warning';
+    const keeping = [this.#unwritten, this.#unread, this.#options.electionTrouble()];
+    const messages = new Set(keeping.flatMap((error) => (error === undefined ? [] : [error.message])));
+    const findings: ReleaseFinding[] = [...messages].map((message) => ({
+      severity,
+      message: `control planes of this IDC cannot tell each other what their proxies have confirmed; deleted instances are not released: ${message}`,
+    }));
+    const { unremoved } = this.#leases ?? {};
+    if (unremoved !== undefined)
+      findings.push({
+        severity: 'warning',
+        message: `Leases of ended control planes are not removed: ${unremoved.message}`,
+      });
+    for (const name of this.#awaited)
+      findings.push({
+        severity: 'error',
+        message: `deleted instances have waited for more than ${this.#timing.overdueMs / 1000} s until the control plane ${name} confirms that its proxies have them no more: look at its problems, or restart it`,
+      });
+    return findings;
+  }
+
+  async #write(leases: ReplicaLeases, signal: AbortSignal): Promise<number> {
+    this.#forgetGone();
+    try {
+      await leases.write([...this.#confirmed.keys()].sort().slice(0, confirmedMax), signal);
+      this.#unwritten = undefined;
+    } catch (reason) {
+      this.#unwritten = toldOf(reason) ?? this.#unwritten;
+    }
+    this.#tell();
+    return this.#timing.renewMs * (0.8 + 0.2 * this.#options.random());
+  }
+
+  /** Also by those who are not elected: who is now may end, and then it matters who has ended before. */
+  async #look(leases: ReplicaLeases, signal: AbortSignal): Promise<number> {
+    const { clock, isElected } = this.#options;
+    this.#forgetGone();
+    // Asked before: what is confirmed meanwhile is for the next look, with the others of that time.
+    const waiting = [...this.#confirmed].filter(([, { isReleasing }]) => !isReleasing);
+    const awaited = new Set<string>();
+    let isLeft = false;
+    try {
+      const others = await leases.others(isElected(), signal);
+      this.#unread = undefined;
+      for (const [uid, object] of isElected() ? waiting : []) {
+        const missing = others.filter(({ confirmed }) => !confirmed.has(uid));
+        if (missing.length === 0) {
+          object.isReleasing = true;
+          void object.release();
+          continue;
+        }
+        isLeft = true;
+        if (clock.now() - object.sinceMs < this.#timing.overdueMs) continue;
+        for (const { identity } of missing) awaited.add(identity);
+      }
+    } catch (reason) {
+      this.#unread = toldOf(reason) ?? this.#unread;
+    }
+    this.#awaited = [...awaited].sort();
+    this.#tell();
+    return isLeft ? Math.min(lookMs, this.#timing.renewMs) : this.#timing.renewMs;
+  }
+
+  /** Objects that are gone are no more to be told of. */
+  #forgetGone(): void {
+    if (this.#confirmed.size === 0) return;
+    const leaving = new Set(this.#options.leaving());
+    for (const uid of this.#confirmed.keys()) if (!leaving.has(uid)) this.#confirmed.delete(uid);
+  }
+
+  #tell(): void {
+    const told = JSON.stringify(this.findings);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#options.onState();
+  }
+}
+
+/** What people have to mend; undefined: the server is away or busy, which the watches tell of. */
+function toldOf(reason: unknown): MeshError | undefined {
+  const error = MeshError.from(reason);
+  return error.code === 'unavailable' ? undefined : error;
+}
