@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -20,6 +18,7 @@ import type { RecordsPeer } from '../registry/records/records-source.ts';
 import { createRegistrationsSource } from '../registry/registrations/registrations-source.ts';
 import type { PeerLink } from '../registry/registrations/replica.ts';
 import type { Source } from '../registry/source.ts';
+import { processIdentity } from './kube/identity.ts';
 
 /** The configured sources, not yet read. */
 interface ConfiguredSources {
@@ -57,7 +56,7 @@ export function openSources(
     objects,
     ...(secrets !== undefined && {
       remotes: createRemotesSource({
-        ...{ ...run, idc, secrets, identity: ownIdentity(), random: systemRandom },
+        ...{ ...run, idc, secrets, identity: processIdentity(), random: systemRandom },
         access: () => primaryAccess(config, run.clock),
       }),
     }),
@@ -76,11 +75,6 @@ export function openSources(
 /** How long a start waits for an API server before it uses the last good state, in milliseconds. */
 const kubernetesStartMs = 15_000;
 
-/** Who asks for Leases. */
-function ownIdentity(): string {
-  return `${hostname()}_${randomUUID()}`;
-}
-
 /** How to get to the API server that objects are read from. */
 function primaryAccess({ registry }: ControlPlaneConfig, clock: Clock): KubeAccess {
   const { kubeconfig: file, kubeContext: context } = registry;
@@ -95,7 +89,7 @@ function openRegistry(
   const { idc, registry, deletions } = config;
   if (registry.folder !== undefined) return openSource(registry.folder, { ...run, soleMs: deletions.grace });
   const access = () => primaryAccess(config, run.clock);
-  const conditions = { idc, identity: ownIdentity() };
+  const conditions = { idc, identity: processIdentity() };
   const { discoveryNamespaces } = registry;
   return createKubernetesSource({ ...run, access, random: systemRandom, conditions, discoveryNamespaces });
 }

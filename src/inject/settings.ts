@@ -1,5 +1,6 @@
 import type { RawMap } from '../base/raw-map.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
+import { groupLabel, propagated, sidecarInboundPort } from '../model/values/pod-names.ts';
 
 /** How Pods are injected: the same for all of a revision. */
 export interface InjectSettings {
@@ -42,17 +43,17 @@ export const injected = {
   uid: 1337,
   adminPort: 15_000,
   outboundPort: 15_001,
-  inboundPort: 15_006,
+  inboundPort: sidecarInboundPort,
   capturePort: 15_008,
   readyPort: 15_021,
-  gate: 'isthmus.dev/propagated',
+  gate: propagated,
 } as const;
 
 /** Labels and annotations of Isthmus on Pods. */
 export const podKeys = {
   inject: 'isthmus.dev/inject',
   revision: 'isthmus.dev/rev',
-  group: 'isthmus.dev/group',
+  group: groupLabel,
   /** What was added, so that it can be taken out again. */
   record: 'isthmus.dev/injected',
 } as const;

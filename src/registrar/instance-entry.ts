@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { contentHash } from '../base/hash.ts';
 import { isMap, type RawMap } from '../base/raw-map.ts';
 import type { KubeObject } from '../kube/watch/watch-events.ts';
+import { propagated } from '../model/values/pod-names.ts';
 
 /** Where what is ours stands in the metadata of a WorkloadEntry. */
 export const entryKeys = {
@@ -19,9 +20,6 @@ export const entryKeys = {
   /** Under which term of the Lease it was written last. */
   term: 'registrar.isthmus.dev/term',
 } as const;
-
-/** Keeps a deleted entry in the Primary until no proxy has it. The Primary's control planes take it off. */
-const finalizer = 'isthmus.dev/propagated';
 
 /** The longest name of an object. */
 const nameMax = 253;
@@ -122,7 +120,7 @@ export function entryOf(
         ...(instance.healthySince !== '' && { [entryKeys.healthySince]: instance.healthySince }),
         [entryKeys.term]: term,
       },
-      finalizers: [finalizer],
+      finalizers: [propagated],
     },
     spec: {
       address,

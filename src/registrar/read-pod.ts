@@ -1,7 +1,5 @@
 import type { KubeObject } from '../kube/watch/watch-events.ts';
-
-/** The label of Pods that are instances of a Group. */
-export const groupLabel = 'isthmus.dev/group';
+import { propagated, sidecarInboundPort } from '../model/values/pod-names.ts';
 
 /** Annotations of a Pod that say what is registered. */
 const podWishes = {
@@ -13,12 +11,6 @@ const podWishes = {
 
 /** The label of the zone: of Nodes, and of Pods from Kubernetes 1.35 on. */
 export const zoneLabel = 'topology.kubernetes.io/zone';
-
-/** The gate that waits for the proxies, which can know of a Pod only once it is registered. */
-const gate = 'isthmus.dev/propagated';
-
-/** The port at which a sidecar takes requests, where the Pod names none. */
-const inboundPortDefault = 15_006;
 
 /** Largest weight: beyond it the sum of a locality may not fit Envoy. */
 const weightMax = 1_000_000;
@@ -116,8 +108,8 @@ function readyCondition(
   const isTrue = (type: string) => conditions.find((one) => one.type === type && one.status === 'True');
   const gates = readinessGates.map(({ conditionType = '' }) => conditionType);
   // Ready waits for the gate, the gate for the proxies, and these for the registration.
-  if (!gates.includes(gate)) return isTrue('Ready');
-  return gates.every((type) => type === gate || isTrue(type)) ? isTrue('ContainersReady') : undefined;
+  if (!gates.includes(propagated)) return isTrue('Ready');
+  return gates.every((type) => type === propagated || isTrue(type)) ? isTrue('ContainersReady') : undefined;
 }
 
 /** Ports by name, as ServiceEntries name them; that of a workload behind a sidecar is the sidecar's. */
@@ -126,7 +118,7 @@ function portsOf(
   annotations: Readonly<Record<string, string>>,
 ): Readonly<Record<string, number>> {
   const appPort = Number(annotations[podWishes.appPort]);
-  const inboundPort = Number(annotations[podWishes.inboundPort] ?? inboundPortDefault);
+  const inboundPort = Number(annotations[podWishes.inboundPort] ?? sidecarInboundPort);
   const ports: Record<string, number> = {};
   for (const { name, containerPort, protocol = 'TCP' } of [...initContainers, ...containers].flatMap(
     (one) => one.ports ?? [],

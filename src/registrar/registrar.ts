@@ -5,6 +5,7 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import { kubeRefusalOf } from '../kube/kube-failure.ts';
 import { KubeLease, type LeaseTiming, leaseTiming } from '../kube/lease.ts';
 import { listWatchTiming } from '../kube/watch/list-watch.ts';
+import { groupLabel } from '../model/values/pod-names.ts';
 import { EntryWriter, type WriterTiming, writerTiming } from './entry-writer.ts';
 import { ExportRegistration } from './exports/export-registration.ts';
 import { exportKeyStart } from './exports/exported-services.ts';
@@ -19,7 +20,7 @@ import {
 import { KnownEntries } from './known-entries.ts';
 import { Mirror, type MirroredKind, type MirrorTiming } from './mirror.ts';
 import { type NodeZone, PodInstances, readNodeZone } from './pods.ts';
-import { groupLabel, type PodInstance, readPod } from './read-pod.ts';
+import { type PodInstance, readPod } from './read-pod.ts';
 import { type RegisteredBy, remoteLease, remoteNotes } from './remote-lease.ts';
 
 /** Times of a registrar, in milliseconds. */

@@ -220,7 +220,7 @@ t.test('Remotes by Secrets', { skip: withoutKube }, async (t) => {
       'a double',
       tells('RemoteNotRead', /\/b: data\["apps-1"\]: Secret istio-system\/a has that/),
     );
-    await seen.until('a name', tells('RemoteNotRead', /data\["Bad_Name"\]: is not a name for a cluster/));
+    await seen.until('a name', tells('RemoteNotRead', /data: .Bad_Name. is not a name for a cluster/));
     await seen.until('nothing in it', tells('RemoteNotRead', /\/c: data: is empty/));
     await seen.until('nobody there', tells('RemoteNotRead', /127\.0\.0\.1:1 cannot be reached/));
     await addReadyPod(remote, 'web-6', '10.1.0.6');

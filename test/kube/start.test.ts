@@ -94,6 +94,6 @@ t.test('a kubeconfig that leads nowhere ends a start, with what to do', async (t
   const { started } = startSource(t, '/nowhere/kubeconfig');
   await t.rejects(started, {
     code: 'invalid',
-    message: /kubeconfig \/nowhere\/kubeconfig cannot be read: it does not exist.*Correct --kubeconfig/,
+    message: /kubeconfig \/nowhere\/kubeconfig cannot be read: it does not exist.*Give a file/,
   });
 });

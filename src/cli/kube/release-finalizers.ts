@@ -3,7 +3,7 @@ import { exitCode } from '../../base/exit.ts';
 import { systemRandom } from '../../base/random.ts';
 import { printable } from '../../base/text/safe-excerpt.ts';
 import { createKubeClient } from '../../kube/kube-client.ts';
-import { propagatedFinalizer } from '../../registry/kubernetes/finalizer.ts';
+import { propagated } from '../../model/values/pod-names.ts';
 import {
   type FinalizedKind,
   findFinalized,
@@ -85,9 +85,9 @@ async function release(
 }
 
 function foundLines(found: readonly FinalizedKind[], server: string): readonly string[] {
-  if (found.length === 0) return [`${server}: no object has the finalizer ${propagatedFinalizer}.`];
+  if (found.length === 0) return [`${server}: no object has the finalizer ${propagated}.`];
   return [
-    `${server}: objects with the finalizer ${propagatedFinalizer}:`,
+    `${server}: objects with the finalizer ${propagated}:`,
     ...found.map(({ kind, objects, leaving }) => {
       const deleted = leaving === 0 ? '' : `, ${leaving} of them being deleted: these end without it`;
       return `  ${kind}: ${objects.length}${deleted}`;

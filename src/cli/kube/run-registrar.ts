@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { type Clock, keepProcess, sleep, systemClock } from '../../base/clock.ts';
 import type { LogLevel } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -11,6 +9,7 @@ import { serveRegistrarStatus } from '../../registrar/status-server.ts';
 import { type ClosableLogger, createLogger } from '../process/log.ts';
 import { nextEnding } from '../process/stop-signals.ts';
 import { type ClusterFlags, clusterAccess } from './cluster-access.ts';
+import { processIdentity } from './identity.ts';
 
 /** The flags of `isthmus registrar`. */
 export interface RegistrarFlags extends ClusterFlags {
@@ -49,7 +48,7 @@ async function runUntilStopped(flags: RegistrarFlags, logger: ClosableLogger): P
   const remote = remoteAccess && createKubeClient(remoteAccess, { clock });
   const registrar = new Registrar({
     ...{ idc, cluster, primary, namespace, clock, logger, random: systemRandom },
-    ...{ remote: remote ?? 'none', identity: `${hostname()}_${randomUUID()}` },
+    ...{ remote: remote ?? 'none', identity: processIdentity() },
   });
   const server = listen && (await serveRegistrarStatus(listen, () => registrar.status));
   if (server !== undefined) logger.info('serving its status', { listen: showAddress(server.address) });

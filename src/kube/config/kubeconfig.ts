@@ -90,7 +90,7 @@ function load(file: string): RawMap {
     content = readBounded(file, bytesMax).toString('utf8');
   } catch (cause) {
     const why = describeSystemError(cause);
-    throw new MeshError('invalid', `kubeconfig ${file} cannot be read: ${why}. Correct --kubeconfig.`, {
+    throw new MeshError('invalid', `kubeconfig ${file} cannot be read: ${why}. Give a file that can be.`, {
       ref: file,
       cause,
     });
@@ -106,7 +106,7 @@ function parse(content: string, fault: FieldError): RawMap {
     throw fault('the file', `is not YAML: ${(cause as Error).message.split('\n', 1)[0]}`, cause);
   }
   if (!isMap(root) || root.kind !== 'Config')
-    throw fault('kind', 'is not Config: this is not a kubeconfig. Correct --kubeconfig.');
+    throw fault('kind', 'is not Config: this is not a kubeconfig. Give one.');
   return root;
 }
 

@@ -1,6 +1,7 @@
+import { MeshError } from '../../base/error.ts';
 import { isMap } from '../../base/raw-map.ts';
 import type { KubeObject } from '../../kube/watch/watch-events.ts';
-import { isClusterName } from '../cluster-name.ts';
+import { readClusterName } from '../cluster-name.ts';
 
 /** The label of Secrets that hold kubeconfigs of Remotes, as `istioctl create-remote-secret` writes them. */
 export const remoteSecretSelector = 'istio/multiCluster=true';
@@ -22,11 +23,11 @@ export function readRemoteSecret(object: KubeObject): RemoteSecret {
   const clusters = new Map<string, string>();
   const faults: string[] = [];
   for (const [cluster, content] of Object.entries(isMap(data) ? data : {})) {
-    if (!isClusterName(cluster))
-      faults.push(
-        `Secret ${name}: data["${cluster}"]: is not a name for a cluster: use 1 to 63 of a-z, 0-9, '-' and '.', a letter or digit first and last.`,
-      );
-    else clusters.set(cluster, Buffer.from(String(content), 'base64').toString('utf8'));
+    try {
+      clusters.set(readClusterName(cluster), Buffer.from(String(content), 'base64').toString('utf8'));
+    } catch (reason) {
+      faults.push(`Secret ${name}: data: ${MeshError.from(reason).message}`);
+    }
   }
   if (clusters.size === 0 && faults.length === 0)
     faults.push(`Secret ${name}: data: is empty: give a kubeconfig, its key the name of the cluster.`);

@@ -3,9 +3,7 @@ import { kubeRefusalOf } from '../../kube/kube-failure.ts';
 import type { WatchTarget } from '../../kube/watch/list-watch.ts';
 import type { KubeObject } from '../../kube/watch/watch-events.ts';
 import type { Ref } from '../../model/object.ts';
-
-/** Keeps a deleted instance in the API until no proxy has it any more. */
-export const propagatedFinalizer = 'isthmus.dev/propagated';
+import { propagated } from '../../model/values/pod-names.ts';
 
 /** An object that has the finalizer. */
 export interface FinalizedObject {
@@ -17,7 +15,7 @@ export interface FinalizedObject {
 /** The object with its finalizers; undefined: ours is not one of them. */
 export function finalizedObject(ref: Ref, { metadata = {} }: KubeObject): FinalizedObject | undefined {
   const { uid, finalizers = [] } = metadata;
-  if (uid === undefined || !finalizers.includes(propagatedFinalizer)) return undefined;
+  if (uid === undefined || !finalizers.includes(propagated)) return undefined;
   return { ref, uid, finalizers };
 }
 
@@ -47,10 +45,10 @@ export async function releaseFinalizer(
   const path = `/apis/${group}/${version}${within}/${plural}/${name}`;
   let current: FinalizedObject | undefined = finalized;
   for (let tries = 0; current !== undefined; tries += 1) {
-    const at = `/metadata/finalizers/${current.finalizers.indexOf(propagatedFinalizer)}`;
+    const at = `/metadata/finalizers/${current.finalizers.indexOf(propagated)}`;
     const body = [
       { op: 'test', path: '/metadata/uid', value: current.uid },
-      { op: 'test', path: at, value: propagatedFinalizer },
+      { op: 'test', path: at, value: propagated },
       { op: 'remove', path: at },
     ];
     try {

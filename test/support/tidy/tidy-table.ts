@@ -287,7 +287,6 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'files/read-objects.ts',
     'files/yaml.ts',
     'kubernetes/kubernetes-source.ts',
-    'kubernetes/finalizer.ts',
     'kubernetes/release-all.ts',
     'lastgood/last-good-source.ts',
     'merge/reconciler.ts',

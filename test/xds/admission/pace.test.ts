@@ -2,29 +2,9 @@ import { Client, credentials, type StatusObject, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { MeshError } from '../../../src/base/error.ts';
 import { type Pace, Paces } from '../../../src/xds/admission/pace.ts';
-import type { PaceLimits } from '../../../src/xds/admission/pace-limits.ts';
 import { listen } from '../../../src/xds/transport/grpc-server.ts';
 import { manualClock } from '../../support/manual-clock.ts';
-
-const limits: PaceLimits = {
-  ...{ burstMs: 1_000, share: 0.25, overMsMax: 60_000 },
-  // All together may take what they like, but where a test says otherwise.
-  ...{ allBurstMs: 1e9, allShare: 1 },
-  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000, loopMs: 1e9, sliceMs: 2, idleShare: 1 },
-};
-
-/** For how many milliseconds nothing more of a connection is read; 0: it may go on. */
-function waitMs(clock: ReturnType<typeof manualClock>, pace: Pace, bytes = 0): number {
-  let over = false;
-  const wait = pace.mustWait(bytes, () => {
-    over = true;
-  });
-  if (wait === undefined) return 0;
-  for (let ms = 1; ; ms++) {
-    clock.pass(1);
-    if (over) return ms;
-  }
-}
+import { limits, waitMs } from './pace-fixture.ts';
 
 t.test('a connection may take a burst, then its share', async (t) => {
   const clock = manualClock();

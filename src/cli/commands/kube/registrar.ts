@@ -1,10 +1,10 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { logLevels } from '../../../base/log.ts';
-import { idcNamePattern } from '../../../model/idc.ts';
-import { isClusterName } from '../../../registrar/cluster-name.ts';
+import { readClusterName } from '../../../registrar/cluster-name.ts';
 import { helpEnd } from '../../help-end.ts';
 import type { RegistrarFlags } from '../../kube/run-registrar.ts';
-import { parseBindAddress } from '../../options/address.ts';
+import { parseBindAddress, parseIdcName } from '../../options/address.ts';
+import { readArgument } from '../../options/argument.ts';
 
 /** `isthmus registrar`: registers the Pods of a cluster in another one. */
 export function registrarCommand(): Command {
@@ -13,7 +13,7 @@ export function registrarCommand(): Command {
     .description(
       'Keep a WorkloadEntry in the Primary for each ready Pod of this cluster that has the label isthmus.dev/group. Any number may run: the holder of the Lease isthmus-registrar-CLUSTER in the Primary writes. What is registered stays when this process ends, and when the API server of this cluster is away.',
     )
-    .requiredOption('--idc <name>', 'the IDC that this cluster is in', parseIdc)
+    .requiredOption('--idc <name>', 'the IDC that this cluster is in', parseIdcName)
     .requiredOption('--cluster <name>', 'the name of this cluster: no two have one', parseCluster)
     .requiredOption('--primary-kubeconfig <file>', 'how to get to the API server of the Primary')
     .option('--primary-context <name>', 'the context of that file; without it, its current one')
@@ -44,16 +44,6 @@ export function registrarCommand(): Command {
     });
 }
 
-function parseIdc(text: string): string {
-  if (idcNamePattern.test(text)) return text;
-  throw new InvalidArgumentError(
-    `'${text}' is not a name for an IDC: use 1 to 32 of a-z, 0-9 and '-', not '-' first or last.`,
-  );
-}
-
 function parseCluster(text: string): string {
-  if (isClusterName(text)) return text;
-  throw new InvalidArgumentError(
-    `'${text}' is not a name for a cluster: use 1 to 63 of a-z, 0-9, '-' and '.', a letter or digit first and last.`,
-  );
+  return readArgument(() => readClusterName(text));
 }

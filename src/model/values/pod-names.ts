@@ -1,0 +1,11 @@
+/** The label of Pods that are instances of a Group. */
+export const groupLabel = 'isthmus.dev/group';
+
+/**
+ * The finalizer of an instance, which keeps it in the API until no proxy has it any more, and the readiness
+ * gate of a Pod, which waits until all proxies have it.
+ */
+export const propagated = 'isthmus.dev/propagated';
+
+/** The port at which a sidecar takes requests, where the Pod names none. */
+export const sidecarInboundPort = 15_006;
