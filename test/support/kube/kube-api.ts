@@ -89,12 +89,23 @@ export class KubeApi {
     return join(this.folder, 'certs', 'apiserver.crt');
   }
 
-  /** Writes a kubeconfig; `user`: of whom, as in a kubeconfig; `server`: of another address. */
-  kubeconfig(user: Record<string, unknown> = { token: adminToken }, server = this.url): string {
+  /**
+   * Writes a kubeconfig; `user`: of whom, as in a kubeconfig; `server`: of another address; `authority`:
+   * where its certificate is.
+   */
+  kubeconfig(
+    user: Record<string, unknown> = { token: adminToken },
+    server = this.url,
+    authority: 'file' | 'inline' = 'file',
+  ): string {
     const file = join(this.folder, `kubeconfig-${Math.random().toString(36).slice(2)}`);
+    const trust =
+      authority === 'file'
+        ? { 'certificate-authority': this.caFile }
+        : { 'certificate-authority-data': readFileSync(this.caFile).toString('base64') };
     const config = {
       ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
-      clusters: [{ name: 'k', cluster: { server, 'certificate-authority': this.caFile } }],
+      clusters: [{ name: 'k', cluster: { server, ...trust } }],
       users: [{ name: 'u', user }],
       contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
     };

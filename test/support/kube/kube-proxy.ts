@@ -12,6 +12,8 @@ export interface Mischief {
   readonly answer?: { readonly status: number; readonly body: string; readonly retryAfter?: string };
   /** Passes on so many bytes of the answer, then ends the stream, in the middle of whatever it is. */
   readonly cutAfter?: number;
+  /** Passes each piece of the answer on so much later, in milliseconds. */
+  readonly lateMs?: number;
 }
 
 /** A proxy in front of an API server that speaks HTTP/2 as it does, and spoils some answers. */
@@ -78,18 +80,23 @@ function pass(
   const asked = upstream.request(rest, { endStream: headers[':method'] === 'GET' });
   if (headers[':method'] !== 'GET') stream.pipe(asked);
   asked.on('error', () => stream.destroy());
-  asked.on('response', ({ ':status': status, 'content-type': type }) =>
-    stream.respond({ ':status': status, 'content-type': type }),
-  );
-  let left = mischief?.cutAfter ?? Number.POSITIVE_INFINITY;
-  asked.on('data', (chunk: Buffer) => {
-    stream.write(chunk.subarray(0, left));
-    left -= chunk.length;
-    if (left > 0) return;
-    asked.close();
-    stream.end();
+  asked.on('response', ({ ':status': status, 'content-type': type }) => {
+    if (!stream.closed) stream.respond({ ':status': status, 'content-type': type });
   });
-  asked.on('end', () => stream.end());
+  const { lateMs = 0, cutAfter = Number.POSITIVE_INFINITY } = mischief ?? {};
+  let left = cutAfter;
+  const later = (step: () => void) => void (lateMs === 0 ? step() : setTimeout(step, lateMs));
+  asked.on('data', (chunk: Buffer) =>
+    later(() => {
+      if (stream.closed || left <= 0) return;
+      stream.write(chunk.subarray(0, left));
+      left -= chunk.length;
+      if (left > 0) return;
+      asked.close();
+      stream.end();
+    }),
+  );
+  asked.on('end', () => later(() => void (stream.closed || stream.end())));
   stream.on('close', () => asked.close());
 }
 
