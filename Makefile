@@ -187,7 +187,10 @@ drill-chaos: setup ## Drill random faults in random worlds: MINUTES=n for each S
 drill-chaos-unprotected: setup ## The same with a planted fault, PLANT=crossing or capacity: must be found, or the drill proves nothing
 	$(CHAOS) --seed $(firstword $(SEED)) --plant $(PLANT) --unprotected --expect-fail --report-dir drill-report/chaos-unprotected
 
-.PHONY: drill-remote
+.PHONY: drill-primary drill-remote
+drill-primary: setup kube-tools ## Kill the API server and etcd of the Primary under load, then the control plane, with its negative control (needs Go)
+	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/primary.test.ts
+
 drill-remote: setup kube-tools ## Kill the API server and etcd of a Remote cluster under load, with its negative control (needs Go)
 	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/remote.test.ts
 
