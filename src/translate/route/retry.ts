@@ -81,10 +81,11 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     // Long enough for a gateway that has just died to be ejected: the last try must not meet it again
     // (docs/decisions/002-egress-ejects-the-unreachable.md).
     retry_back_off: { base_interval: protoDuration(rule.pauseMs ?? 10), max_interval: '0.100s' },
-    // Another host for each try, and another priority after its share of tries.
+    // Another host for each try, and another priority after its share of tries. Envoy finds extensions by their
+    // type; their names only have to be there, and go to each sidecar three times for each of its hosts.
     retry_host_predicate: [
       {
-        name: 'envoy.retry_host_predicates.previous_hosts',
+        name: 'hosts',
         typed_config: packAny('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
       },
     ],
@@ -101,7 +102,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
 
 function nextPriority(triesPerPriority: number): envoy.config.route.v3.RetryPolicy.RetryPriority {
   return {
-    name: 'envoy.retry_priorities.previous_priorities',
+    name: 'priorities',
     typed_config: packAny('envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', {
       update_frequency: triesPerPriority,
     }),
