@@ -236,9 +236,10 @@ bench-push: setup ## Measure the time from a change to every stream, next to go-
 	node bench/push.ts
 
 .PHONY: bench-kube
-bench-kube: setup kube-tools ## Measure the start from a Kubernetes API with 60,000 objects, and with 15,000 in one namespace
+bench-kube: setup kube-tools ## Measure the start from a Kubernetes API with 60,000 objects, and with 15,000 in one namespace; 10,000 conditions at once
 	node bench/kube.ts
 	node bench/kube.ts --services 5000 --instances 10000 --namespaces 1 --ready 3
+	node bench/kube-status.ts
 
 .PHONY: bench-wasm
 bench-wasm: setup ## Measure what the trail filter costs a gateway, next to a reference, Lua and an SDK (3 minutes)
