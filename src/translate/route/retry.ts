@@ -81,8 +81,8 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     // Long enough for a gateway that has just died to be ejected: the last try must not meet it again
     // (docs/decisions/002-egress-ejects-the-unreachable.md).
     retry_back_off: { base_interval: protoDuration(rule.pauseMs ?? 10), max_interval: '0.100s' },
-    // Another host for each try, and another priority after its share of tries. Envoy finds extensions by their
-    // type; their names only have to be there, and go to each sidecar three times for each of its hosts.
+    // Another host for each try, and another priority after its share of tries. Envoy finds extensions by
+    // their type; names only have to be there, and go to each sidecar three times for each of its hosts.
     retry_host_predicate: [
       {
         name: 'hosts',
