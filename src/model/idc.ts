@@ -86,6 +86,19 @@ export const edgeDefaults = {
  */
 export const edgeLimits = { hopsMax: 10, headersKiBMax: 256, headersMax: 500, prefixesMax: 100 } as const;
 
+/**
+ * How an IDC's ingress gateways take what other IDCs send. `accept`: TLS too, and the others do not use it
+ * yet; `use`: the others use it, plaintext is still taken; `require`: TLS alone.
+ */
+export const peerTlsModes = ['off', 'accept', 'use', 'require'] as const;
+
+/** Mutual TLS between gateways of different IDCs. */
+interface PeerTls {
+  readonly mode: (typeof peerTlsModes)[number];
+  /** Of the IDC's own authority, in PEM: what other IDCs believe of its gateways. */
+  readonly roots: string;
+}
+
 /** isthmus.dev Idc: one failure domain and its gateways. */
 export interface Idc {
   readonly kind: 'Idc';
@@ -96,6 +109,8 @@ export interface Idc {
     readonly network?: string;
     /** Of its certificates: no other IDC's authority is believed for it; absent: none is known. */
     readonly trustDomain?: string;
+    /** Absent: other IDCs' gateways and its own know each other by address alone. */
+    readonly peerTls?: PeerTls;
     /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's. */
     readonly exposeOutcome?: boolean;
     /** Whether the edge answers `/.isthmus/ready`, for load balancers; absent: no. */

@@ -2,6 +2,7 @@ import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
 import { addressName, type ProbeTarget, type Reach } from '../model/reach.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { peerIntake } from './peers/peer-tls.ts';
 import type { Outlier } from './types.ts';
 
 /** Gateways through which requests leave an IDC, or enter it. */
@@ -12,6 +13,8 @@ interface Gateways {
   readonly idc: string;
   readonly kind: Kind;
   readonly at: readonly ListenAddress[];
+  /** Whether they take TLS alone. */
+  readonly isTls?: boolean;
 }
 
 /** A gateway that proxies are not sent to. */
@@ -42,7 +45,8 @@ export function peersOf({ spec }: Idc): readonly ListenAddress[] {
 function gatewaysSentTo(idcs: ReadonlyMap<string, Idc>, localIdc: string): readonly Gateways[] {
   return [...idcs.values()].map((idc): Gateways => {
     const { name } = idc.meta;
-    if (name !== localIdc) return { idc: name, kind: 'ingress', at: peersOf(idc) };
+    if (name !== localIdc)
+      return { idc: name, kind: 'ingress', at: peersOf(idc), isTls: peerIntake(idc) === 'tls' };
     const at = idc.spec.egress.map(({ address, sidecarPort: port }) => ({ address, port }));
     return { idc: name, kind: 'egress', at };
   });
@@ -72,7 +76,10 @@ export function gatewaysToProbe(
   const of = (kind: Kind) =>
     all
       .filter((gateways) => gateways.kind === kind)
-      .flatMap(({ at }) => at.map((one): ProbeTarget => ({ ...one, request: { kind: 'http2' } })));
+      .flatMap(({ at, isTls }) =>
+        // Who has no certificate learns of a gateway that takes TLS alone that it takes connections.
+        at.map((one): ProbeTarget => (isTls ? one : { ...one, request: { kind: 'http2' } })),
+      );
   return { egress: idcs.size > 1 ? of('egress') : [], ingress: of('ingress') };
 }
 

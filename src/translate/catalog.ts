@@ -2,6 +2,7 @@ import type { Idc } from '../model/idc.ts';
 import type { NodeScope } from '../model/node.ts';
 import { isWildcard, patternsOf } from '../model/values/hostname.ts';
 import type { HungGateway } from '../plan/gateways.ts';
+import { crossedBy, knownPeers } from '../plan/peers/peer-tls.ts';
 import { hasOwnScope } from '../plan/routes/route-scope.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { difference, keepEqual, type ScopeChange, type ScopeUpdate, touch } from './changes.ts';
@@ -16,13 +17,12 @@ import {
   buildTcpResources,
   buildWholeTable,
   changesRoutesOf,
-  otherHostsOf,
   type Pack,
-  passesUnknown,
   routedListeners,
   rtds,
   type ScopeContext,
 } from './resources.ts';
+import { otherHostsOf, passesUnknown } from './route/other-hosts.ts';
 import { haveSameRoutes } from './route/same-routes.ts';
 import { SpillLimits } from './runtime.ts';
 import { type GroupVisibility, ScopeIndex } from './scopes.ts';
@@ -73,6 +73,8 @@ export class Catalog {
   readonly #sharedClusters: SharedClusters;
   readonly #sharedTables: SharedTables;
   #idcs: ReadonlyMap<string, Idc> = new Map();
+  /** The same, as egress gateways cross to them. */
+  #crossed: ReadonlyMap<string, Idc> = new Map();
   #context: ScopeContext = { localIdc: undefined, filters: {} };
   /** Hosts of all Groups, sorted; undefined after one was added or removed. */
   #declared: readonly string[] | undefined;
@@ -172,14 +174,15 @@ export class Catalog {
   updateContext(idcs: ReadonlyMap<string, Idc>, context: ScopeContext): ReadonlyMap<string, ScopeChange> {
     const gateways = idcs !== this.#idcs;
     const { ready, hungGateways } = this.#context;
+    if (gateways) this.#crossed = crossedBy(context.localIdc, idcs);
     this.#idcs = idcs;
-    this.#context = context;
+    this.#context = { ...context, peers: knownPeers(idcs, context.localIdc?.meta.name) };
     if (gateways || hungGateways !== context.hungGateways)
-      this.#messages.changeAround({ idcs, hungGateways: context.hungGateways });
+      this.#messages.changeAround({ idcs: this.#crossed, hungGateways: context.hungGateways });
     const touched = new Map<ScopeEntry, ScopeUpdate>();
     for (const entry of this.#scopes.values()) {
       const old = entry.ownResources;
-      entry.ownResources = keepEqual(this.#own.of(entry.scope, context), old);
+      entry.ownResources = keepEqual(this.#own.of(entry.scope, this.#context), old);
       const isTold = entry.scope.role === 'ingress' && ready !== context.ready;
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.ownResources], routes });
@@ -298,7 +301,7 @@ export class Catalog {
 
   #rebuildShared(touch: (entry: ScopeEntry) => ScopeUpdate): void {
     const old = this.#sharedClusters.resources();
-    const now = this.#sharedClusters.build(this.#idcs, this.#context.hungGateways);
+    const now = this.#sharedClusters.build(this.#crossed, this.#context.hungGateways);
     this.#putAtEgress({ old, now }, touch);
   }
 

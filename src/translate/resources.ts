@@ -3,7 +3,7 @@ import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope, OwnScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
 import type { HungGateway } from '../plan/gateways.ts';
-import { planPassthrough } from '../plan/passthrough.ts';
+import type { KnownPeer } from '../plan/peers/peer-tls.ts';
 import { hasOwnScope } from '../plan/routes/route-scope.ts';
 import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
 import type { Crossing, GroupPlan, ListenerRole } from '../plan/types.ts';
@@ -43,6 +43,8 @@ import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
 import { packAny } from './message-parts.ts';
 import { awayCluster } from './names.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
+import { peerChains } from './peers/peer-chains.ts';
+import { passesUnknown } from './route/other-hosts.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import { buildHostTables, buildOtherTables, buildTableOfMany, type RouteTables } from './route/tables.ts';
 import type { RuntimeLayer } from './runtime.ts';
@@ -73,6 +75,8 @@ export interface ScopeContext {
   readonly ready?: boolean | undefined;
   /** Gateways taken out of use; absent: none. */
   readonly hungGateways?: readonly HungGateway[];
+  /** Other IDCs whose gateways are told by certificates; absent: none. */
+  readonly peers?: readonly KnownPeer[];
 }
 
 /**
@@ -105,7 +109,7 @@ export function buildGroupResources(
     case 'egress':
       if (crossing === undefined) return [];
       return [
-        ...(crossing.away === undefined ? [cds(buildAwayCluster(plan, crossing))] : []),
+        ...(crossing.away === undefined ? [cds(buildAwayCluster(plan, crossing, idcs))] : []),
         ...buildCrossingEndpoints(plan, idcs, hungGateways),
       ];
     case 'grpc':
@@ -177,9 +181,10 @@ export function buildSharedCluster(
   crossing: Crossing,
   where: readonly [idcs: ReadonlyMap<string, Idc>, hungGateways?: readonly HungGateway[] | undefined],
 ): readonly BuiltResource[] {
+  const [idcs] = where;
   return kind === 'away'
-    ? [cds(buildSharedAwayCluster(name, crossing)), eds(buildAwayAssignment(name, crossing, ...where))]
-    : [cds(buildOnwardCluster(name, crossing)), eds(buildOnwardAssignment(name, crossing, ...where))];
+    ? [cds(buildSharedAwayCluster(name, crossing, idcs)), eds(buildAwayAssignment(name, crossing, ...where))]
+    : [cds(buildOnwardCluster(name, crossing, idcs)), eds(buildOnwardAssignment(name, crossing, ...where))];
 }
 
 /** Whether a path leads through an ingress to the Group's instances. */
@@ -264,27 +269,11 @@ export function routedListeners(scope: NodeScope): readonly ListenerRole[] {
   }
 }
 
-/** Whether a scope passes requests for unknown hosts through. */
-export function passesUnknown(scope: NodeScope): boolean {
-  return scope.role === 'sidecar' && scope.outbound !== undefined && scope.unknownHosts === 'pass';
-}
-
 /** Resources for hosts named by requests. Only for scopes that need them: Envoys before 1.40 reject them. */
 export function buildPassthrough(scope: NodeScope, plans: readonly GroupPlan[]): readonly BuiltResource[] {
   const isCaller = scope.role === 'sidecar' && scope.outbound !== undefined;
   const needed = passesUnknown(scope) || (isCaller && plans.some(({ lookup }) => lookup === 'request'));
   return needed ? [cds(buildPassthroughCluster())] : [];
-}
-
-/** How a scope handles hosts of none of its Groups; `declared`: hosts of all Groups. */
-export function otherHostsOf(
-  scope: NodeScope,
-  idcs: ReadonlyMap<string, Idc>,
-  declared: () => readonly string[],
-): OtherHosts | undefined {
-  if (scope.role !== 'sidecar') return undefined;
-  const passthrough = planPassthrough(scope, idcs);
-  return passesUnknown(scope) ? { passthrough, declared: declared() } : { passthrough };
 }
 
 /** One listener's routes that depend on more than one Group; see `Surroundings.ready`. */
@@ -344,6 +333,7 @@ function guarded(
         listen,
         log: scope,
         filters: [...before, guardFilter(guard), ...after, ...hostFilters],
+        ...(role === 'peer' ? { ways: peerChains(context.localIdc, context.peers ?? []) } : {}),
         ...(role === 'edge' && context.localIdc?.spec.edge ? { edge: context.localIdc.spec.edge } : {}),
       }),
     ),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { checkFolder } from '../../src/registry/check/check-inputs.ts';
 import { idc, toYaml } from '../registry/objects.ts';
+import { createTestTrust } from '../support/trust.ts';
 
 /** An Idc with a trust domain; undefined: without. */
 function idcOf(name: string, trustDomain: string | undefined) {
@@ -34,4 +35,39 @@ t.test('a trust domain that is no name is refused', async (t) => {
       /^InvalidField sh-a: spec\.trustDomain: must be a name/,
       name,
     );
+});
+
+t.test('an IDC that requires TLS knows all others, or it is told', async (t) => {
+  const trust = createTestTrust();
+  t.teardown(() => trust.close());
+  const roots = (await trust.root()).certificate;
+  const of = (name: string, mode?: string) => {
+    const object = idc(name);
+    const more = mode === undefined ? {} : { trustDomain: `${name}.example`, peerTls: { mode, roots } };
+    return { ...object, spec: { ...object.spec, ...more } };
+  };
+  const toldOf = async (...objects: readonly object[]) => {
+    const dir = t.testdir();
+    writeFileSync(join(dir, 'mesh.yaml'), toYaml(...objects));
+    const { problems } = await checkFolder(dir);
+    return problems.map(({ code, ref, path, message }) => `${code} ${ref?.name}: ${path}: ${message}`);
+  };
+  t.match(await toldOf(of('sh-a'), of('sh-b', 'require')), [
+    /^PeerNotKnown sh-a: spec\.peerTls: is not there, and sh-b must be entered by TLS/,
+  ]);
+  t.same(await toldOf(of('sh-a', 'off'), of('sh-b', 'require')), []);
+  t.same(await toldOf(of('sh-a'), of('sh-b', 'use')), []);
+  const bad = { ...of('sh-a', 'use'), spec: { ...of('sh-a', 'use').spec, peerTls: { roots: 'no PEM' } } };
+  t.match(await toldOf(bad), [
+    /^InvalidField sh-a: spec\.peerTls\.roots: has no certificate: give roots in PEM/,
+  ]);
+  const { trustDomain: _, ...without } = of('sh-a', 'use').spec as Record<string, unknown>;
+  t.match(await toldOf({ ...of('sh-a'), spec: without }), [
+    /^InvalidField sh-a: spec\.peerTls: needs spec\.trustDomain/,
+  ]);
+  const leaf = await trust.leaf(await trust.root(), 'spiffe://sh-a.example/idc/sh-a/egress/e-1');
+  const withLeaf = { ...of('sh-a', 'use').spec, peerTls: { roots: leaf.certificate } };
+  t.match(await toldOf({ ...of('sh-a'), spec: withLeaf }), [
+    /peerTls\.roots: has a certificate that is no authority/,
+  ]);
 });

@@ -96,6 +96,7 @@ const notCompared: readonly string[] = [
   // What follows is compared with the schemas and the commands, below.
   '`weight` of a DR group',
   '`exposeOutcome`',
+  '`peerTls.mode`',
   '`health.enabled`',
   '`class` of',
   '`sidecars`',

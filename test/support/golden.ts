@@ -156,7 +156,9 @@ export function envoyRejects(
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-golden-'));
   try {
     const file = join(dir, 'envoy.json');
-    const text = JSON.stringify({ static_resources: { clusters, listeners } });
+    // A secret in a file is asked for by somebody.
+    const node = { id: 'golden', cluster: 'golden' };
+    const text = JSON.stringify({ node, static_resources: { clusters, listeners } });
     const named = Object.entries(files).reduce((all, [name, real]) => all.replaceAll(name, real), text);
     writeFileSync(file, named);
     execFileSync(envoy, ['--mode', 'validate', '-l', 'error', '-c', file], { stdio: 'pipe' });

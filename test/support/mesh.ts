@@ -60,6 +60,8 @@ export interface EnvoyOptions {
   readonly dns?: readonly ListenAddress[];
   /** Worker threads; one by default. */
   readonly workers?: number;
+  /** The folder that it starts in: of its identity, where gateways are to have one. */
+  readonly cwd?: string;
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
 
@@ -143,7 +145,7 @@ export async function startMesh(
       // Access logs are flushed every 10 s unless told otherwise; tests read them.
       const flags = ['--disable-hot-restart', '--file-flush-interval-msec', '50', '-l', 'error'];
       const args = ['-c', file, '--concurrency', String(more.workers ?? 1), ...flags];
-      const child = spawn(findEnvoy(), args, { stdio: 'ignore' });
+      const child = spawn(findEnvoy(), args, { stdio: 'ignore', ...(more.cwd && { cwd: more.cwd }) });
       children.push(child);
       const isReady = async () => (await get(admin, '/ready')).status === 200;
       const ended = new Promise<never>((_, reject) => {

@@ -27,7 +27,8 @@ export interface LeafTerm {
 export interface TestTrust {
   /** A folder as `isthmus identity` keeps it, without a certificate yet. */
   folder(name: string): string;
-  root(): Promise<IssuedPair>;
+  /** Of the authority of an IDC: that of sh-a by default. */
+  root(domain?: string): Promise<IssuedPair>;
   leaf(root: IssuedPair, uri: string, term?: LeafTerm): Promise<IssuedPair>;
   /** Issues a certificate and puts it in force in a folder, with these roots. */
   put(
@@ -60,7 +61,7 @@ export function createTestTrust(): TestTrust {
       makeTrustFolder(folder);
       return folder;
     },
-    root: () => makeRoot(trustDomain, Date.now(), 30),
+    root: (domain = trustDomain) => makeRoot(domain, Date.now(), 30),
     leaf,
     async put(folder, root, uri, roots = [root], term = {}) {
       const bundle = roots.map(({ certificate }) => certificate).join('');

@@ -11,6 +11,8 @@ export interface TestGroup {
   readonly protocol: 'HTTP' | 'GRPC';
 }
 
+type ProxyRun = Awaited<ReturnType<Mesh['envoy']>>;
+
 /** Two IDCs with a gateway of each kind, a caller in sh-a, and Groups with one instance each. */
 export interface TwoIdcs {
   /** Where the caller in sh-a sends its requests. */
@@ -21,6 +23,12 @@ export interface TwoIdcs {
   readonly peer: ListenAddress;
   /** Changes the objects of both IDCs: all of them, as YAML, as they were after the last change. */
   edit(change: (yaml: string) => string): void;
+  /** What the control planes have to tell. */
+  problems(): readonly string[];
+  /** The gateways that run, by id: `sh-a-ingress`. */
+  readonly gateways: ReadonlyMap<string, ProxyRun>;
+  /** Starts the ingress gateway of an IDC, again after its end. */
+  startIngress(idc: TestGroup['idc']): Promise<unknown>;
   /** The unix socket at which a Group's instance must listen. */
   socket(group: TestGroup): string;
   close(): Promise<void>;
@@ -30,8 +38,9 @@ export interface TwoIdcs {
 export async function startTwoIdcs(
   groups: readonly TestGroup[],
   traffic = '{}',
-  options: EnvoyOptions = {},
+  options: EnvoyOptions | ((id: string) => EnvoyOptions) = {},
 ): Promise<TwoIdcs> {
+  const optionsOf = (id: string) => (typeof options === 'function' ? options(id) : options);
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-two-'));
   const idcs = ['sh-a', 'sh-b'] as const;
   const address = async () => ({
@@ -80,13 +89,22 @@ spec:
     ),
   ].join('---');
   const meshes = await Promise.all(idcs.map((idc) => startMesh(idc, { 'all.yaml': documents })));
+  const running = new Map<string, ProxyRun>();
+  const start = async (idc: TestGroup['idc'], kind: 'ingress' | 'egress') => {
+    const { edge, peer, sidecar, ingress } = gateways[idc];
+    const id = `${idc}-${kind}`;
+    const scope =
+      kind === 'ingress'
+        ? ({ role: kind, idc, edge, peer } as const)
+        : ({ role: kind, idc, sidecar, ingress } as const);
+    running.set(id, await (meshes[idcs.indexOf(idc)] as Mesh).envoy(id, scope, optionsOf(id)));
+  };
   const outbound = await freeAddress();
   const starts = idcs.flatMap((idc, i) => {
     const mesh = meshes[i] as Mesh;
-    const { edge, peer, sidecar, ingress } = gateways[idc];
     return [
-      mesh.envoy(`${idc}-ingress`, { role: 'ingress', idc, edge, peer }, options),
-      mesh.envoy(`${idc}-egress`, { role: 'egress', idc, sidecar, ingress }, options),
+      start(idc, 'ingress'),
+      start(idc, 'egress'),
       ...groups
         .filter((group) => group.idc === idc)
         .map((group) =>
@@ -94,7 +112,7 @@ spec:
             group.name,
             { role: 'sidecar', idc, namespace: 'test' },
             {
-              ...options,
+              ...optionsOf(group.name),
               inbound: { listen: inbound.get(group) as ListenAddress, app: { path: socket(group) } },
             },
           ),
@@ -106,7 +124,7 @@ spec:
     (meshes[0] as Mesh).envoy(
       'caller',
       { role: 'sidecar', accessLogHeaders: ['x-tenant'], idc: 'sh-a', namespace: 'test', outbound },
-      options,
+      optionsOf('caller'),
     ),
   ]);
   return {
@@ -117,6 +135,9 @@ spec:
       documents = change(documents);
       for (const mesh of meshes) mesh.save('all.yaml', documents);
     },
+    problems: () => meshes.flatMap(({ plane }) => plane.status().problems.map(({ message }) => message)),
+    gateways: running,
+    startIngress: (idc) => start(idc, 'ingress'),
     socket,
     async close() {
       await Promise.all(meshes.map((mesh) => mesh.close()));

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import t from 'tap';
 import { createAuthority } from '../support/certificates.ts';
 import { findEnvoy } from '../support/envoy.ts';
@@ -9,18 +10,24 @@ import {
   rewriteCase,
   storedFiles,
 } from '../support/golden.ts';
+import { createTestTrust } from '../support/trust.ts';
 
 // `make golden` rewrites the files; a reviewer then reads the difference.
 if (process.env.UPDATE_GOLDEN) for (const name of goldenCases()) rewriteCase(name);
 
 const envoy = findEnvoy();
 const authority = createAuthority();
-t.teardown(() => authority.close());
+const trust = createTestTrust();
+t.teardown(() => {
+  authority.close();
+  trust.close();
+});
 const caller = authority.issue('caller');
 const files = {
   '/etc/tls/ca.pem': authority.certFile,
   '/etc/tls/caller.pem': caller.certFile,
   '/etc/tls/caller.key': caller.keyFile,
+  './identity.json': join(trust.folder('gateway'), 'identity.json'),
 };
 
 for (const name of goldenCases()) {

@@ -7,6 +7,7 @@ import { factorOf, overprovisioningFactor } from '../../plan/health/priorities.t
 import type { Crossing, Endpoint, GroupPlan, PlannedLocality } from '../../plan/types.ts';
 import { egressMetadata, proxyMetadata } from '../listener/marks.ts';
 import { checksCluster, egressCluster, instancesCluster, visitedKey } from '../names.ts';
+import { crossingMark } from './crossing-tls.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
@@ -124,6 +125,9 @@ export function buildOnwardAssignment(
   return crossingAssignment(name, crossing, (idc) => permitMetadata(crossing.permits, idc), ...where);
 }
 
+/** Metadata of an endpoint, by who reads it. */
+type EndpointMarks = Readonly<Record<string, Record<string, string | string[]>>>;
+
 /** What endpoints of other IDCs depend on besides a crossing. */
 type CrossingSurroundings = readonly [
   idcs: ReadonlyMap<string, Idc>,
@@ -133,7 +137,7 @@ type CrossingSurroundings = readonly [
 function crossingAssignment(
   name: string,
   crossing: Crossing,
-  metadataOf: (idc: string) => Pick<LbEndpoint, 'metadata'>,
+  metadataOf: (idc: string) => EndpointMarks,
   ...[idcs, hungGateways = []]: CrossingSurroundings
 ): ClusterLoadAssignment {
   return assignment(
@@ -142,13 +146,14 @@ function crossingAssignment(
       const target = idcs.get(idc);
       const gateways =
         target === undefined ? [] : peersOf(target).filter((one) => !isAmong(hungGateways, one));
-      const permitted = metadataOf(idc);
+      const marks = { ...metadataOf(idc), ...crossingMark(crossing, idcs, idc) };
+      const metadata = Object.keys(marks).length === 0 ? {} : { metadata: { filter_metadata: marks } };
       return {
         priority,
         locality: { region: idc },
         lb_endpoints: gateways.map(({ address, port }) => ({
           ...buildEndpoint({ address, port, weight: shareOf(weight, gateways.length) }),
-          ...permitted,
+          ...metadata,
         })),
       };
     }),
@@ -156,10 +161,10 @@ function crossingAssignment(
 }
 
 /** The sets of visited IDCs with which a request may go to `idc`. */
-function permitMetadata(permits: Crossing['permits'], idc: string): Pick<LbEndpoint, 'metadata'> {
+function permitMetadata(permits: Crossing['permits'], idc: string): EndpointMarks {
   if (permits === 'all') return {};
   const visited = permits.filter(({ to }) => to.includes(idc)).map((permit) => permit.visited);
-  return { metadata: { filter_metadata: { 'envoy.lb': { [visitedKey]: visited } } } };
+  return { 'envoy.lb': { [visitedKey]: visited } };
 }
 
 /** Divided among an IDC's gateways; divisible by 1 to 8, so that IDCs of different size compare correctly. */

@@ -1,4 +1,5 @@
 import type { Cluster, ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.ts';
+import type { Idc } from '../../model/idc.ts';
 import { gatewayOutlier } from '../../plan/gateways.ts';
 import type {
   ConnectionPlan,
@@ -22,6 +23,7 @@ import {
   visitedKey,
 } from '../names.ts';
 import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
+import { crossingSockets } from './crossing-tls.ts';
 import { dnsLookup } from './dns.ts';
 import { gatewayConnection, sharedConnection } from './gateway-connection.ts';
 import { loadBalancing } from './hash.ts';
@@ -153,16 +155,24 @@ export function buildEgressCluster(): Cluster {
  * alone are routed here (`route.ts`). Health checks go through the gateway to the Group's instances: a
  * failure means that this IDC has none.
  */
-export function buildAwayCluster(plan: GroupPlan, crossing: Crossing): Cluster {
+export function buildAwayCluster(
+  plan: GroupPlan,
+  crossing: Crossing,
+  idcs: ReadonlyMap<string, Idc>,
+): Cluster {
   return {
-    ...crossingCluster(awayCluster(plan), crossing, gatewayConnection),
+    ...crossingCluster(awayCluster(plan), crossing, gatewayConnection, idcs),
     ...(crossing.check === undefined ? {} : { health_checks: crossingChecks(plan, crossing.check) }),
   };
 }
 
 /** The same of all Groups with equal crossings. Nothing in it depends on a Group, nor on its requests. */
-export function buildSharedAwayCluster(name: string, crossing: Crossing): Cluster {
-  return crossingCluster(name, crossing, sharedConnection);
+export function buildSharedAwayCluster(
+  name: string,
+  crossing: Crossing,
+  idcs: ReadonlyMap<string, Idc>,
+): Cluster {
+  return crossingCluster(name, crossing, sharedConnection, idcs);
 }
 
 /**
@@ -171,8 +181,12 @@ export function buildSharedAwayCluster(name: string, crossing: Crossing): Cluste
  * a load balancer of its own in each thread
  * (docs/decisions/180-what-a-gateway-of-many-groups-costs.md).
  */
-export function buildOnwardCluster(name: string, crossing: Crossing): Cluster {
-  return { ...crossingCluster(name, crossing, sharedConnection), lb_subset_config: byVisited };
+export function buildOnwardCluster(
+  name: string,
+  crossing: Crossing,
+  idcs: ReadonlyMap<string, Idc>,
+): Cluster {
+  return { ...crossingCluster(name, crossing, sharedConnection, idcs), lb_subset_config: byVisited };
 }
 
 /**
@@ -181,11 +195,14 @@ export function buildOnwardCluster(name: string, crossing: Crossing): Cluster {
  */
 function crossingCluster(
   name: string,
-  { connectTimeoutMs, silenceMs }: Crossing,
+  crossing: Crossing,
   limits: ConnectionPlan,
+  idcs: ReadonlyMap<string, Idc>,
 ): Cluster {
+  const { connectTimeoutMs, silenceMs } = crossing;
   return {
     ...edsCluster(name),
+    ...crossingSockets(crossing, idcs),
     connect_timeout: protoDuration(connectTimeoutMs),
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(limits),
@@ -347,10 +364,7 @@ function circuitBreakers(
   };
 }
 
-/**
- * TCP_USER_TIMEOUT (tcp(7)): sent data must be acknowledged within this time. It does not limit the time of
- * an answer.
- */
+/** TCP_USER_TIMEOUT (tcp(7)): sent data must be acknowledged within this time. An answer has no limit. */
 function userTimeout(ms: number): envoy.config.core.v3.SocketOption {
   return {
     description: 'TCP_USER_TIMEOUT',

@@ -9,7 +9,7 @@ type Filter = envoy.config.listener.v3.ListenerFilter;
 type Match = envoy.config.listener.v3.FilterChainMatch;
 
 /** The client's identity at the edge, for matching connections: the listener's filter chains. */
-interface ClientChain {
+export interface ClientChain {
   readonly match?: Match;
   readonly manager: Partial<HttpConnectionManager>;
 }

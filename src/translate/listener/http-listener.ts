@@ -7,14 +7,16 @@ import type { ListenerRole } from '../../plan/types.ts';
 import { edgeHttp, insideHttp, workloadHttp } from '../leniency.ts';
 import { packAny } from '../message-parts.ts';
 import { headerPrefix, visitedKey } from '../names.ts';
+import type { PeerChain } from '../peers/peer-chains.ts';
 import { firstProxyRouter } from '../route/nobody-there.ts';
 import { upgrades } from '../upgrades.ts';
 import { jsonAccessLog } from './access-log.ts';
-import { clientChains, clientFilters, fromWorkload } from './client-address.ts';
+import { type ClientChain, clientChains, clientFilters, fromWorkload } from './client-address.ts';
 import { outcomeInMetadata } from './edge-filters.ts';
 import { scopedRoutes } from './host-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { type HttpRole, localReplies } from './local-replies.ts';
+import { tlsInspector } from './tcp-listener.ts';
 
 /** The last HTTP filter of a chain. */
 export const routerFilter: HttpFilter = {
@@ -94,22 +96,26 @@ interface HttpListener {
   readonly filters: readonly HttpFilter[];
   /** The Idc's edge policy; for the edge only. */
   readonly edge?: EdgePolicy;
+  /** The ways in; default: one for all. */
+  readonly ways?: readonly PeerChain[];
 }
 
 /** A listener whose routes are found by scope. */
 export function buildHttpListener(options: HttpListener): Listener {
-  const { role, listen, edge = {} } = options;
-  const chains =
-    role === 'edge' ? clientChains(edge) : [{ manager: role === 'outbound' ? fromWorkload : {} }];
-  const filters = role === 'edge' ? clientFilters(edge) : [];
+  const { role, listen, edge = {}, ways = [] } = options;
+  const chains = chainsOf(options);
+  // One that tells TLS from plaintext where there is a choice, or will be none.
+  const filters =
+    role === 'edge' ? clientFilters(edge) : ways.some(({ isTls }) => isTls) ? [tlsInspector] : [];
   return {
     name: role,
     address: { socket_address: { address: listen.address, port_value: listen.port } },
     per_connection_buffer_limit_bytes: 32_768,
     socket_options: clientKeepalive,
     ...(filters.length === 0 ? {} : { listener_filters: filters }),
-    filter_chains: chains.map(({ match, manager }) => ({
+    filter_chains: chains.map(({ match, manager, socket = {} }) => ({
       ...(match === undefined ? {} : { filter_chain_match: match }),
+      ...socket,
       filters: [
         {
           name: 'envoy.filters.network.http_connection_manager',
@@ -121,6 +127,26 @@ export function buildHttpListener(options: HttpListener): Listener {
       ],
     })),
   };
+}
+
+interface HttpChain {
+  readonly match?: ClientChain['match'];
+  readonly manager: Partial<HttpConnectionManager>;
+  readonly socket?: PeerChain['socket'];
+}
+
+function chainsOf(options: HttpListener): readonly HttpChain[] {
+  const { role, edge = {}, filters, ways = [] } = options;
+  if (role === 'edge') return clientChains(edge);
+  if (ways.length === 0) return [{ manager: role === 'outbound' ? fromWorkload : {} }];
+  return ways.map(({ match, socket, filters: before, isTls }) => {
+    const { http_filters, stat_prefix } = buildManager({ ...options, filters: [...before, ...filters] });
+    return {
+      ...(match === undefined ? {} : { match }),
+      ...(socket === undefined ? {} : { socket }),
+      manager: { ...(http_filters && { http_filters }), stat_prefix: isTls ? `${role}-tls` : stat_prefix },
+    };
+  });
 }
 
 function buildManager({ role, edge, filters, log }: HttpListener): HttpConnectionManager {

@@ -47,7 +47,8 @@ function buildSniChains(
   };
 }
 
-const tlsInspector: envoy.config.listener.v3.ListenerFilter = {
+/** Tells TLS from plaintext, and reads the name that a client asks for. */
+export const tlsInspector: envoy.config.listener.v3.ListenerFilter = {
   name: 'envoy.filters.listener.tls_inspector',
   typed_config: packAny('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
 };

@@ -267,6 +267,7 @@ export const faces: Readonly<Record<string, readonly string[]>> = {
     'group.ts',
     'health/priorities.ts',
     'passthrough.ts',
+    'peers/peer-tls.ts',
     'planner.ts',
     'retries/retry.ts',
     'routes/route-scope.ts',

@@ -21,6 +21,7 @@ import { checkLabels } from '../metadata.ts';
 import { parseSpill } from './capacity.ts';
 import { parseHealth } from './health.ts';
 import { parseStrict, validPartOf } from './parse-strict.ts';
+import { readRoots } from './roots.ts';
 import { drGroupSpec, type edgeSpec, failbackSpec, idcSpec, trafficSpec } from './schema.ts';
 
 /** Reads an isthmus.dev Idc; undefined when it has faults. */
@@ -28,8 +29,19 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
   const parsed = parseStrict(idcSpec, spec.raw, spec.path(), faults);
   checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
   checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
+  const peerTls = parsePeerTls(spec, parsed);
   if (parsed === undefined) return undefined;
-  const { network, trustDomain, exposeOutcome, exposeReady, edge, controlPlanes, capacity, ...rest } = parsed;
+  const {
+    network,
+    trustDomain,
+    peerTls: _,
+    exposeOutcome,
+    exposeReady,
+    edge,
+    controlPlanes,
+    capacity,
+    ...rest
+  } = parsed;
   return {
     kind: 'Idc',
     meta,
@@ -37,6 +49,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
       ...rest,
       ...(network === undefined ? {} : { network }),
       ...(trustDomain === undefined ? {} : { trustDomain }),
+      ...(peerTls === undefined ? {} : { peerTls }),
       ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
       ...(exposeReady === undefined ? {} : { exposeReady }),
       ...(edge === undefined ? {} : { edge: parseEdge(edge) }),
@@ -44,6 +57,22 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
       ...(capacity === undefined ? {} : { capacity }),
     },
   };
+}
+
+function parsePeerTls(spec: Fields, parsed: z.infer<typeof idcSpec> | undefined): Idc['spec']['peerTls'] {
+  if (parsed?.peerTls === undefined) return undefined;
+  const { mode = 'off', roots } = parsed.peerTls;
+  if (parsed.trustDomain === undefined)
+    spec.fault(
+      'InvalidField',
+      'error',
+      'needs spec.trustDomain: names of gateways begin with it. Give both, or remove this.',
+      'peerTls',
+    );
+  const read = readRoots(roots);
+  if ('pem' in read) return { mode, roots: read.pem };
+  spec.fault('InvalidField', 'error', read.fault, 'peerTls', 'roots');
+  return undefined;
 }
 
 function parseEdge({ trustedProxies, ...rest }: z.infer<typeof edgeSpec>): EdgePolicy {

@@ -5,6 +5,7 @@ import {
   edgeLimits,
   escapedSlashes,
   idcNamePattern,
+  peerTlsModes,
   roundTripLimits,
   underscoreActions,
 } from '../../../model/idc.ts';
@@ -14,6 +15,9 @@ import { sizePattern } from '../../../model/values/size.ts';
 import { groupCapacity, groupClass, idcCapacity, retryBudget, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
 import { duration, health, port } from './schema-health.ts';
+
+/** Eight roots of 8 KiB. */
+const rootsBytesMax = 64 * 1024;
 
 /** Only addresses: gateways become endpoints of EDS, where Envoy takes no names. */
 const gatewayAddress = z
@@ -129,6 +133,27 @@ export const idcSpec = z.strictObject({
     .meta({
       description:
         "Trust domain of its certificates, `spiffe://TRUST-DOMAIN/idc/NAME/…`. No other IDC's authority is believed for it.",
+    }),
+  peerTls: z
+    .strictObject({
+      mode: z
+        .enum(peerTlsModes, { error: `must be one of ${peerTlsModes.join(', ')}.` })
+        .optional()
+        .meta({
+          description:
+            'How its ingress gateways take what other IDCs send. accept: TLS too, and the others do not use it yet; use: the others use it, plaintext is still taken; require: TLS alone. Go one step at a time.',
+          default: 'off',
+        }),
+      roots: z
+        .string({ error: 'must be a text: the certificates of its authority in PEM.' })
+        .max(rootsBytesMax, `is too long: give at most ${rootsBytesMax / 1024} KiB.`)
+        .meta({
+          description: "Certificates of the IDC's own authority in PEM: what others believe of its gateways.",
+        }),
+    })
+    .optional()
+    .meta({
+      description: 'Mutual TLS between gateways of different IDCs (docs/trust.md). Needs `trustDomain`.',
     }),
   exposeOutcome: z.boolean({ error: 'must be true or false.' }).optional().meta({
     description: 'Whether clients at the edge see `x-isthmus-outcome`, which says why a request was refused.',

@@ -1,0 +1,225 @@
+import { createServer } from 'node:http';
+import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
+import t, { type Test } from 'tap';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import type { IssuedPair } from '../../src/trust/ca/issue.ts';
+import { get, until } from '../support/mesh.ts';
+import { idcYamlOf } from '../support/objects-yaml.ts';
+import { createTestTrust } from '../support/trust.ts';
+import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
+
+// Gateways of two IDCs that know each other by certificates, each IDC with an authority of its own.
+
+const group: TestGroup = { name: 'echo', idc: 'sh-b', protocol: 'HTTP' };
+const host = 'echo.test';
+const idcs = ['sh-a', 'sh-b'] as const;
+const uri = (idc: string, role: string, name: string) => `spiffe://${idc}.example/idc/${idc}/${role}/${name}`;
+
+type Mode = 'off' | 'accept' | 'use' | 'require';
+
+async function startWorld(t: Test, traffic = '{}') {
+  const trust = createTestTrust();
+  const [rootA, rootB] = [await trust.root('sh-a.example'), await trust.root('sh-b.example')];
+  const roots = { 'sh-a': rootA, 'sh-b': rootB };
+  const folders = new Map<string, string>();
+  for (const idc of idcs)
+    for (const role of ['ingress', 'egress']) {
+      const id = `${idc}-${role}`;
+      folders.set(id, trust.folder(id));
+      await trust.put(folders.get(id) ?? '', roots[idc], uri(idc, role, id));
+    }
+  const world = await startTwoIdcs([group], traffic, (id) => {
+    const cwd = folders.get(id);
+    return cwd === undefined ? {} : { cwd };
+  });
+  const app = createServer((_, response) => response.end('echo'));
+  await new Promise<void>((resolve) => app.listen(world.socket(group), resolve));
+  t.teardown(async () => {
+    app.closeAllConnections();
+    app.close();
+    await world.close();
+    trust.close();
+  });
+  const setMode = (mode: Mode) =>
+    world.edit((yaml) =>
+      idcs.reduce((text, idc) => {
+        const plain = text.replace(
+          new RegExp(`(metadata: \\{name: ${idc}\\}\nspec:)[^]*?(\n  ingress:)`),
+          '$1$2',
+        );
+        const pem = roots[idc].certificate.trimEnd().replaceAll('\n', '\n      ');
+        return plain.replace(
+          `metadata: {name: ${idc}}\nspec:`,
+          `metadata: {name: ${idc}}\nspec:\n  trustDomain: ${idc}.example\n  peerTls:\n    mode: ${mode}\n    roots: |\n      ${pem}`,
+        );
+      }, yaml),
+    );
+  const stat = async (id: string, name: string) => {
+    const { admin } = world.gateways.get(id) ?? {};
+    if (admin === undefined) throw new Error(`no ${id}`);
+    const { body } = await get(admin, `/stats?filter=${name}`);
+    return [...body.matchAll(/: (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  return { world, trust, roots, folders, setMode, stat };
+}
+
+/** What an ingress answers at its peer listener; a connection that is refused rejects. */
+async function ask(
+  at: ListenAddress,
+  trail: string | undefined,
+  pair?: IssuedPair,
+  more: SecureClientSessionOptions = {},
+): Promise<number> {
+  const url = `${pair === undefined && more.ca === undefined ? 'http' : 'https'}://${at.address}:${at.port}`;
+  const tls = { rejectUnauthorized: false, ...(pair && { cert: pair.certificate, key: pair.key }), ...more };
+  const session: ClientHttp2Session = connect(url, tls);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      session.once('error', reject);
+      session.once('close', () => reject(new Error('closed')));
+      const headers = { ':authority': host, ':path': '/', ...(trail && { 'x-isthmus-trail': trail }) };
+      const stream = session.request(headers);
+      stream.once('response', ({ ':status': status }) => resolve(Number(status)));
+      stream.once('error', reject);
+      stream.resume();
+    });
+  } finally {
+    session.destroy();
+  }
+}
+
+const isRefused = (asked: Promise<number>) =>
+  asked.then(
+    () => false,
+    () => true,
+  );
+
+t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
+  const { world, trust, roots, setMode, stat } = await startWorld(t);
+  await until('it serves', async () => (await get(world.outbound, '/', { host })).status === 200);
+  let [sent, isOver] = [0, false];
+  const failures: string[] = [];
+  const load = (async () => {
+    while (!isOver) {
+      sent += 1;
+      const answer = await get(world.outbound, '/', { host }).catch((reason: Error) => ({
+        ...{ status: 0, body: reason.message },
+      }));
+      if (answer.status !== 200) failures.push(`${answer.status} ${answer.body}`);
+    }
+  })();
+  const egress = await trust.leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'));
+
+  await t.test('accept: TLS is taken, plaintext is sent', async (t) => {
+    setMode('accept');
+    await until('TLS is taken', async () => (await ask(world.peer, 'sh-a', egress)) === 200);
+    t.equal(await stat('sh-a-egress', '^cluster\\..*ssl.handshake$'), 0);
+    t.equal(await ask(world.peer, 'sh-x', egress), 403, 'a forged trail');
+    t.equal(await ask(world.peer, 'sh-x'), 200, 'control: without a certificate nobody knows');
+  });
+  await t.test('use: TLS is sent, plaintext is taken', async (t) => {
+    setMode('use');
+    await until('TLS is sent', async () => (await stat('sh-a-egress', '^cluster\\..*ssl.handshake$')) > 0);
+    t.equal(await ask(world.peer, 'sh-a'), 200);
+  });
+  await t.test('require: plaintext is refused', async (t) => {
+    setMode('require');
+    await until('it is refused', () => isRefused(ask(world.peer, 'sh-a')));
+    const before = await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_completed$');
+    await until('requests arrive over TLS', async () => {
+      return (await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_completed$')) > before + 10;
+    });
+    t.ok(await isRefused(ask(world.peer, 'sh-a')));
+  });
+  isOver = true;
+  await load;
+  t.strictSame(failures, [], `of ${sent} requests`);
+  t.comment(`${sent} requests`);
+});
+
+t.test('who gets in, and who is believed', async (t) => {
+  const { world, trust, roots, folders, setMode, stat } = await startWorld(t);
+  setMode('require');
+  const leaf = (root: IssuedPair, name: string, term = {}) => trust.leaf(root, name, term);
+  const good = await leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'));
+  await until('it takes TLS', async () => (await ask(world.peer, 'sh-a', good)) === 200);
+  await until('it serves', async () => (await get(world.outbound, '/', { host })).status === 200);
+
+  await t.test('the trail ends with the IDC of the certificate, or the request is refused', async (t) => {
+    t.equal(await ask(world.peer, 'sh-a', good), 200);
+    t.equal(await ask(world.peer, 'sh-c,sh-a', good), 400, 'too long a trail, by the filter behind');
+    t.equal(await ask(world.peer, 'sh-a,sh-c', good), 403);
+    t.equal(await ask(world.peer, 'sh-aa', good), 403);
+    t.equal(await ask(world.peer, 'xsh-a', good), 403);
+  });
+
+  const refused: readonly (readonly [string, () => Promise<IssuedPair>])[] = [
+    ['a sidecar', () => leaf(roots['sh-a'], uri('sh-a', 'sidecar', 'caller'))],
+    ['an ingress gateway', () => leaf(roots['sh-a'], uri('sh-a', 'ingress', 'sh-a-ingress'))],
+    ['an egress of its own IDC', () => leaf(roots['sh-b'], uri('sh-b', 'egress', 'sh-b-egress'))],
+    [
+      'a name of sh-a by the authority of sh-b',
+      () => leaf(roots['sh-b'], uri('sh-a', 'egress', 'sh-a-egress')),
+    ],
+    [
+      'another IDC in the trust domain of sh-a',
+      () => leaf(roots['sh-a'], 'spiffe://sh-a.example/idc/sh-b/egress/sh-b-egress'),
+    ],
+    [
+      'an expired certificate',
+      () => leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'), { fromMs: -60_000, untilMs: -1_000 }),
+    ],
+    [
+      'one that is not valid yet',
+      () => leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'), { fromMs: 60_000, untilMs: 90_000 }),
+    ],
+    [
+      'an authority that nobody knows',
+      async () => leaf(await trust.root('sh-a.example'), uri('sh-a', 'egress', 'sh-a-egress')),
+    ],
+  ];
+  for (const [who, pair] of refused)
+    await t.test(`${who}: refused`, async (t) => {
+      t.ok(await isRefused(ask(world.peer, 'sh-a', await pair())));
+    });
+  await t.test('no certificate, TLS 1.2: refused', async (t) => {
+    t.ok(await isRefused(ask(world.peer, 'sh-a', undefined, { ca: roots['sh-b'].certificate })));
+    t.ok(await isRefused(ask(world.peer, 'sh-a', good, { maxVersion: 'TLSv1.2' })));
+    t.equal(await ask(world.peer, 'sh-a', good), 200, 'and the right one still gets in');
+  });
+
+  await t.test('an ingress gateway that is none gets no request', async () => {
+    const folder = folders.get('sh-b-ingress') ?? '';
+    const { pid = 0 } = world.gateways.get('sh-b-ingress') ?? {};
+    process.kill(pid, 'SIGKILL');
+    await trust.put(folder, roots['sh-b'], uri('sh-b', 'sidecar', 'stolen'));
+    await world.startIngress('sh-b');
+    await until('it is refused', async () => {
+      const { status } = await get(world.outbound, '/', { host });
+      return status !== 200 && (await stat('sh-a-egress', '^cluster\\..*ssl.fail_verify_san$')) > 0;
+    });
+    await trust.put(folder, roots['sh-b'], uri('sh-b', 'ingress', 'sh-b-ingress'));
+    await until(
+      'it is believed again',
+      async () => (await get(world.outbound, '/', { host })).status === 200,
+    );
+  });
+});
+
+t.test('checks of a Group cross in the same way, beside an IDC in plaintext', async (t) => {
+  const { world, setMode, stat } = await startWorld(t, '{health: {path: /up}}');
+  // With a third IDC there is something to be told by checks. Nobody listens there.
+  world.edit(
+    (yaml) =>
+      `${yaml.replace('idcs: [{name: sh-a}, {name: sh-b}]', 'idcs: [{name: sh-a}, {name: sh-b}, {name: sh-c}]')}---${idcYamlOf('sh-c')}`,
+  );
+  const checks = (what: string) => stat('sh-a-egress', `^cluster\\.idcs.*health_check.${what}$`);
+  await until('it was checked', async () => (await checks('success')) > 0);
+  const passed = await checks('success');
+  setMode('require');
+  await until('over TLS', async () => (await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_2xx$')) > 0);
+  await until('it is checked over TLS', async () => (await checks('success')) > passed);
+  await until('it serves', async () => (await get(world.outbound, '/', { host })).status === 200);
+  t.ok((await stat('sh-a-egress', '^cluster\\.idcs.*ssl.handshake$')) > 0);
+  t.equal(await stat('sh-a-egress', '^cluster\\..*ssl.fail_verify_san$'), 0);
+});
