@@ -26,7 +26,7 @@ export const findingCodes = {
   SourceNotCurrent: 'The objects in force are, in whole or in part, the last good state of a source.',
   KindMissing: 'A kind that the API server of Kubernetes does not have.',
   NotReleased:
-    'What keeps deleted objects in the API server: their finalizer cannot be taken off, or other control planes cannot be asked or have not confirmed.',
+    'What keeps deleted objects in the API server, or the readiness gates of new Pods closed: they cannot be written, or other control planes cannot be asked or have not confirmed.',
   StatusNotWritten: 'Conditions of objects that cannot be written to the API server of Kubernetes.',
   RemoteStale: 'A Remote cluster that was not heard of for a minute: its instances are those last known.',
   RemoteNotRead: 'A Remote cluster, or its Secret, that cannot be read or registered.',

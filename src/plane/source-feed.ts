@@ -20,7 +20,7 @@ interface SourceFeedOptions {
   /** In order of precedence. */
   readonly sources: readonly Source[];
   readonly pipeline: Pick<Pipeline, 'apply' | 'index'>;
-  readonly deletions: Pick<Deletions, 'expect' | 'handOver' | 'hold'>;
+  readonly deletions: Pick<Deletions, 'barrier' | 'expect' | 'handOver' | 'hold'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -124,6 +124,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
               readGaps.set(source.name, doubt);
               options.onProblems();
             },
+            confirmed: (then) => void deletions.barrier(false).whenReleased(then),
           },
           signal,
         ),

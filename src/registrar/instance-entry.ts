@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { contentHash } from '../base/hash.ts';
 import { isMap, type RawMap } from '../base/raw-map.ts';
 import type { KubeObject } from '../kube/watch/watch-events.ts';
-import { propagated } from '../model/values/pod-names.ts';
+import { gateKeys, propagated } from '../model/values/pod-names.ts';
 
 /** Where what is ours stands in the metadata of a WorkloadEntry. */
 export const entryKeys = {
@@ -19,6 +19,8 @@ export const entryKeys = {
   healthySince: 'registrar.isthmus.dev/healthy-since',
   /** Under which term of the Lease it was written last. */
   term: 'registrar.isthmus.dev/term',
+  /** Whether its Pod waits at the readiness gate until all proxies have it. */
+  gated: gateKeys.gated,
 } as const;
 
 /** The longest name of an object. */
@@ -34,6 +36,8 @@ export interface DesiredInstance {
   readonly uid: string;
   /** Of its Pod: a later version of it is not overwritten by what an earlier one says. */
   readonly generation: number;
+  /** Whether its Pod has the readiness gate that waits for it. */
+  readonly isGated?: boolean;
   /** '': not known. */
   readonly healthySince: string;
   readonly address: string;
@@ -57,6 +61,8 @@ export interface KnownEntry {
   readonly term: string;
   /** Deleted, and kept until no proxy has it. */
   readonly isLeaving: boolean;
+  /** Whether all proxies have it, as the Primary's control planes say. */
+  readonly isPropagated: boolean;
   readonly labels: RawMap;
   readonly annotations: RawMap;
   readonly spec: RawMap;
@@ -77,6 +83,7 @@ export function readKnownEntry(object: KubeObject): KnownEntry | undefined {
     generation: Number(annotations[entryKeys.generation] ?? 0) || 0,
     term: annotations[entryKeys.term] ?? '',
     isLeaving: metadata.deletionTimestamp !== undefined,
+    isPropagated: annotations[gateKeys.propagated] === String(metadata.generation ?? 0),
     labels,
     annotations: ownAnnotations(annotations),
     spec: isMap(spec) ? spec : {},
@@ -117,6 +124,7 @@ export function entryOf(
         [entryKeys.generation]: String(instance.generation),
         ...(zone !== undefined && { [entryKeys.zone]: zone }),
         ...(weight !== undefined && { [entryKeys.weight]: String(weight) }),
+        ...(instance.isGated === true && { [entryKeys.gated]: 'true' }),
         ...(instance.healthySince !== '' && { [entryKeys.healthySince]: instance.healthySince }),
         [entryKeys.term]: term,
       },

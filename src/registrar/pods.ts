@@ -73,14 +73,19 @@ export class PodInstances implements InstanceSource {
     yield* this.#byKey.values();
   }
 
+  get(key: string): PodInstance | undefined {
+    return this.#byKey.get(key);
+  }
+
   desired(key: string): DesiredInstance | undefined {
     const pod = this.#byKey.get(key);
     if (pod === undefined || !pod.isServing || this.#isSucceeded(pod)) return undefined;
-    const { uid, namespace, name, generation, healthySince, address, labels, ports, weight } = pod;
+    const { uid, namespace, name, generation, healthySince, address, labels, ports, weight, gate } = pod;
     const { zoneOf, areZonesKnown } = this.#options;
     return {
       ...{ key, uid, namespace, name, generation, healthySince, address, labels, ports },
       ...(weight !== undefined && { weight }),
+      isGated: gate !== undefined,
       zone: pod.zone ?? zoneOf(pod.node),
       isZoneKnown: pod.zone !== undefined || areZonesKnown(),
     };

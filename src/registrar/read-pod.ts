@@ -30,6 +30,8 @@ export interface PodInstance {
   readonly startedMs: number;
   /** Ready, but for what waits for its registration, and not being deleted. */
   readonly isServing: boolean;
+  /** Its readiness gate that waits for the proxies; absent: it has none, or is being deleted. */
+  readonly gate?: GateCondition;
   readonly healthySince: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly ports: Readonly<Record<string, number>>;
@@ -37,6 +39,13 @@ export interface PodInstance {
   readonly weight?: number;
   /** What is wrong with it: field, fault, and what to do. */
   readonly faults: readonly string[];
+}
+
+/** The condition of a readiness gate. */
+interface GateCondition {
+  readonly isTrue: boolean;
+  /** '': nobody has written it. */
+  readonly reason: string;
 }
 
 /** `v1.Pod`, as far as it is read. */
@@ -67,6 +76,7 @@ interface PodContainer {
 interface PodCondition {
   readonly type?: string;
   readonly status?: string;
+  readonly reason?: string;
   readonly lastTransitionTime?: string;
 }
 
@@ -79,6 +89,8 @@ export function readPod(object: KubeObject): PodInstance {
   const weight = weightOf(annotations[podWishes.weight], faults);
   const zone = annotations[podWishes.zone] ?? labels[zoneLabel];
   const ready = readyCondition(spec, status);
+  const isLeaving = hasEnded || metadata.deletionTimestamp !== undefined;
+  const gate = isLeaving ? undefined : gateOf(spec, status);
   const address = hasEnded ? '' : (status.podIP ?? '');
   return {
     uid: metadata.uid ?? '',
@@ -90,6 +102,7 @@ export function readPod(object: KubeObject): PodInstance {
     onHostNetwork: spec.hostNetwork === true,
     startedMs: Date.parse(status.startTime ?? metadata.creationTimestamp ?? '') || 0,
     isServing: ready !== undefined && address !== '' && metadata.deletionTimestamp === undefined,
+    ...(gate !== undefined && { gate }),
     healthySince: ready?.lastTransitionTime ?? '',
     labels,
     ports: portsOf(spec, annotations),
@@ -110,6 +123,15 @@ function readyCondition(
   // Ready waits for the gate, the gate for the proxies, and these for the registration.
   if (!gates.includes(propagated)) return isTrue('Ready');
   return gates.every((type) => type === propagated || isTrue(type)) ? isTrue('ContainersReady') : undefined;
+}
+
+function gateOf(
+  { readinessGates = [] }: NonNullable<Pod['spec']>,
+  { conditions = [] }: NonNullable<Pod['status']>,
+): GateCondition | undefined {
+  if (!readinessGates.some(({ conditionType }) => conditionType === propagated)) return undefined;
+  const found = conditions.find(({ type }) => type === propagated);
+  return { isTrue: found?.status === 'True', reason: found?.reason ?? '' };
 }
 
 /** Ports by name, as ServiceEntries name them; that of a workload behind a sidecar is the sidecar's. */

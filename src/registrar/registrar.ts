@@ -19,6 +19,7 @@ import {
 } from './instance-entry.ts';
 import { KnownEntries } from './known-entries.ts';
 import { Mirror, type MirroredKind, type MirrorTiming } from './mirror.ts';
+import { type GateTiming, gateTiming, PodGates } from './pod-gates.ts';
 import { type NodeZone, PodInstances, readNodeZone } from './pods.ts';
 import { type PodInstance, readPod } from './read-pod.ts';
 import { type RegisteredBy, remoteLease, remoteNotes } from './remote-lease.ts';
@@ -28,6 +29,7 @@ export interface RegistrarTiming {
   readonly mirror: MirrorTiming;
   readonly writer: WriterTiming;
   readonly lease: LeaseTiming;
+  readonly gate: GateTiming;
 }
 
 /** Stated in docs/registrar.md. */
@@ -35,6 +37,7 @@ export const registrarTiming: RegistrarTiming = {
   mirror: { ...listWatchTiming, absentMs: 5_000 },
   writer: writerTiming,
   lease: leaseTiming,
+  gate: gateTiming,
 };
 
 /** What a registrar is started with. */
@@ -71,6 +74,8 @@ export interface RegistrarStatus {
   readonly entries: number;
   readonly leaving: number;
   readonly pending: number;
+  /** Pods that are ready but for their readiness gate: their proxies are not known to have them yet. */
+  readonly gated: number;
   /** For so long the Remote has not been heard, in milliseconds: what is registered is as old. */
   readonly staleMs?: number;
   /** What is wrong, and what to do. */
@@ -89,6 +94,7 @@ export class Registrar {
   #nodeMirror: Mirror<NodeZone> | undefined;
   #entryMirror: Mirror<KnownEntry> | undefined;
   #writer: EntryWriter<DesiredInstance> | undefined;
+  #gates: PodGates | undefined;
   #exports: ExportRegistration | undefined;
   #lease: KubeLease | undefined;
   /** The wall time at which the Remote was last heard of. */
@@ -102,7 +108,10 @@ export class Registrar {
     this.#pods = new PodInstances({
       zoneOf: (node) => this.#nodeMirror?.get('', node)?.zone,
       areZonesKnown: () => this.#nodeMirror?.isListed === true,
-      onChange: (key) => this.#writer?.wake(key),
+      onChange: (key) => {
+        this.#writer?.wake(key);
+        this.#gates?.wake(key);
+      },
     });
   }
 
@@ -117,6 +126,7 @@ export class Registrar {
     });
     this.#lease = lease;
     this.#writer = this.#createWriter(signal);
+    this.#gates = this.#createGates(signal);
     this.#exports = this.#createExports(signal);
     const mirrors = [...this.#createMirrors(), this.#exports];
     await Promise.all([lease.run(signal), ...mirrors.map((mirror) => mirror.run(signal))]);
@@ -137,6 +147,7 @@ export class Registrar {
       isActive: this.#lease?.isHeld === true,
       isReady: this.#isRemoteKnown && this.#entryMirror?.isListed === true,
       ...{ entries: size + (this.#exports?.size ?? 0), leaving, pending: this.#writer?.pending ?? 0 },
+      gated: this.#gates?.waiting ?? 0,
       ...(trouble && { staleMs: clock.now() - trouble.sinceMs }),
       troubles: this.#troubles(),
     };
@@ -181,6 +192,23 @@ export class Registrar {
     );
   }
 
+  #createGates(signal: AbortSignal): PodGates | undefined {
+    const { remote, clock, random } = this.#options;
+    if (remote === 'none') return undefined;
+    return new PodGates(
+      {
+        ...{ client: remote, clock, random, timing: this.#timing.gate, writing: this.#timing.writer },
+        pod: (key) => this.#pods.get(key),
+        isAwaited: (key) => this.#pods.desired(key) !== undefined,
+        isPropagated: (key) => this.#known.of(key).some((one) => one.isPropagated && !one.isLeaving),
+        isActive: () => this.#entryMirror?.isListed === true && this.#identity() !== undefined,
+        onWritten: (object) => this.#podMirror?.put(object),
+        onState: () => this.#tell(),
+      },
+      signal,
+    );
+  }
+
   #createMirrors(): readonly { run(signal: AbortSignal): Promise<void> }[] {
     const { primary, remote, cluster } = this.#options;
     const entries = this.#mirror<KnownEntry>(
@@ -192,7 +220,11 @@ export class Registrar {
       },
       (before, now) => {
         this.#known.change(before, now);
-        for (const key of new Set([before?.key, now?.key])) if (key !== undefined) this.#writer?.wake(key);
+        for (const key of new Set([before?.key, now?.key])) {
+          if (key === undefined) continue;
+          this.#writer?.wake(key);
+          this.#gates?.wake(key);
+        }
       },
     );
     this.#entryMirror = entries;
@@ -257,6 +289,7 @@ export class Registrar {
     const exported = this.#exports?.instanceKeys() ?? [];
     this.#writer?.wakeAll([...this.#pods.keys(), ...exported, ...this.#known.keys()]);
     this.#exports?.wakeAll();
+    this.#gates?.wakeAll(this.#pods.keys());
   }
 
   #noteHeard(): number | undefined {
@@ -278,6 +311,7 @@ export class Registrar {
         `${primary.server} has no workloadentries.networking.istio.io/v1: apply its definition (deploy/crds/istio).`,
       this.#lease?.trouble?.message,
       this.#writer?.trouble,
+      ...(this.#gates?.troubles ?? []),
       ...(this.#exports?.troubles ?? []),
       ...[...this.#pods.pods()].flatMap(({ namespace, name, faults }) =>
         faults.map((fault) => `Pod ${namespace}/${name}: ${fault}`),

@@ -14,6 +14,11 @@ export interface Sink {
    * those who compare its objects with others.
    */
   problems(list: readonly Finding[], doubt?: ReadGaps): void;
+  /**
+   * Calls back once when the connected proxies have confirmed all that this source has told of so far. One
+   * that does not is waited for as long as for a deletion. Absent: nobody has proxies.
+   */
+  confirmed?(then: () => void): void;
 }
 
 /**

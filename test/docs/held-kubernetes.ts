@@ -42,25 +42,25 @@ export const heldByKubernetes: readonly Held[] = [
   [
     'what control planes in Kubernetes',
     '50 ms',
-    'src/registry/kubernetes/joint-release.ts',
+    'src/registry/kubernetes/joint/joint-release.ts',
     'gatherMs = 50;',
   ],
   [
     'what control planes in Kubernetes',
     '0.25 s',
-    'src/registry/kubernetes/joint-release.ts',
+    'src/registry/kubernetes/joint/joint-release.ts',
     'lookMs = 250;',
   ],
   [
     'what control planes in Kubernetes',
     '60 s',
-    'src/registry/kubernetes/joint-release.ts',
+    'src/registry/kubernetes/joint/joint-release.ts',
     'overdueMs: 60_000',
   ],
   [
     'what control planes in Kubernetes',
     '2000',
-    'src/registry/kubernetes/joint-release.ts',
+    'src/registry/kubernetes/joint/joint-release.ts',
     'confirmedMax = 2_000;',
   ],
   [
@@ -103,5 +103,8 @@ export const heldByKubernetes: readonly Held[] = [
     'progressMs = 2_000;',
   ],
   ['a Remote is stale', '60 s', 'src/registrar/remotes/remotes.ts', 'staleMs: 60_000, lookMs: 5_000'],
+  ['the readiness gate of a Pod', '10 min', 'src/registrar/pod-gates.ts', 'limitMs: 600_000'],
+  ['the readiness gate of a Pod', '30 s', 'src/registrar/pod-gates.ts', 'spareMs: 30_000'],
+  ['the readiness gate of a Pod', '8', 'src/registrar/pod-gates.ts', 'writersMax = 8;'],
   ['a Remote is stale', '30 s', 'src/registrar/remotes/remotes.ts', 'removalMs: 30_000'],
 ];

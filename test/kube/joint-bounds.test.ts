@@ -4,7 +4,7 @@ import { systemClock as clock } from '../../src/base/clock.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { readKubeconfig } from '../../src/kube/config/kubeconfig.ts';
 import { createKubeClient } from '../../src/kube/kube-client.ts';
-import { JointRelease } from '../../src/registry/kubernetes/joint-release.ts';
+import { JointRelease } from '../../src/registry/kubernetes/joint/joint-release.ts';
 import { KubeApi, withoutKube } from '../support/kube/kube-api.ts';
 import { until } from '../support/mesh.ts';
 
@@ -22,7 +22,7 @@ t.test('what control planes tell each other is bounded', { skip: withoutKube }, 
       client.close();
     });
     const joint = new JointRelease({
-      ...{ idc: 'sh-a', identity, clock, random: seededRandom(1), leaving: () => leaving },
+      ...{ idc: 'sh-a', identity, clock, random: seededRandom(1), waiting: () => leaving },
       ...{ timing: { renewMs: 200, durationMs: 10_000 }, electionTrouble: () => undefined },
       ...{ isElected: () => isElected, onState: () => {} },
     });

@@ -12,7 +12,9 @@ import {
   type WatchHandler,
   type WatchTarget,
 } from '../../kube/watch/list-watch.ts';
+import { refKey } from '../../model/object.ts';
 import { releaseFinalizer } from './finalizer.ts';
+import { type GatedEntry, notePropagated } from './gated-entries.ts';
 import type { KindStore } from './kind-store.ts';
 
 /** Times of a Kubernetes source, in milliseconds. */
@@ -62,7 +64,7 @@ export class KindFollower {
   /** Whether the API server has the kind, as far as is known. */
   isAbsent = false;
   trouble: KindTrouble | undefined;
-  /** Why deleted objects are not released: a right that is missing. */
+  /** Why deleted objects are not released, and new ones not told of: a right that is missing. */
   unreleased: MeshError | undefined;
 
   constructor(options: FollowerOptions, signal: AbortSignal) {
@@ -84,14 +86,32 @@ export class KindFollower {
    * No proxy has the deleted object of this UID any more: its finalizer goes. Tried until it works, or the
    * source ends.
    */
-  async release(key: string, uid: string): Promise<void> {
-    const { client, clock, random, timing, store } = this.#options;
+  release(key: string, uid: string): Promise<void> {
+    return this.#tryUntil((target) => {
+      const leaving = this.store.leaving(key);
+      if (leaving?.uid !== uid) return undefined;
+      return releaseFinalizer(this.#options.client, target, leaving, this.#signal);
+    });
+  }
+
+  /** All proxies have the instance: it says so from now on. Tried in the same way. */
+  notePropagated({ ref, key }: GatedEntry): Promise<void> {
+    return this.#tryUntil((target) => {
+      const gated = this.store.gatedOf(refKey(ref));
+      if (gated?.key !== key) return undefined;
+      return notePropagated(this.#options.client, target, gated, this.#signal);
+    });
+  }
+
+  /** `write`: undefined if nothing is to be done any more. */
+  async #tryUntil(write: (target: WatchTarget) => Promise<void> | undefined): Promise<void> {
+    const { clock, random, timing } = this.#options;
     const backOff = createBackOff(timing.backOff, random);
     for (;;) {
-      const leaving = store.leaving(key);
-      if (leaving?.uid !== uid || this.#target === undefined || this.#signal.aborted) return;
+      const writing = this.#target && !this.#signal.aborted ? write(this.#target) : undefined;
+      if (writing === undefined) return;
       try {
-        await releaseFinalizer(client, this.#target, leaving, this.#signal);
+        await writing;
         this.#setUnreleased(undefined);
         return;
       } catch (reason) {

@@ -7,6 +7,7 @@ import { parseObject } from '../parse/object.ts';
 import { type ReadStatus, readStatus } from './accepted-condition.ts';
 import { type FinalizedObject, leavingObject } from './finalizer.ts';
 import type { FollowedKind } from './followed-kinds.ts';
+import { type GatedEntry, gatedEntry } from './gated-entries.ts';
 
 /** An object with something to report. */
 interface FaultyObject {
@@ -43,6 +44,8 @@ export class KindStore {
   readonly #leaving = new Map<string, FinalizedObject>();
   /** Those of them that were never in force here, as they were deleted before this process read them. */
   readonly #strangers = new Set<string>();
+  /** Instances in force that Pods wait for. */
+  readonly #gated = new Map<string, GatedEntry>();
   /** Objects that went with their kind: they stay. */
   readonly #orphans = new Set<string>();
   readonly #isSelected: (namespace: string) => boolean;
@@ -117,6 +120,7 @@ export class KindStore {
     const known = this.#read.get(key);
     if (deletionTimestamp !== undefined) {
       this.#noteLeaving(key, leavingObject(ref, object), known === undefined);
+      this.#gated.delete(key);
       if (known !== undefined) this.#deleted.add(key);
       return;
     }
@@ -160,6 +164,16 @@ export class KindStore {
   /** UIDs of all of them. */
   *leavingUids(): Iterable<string> {
     for (const { uid } of this.#leaving.values()) yield uid;
+  }
+
+  /** Instances that Pods wait for; those that are refused are not in force, and not among them. */
+  gated(): Iterable<GatedEntry> {
+    return this.#gated.values();
+  }
+
+  /** One of them, as it is waited for now. */
+  gatedOf(key: string): GatedEntry | undefined {
+    return this.#gated.get(key);
   }
 
   /** Deleted objects that no proxy of this process ever had; each is returned once. */
@@ -222,6 +236,7 @@ export class KindStore {
 
   #drop(key: string): void {
     this.#read.delete(key);
+    this.#gated.delete(key);
     if (this.#orphans.delete(key)) this.isReportDue = true;
     if (this.#faulty.delete(key) || this.kind.group === 'isthmus.dev') this.isReportDue = true;
     this.#inForce.setFile(key, []);
@@ -237,6 +252,9 @@ export class KindStore {
     const { object: read, idcs = [], draft, faults } = parsed;
     const remains = { ...(idcs.length > 0 && { idcs }), ...(draft && { draft }) };
     const entry = { key, ref, origin, ...(read === undefined ? remains : { object: read }) };
+    const gated = this.kind.kind === 'WorkloadEntry' && read !== undefined && gatedEntry(ref, object);
+    if (gated) this.#gated.set(key, gated);
+    else this.#gated.delete(key);
     const hadFaults = this.#faulty.delete(key);
     if (faults.length > 0) this.#faulty.set(key, { entry, faults });
     // Those of our own kinds decide about each other.

@@ -8,7 +8,7 @@ import { confirmWords } from '../lastgood/confirm-words.ts';
 import { findingOf } from '../parse/fault.ts';
 import { kindNames } from '../parse/object.ts';
 import type { ReadGaps } from '../source.ts';
-import type { JointRelease } from './joint-release.ts';
+import type { JointRelease } from './joint/joint-release.ts';
 import type { KindFollower, KindTrouble } from './kind-follower.ts';
 
 /** What a report is made of. */
@@ -43,7 +43,11 @@ export function reportKubeFindings(input: KubeReportInput): readonly Finding[] {
   for (const message of troubleMessages(followed)) add('SourceNotCurrent', 'error', message);
   for (const { unreleased } of followers)
     if (unreleased !== undefined)
-      add('NotReleased', 'error', `deleted instances are not released: ${unreleased.message}`);
+      add(
+        'NotReleased',
+        'error',
+        `deleted instances are not released, or new ones not said to be propagated: ${unreleased.message}`,
+      );
   for (const { severity, message } of kept) add('NotReleased', severity, message);
   for (const { message } of unwritten)
     add('StatusNotWritten', 'warning', `conditions of objects are not written: ${message}`);

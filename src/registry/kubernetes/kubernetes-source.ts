@@ -10,7 +10,8 @@ import { createLossGuard, type LossRule, losesAllInstances, lossRule } from '../
 import { type LastGoodStatus, noFacets, type Sink, type Source } from '../source.ts';
 import { ConditionReporter, type ConditionTiming } from './condition-reporter.ts';
 import { followedKinds } from './followed-kinds.ts';
-import { JointRelease, type JointTiming } from './joint-release.ts';
+import { GateAsker } from './gated-entries.ts';
+import { JointRelease, type JointTiming } from './joint/joint-release.ts';
 import { KindFollower, type KubernetesTiming, kubernetesTiming } from './kind-follower.ts';
 import { KindStore } from './kind-store.ts';
 import { readGapsOf, reportKubeFindings, troubleMessages, undecidedKeys } from './kube-report.ts';
@@ -45,6 +46,8 @@ interface KubernetesSeam {
   readonly loss?: LossRule;
   /** False: what was passed over of a namespace before it was selected is not read. */
   readonly completesSelections?: boolean;
+  /** False: what was told of counts as confirmed by all proxies. */
+  readonly asksProxies?: boolean;
 }
 
 /** How long a start waits until the other control planes know of it, in milliseconds. */
@@ -82,6 +85,7 @@ class KubernetesSource implements Source {
   #isReportDue = false;
   #reporter: ConditionReporter | undefined;
   #joint: JointRelease | undefined;
+  readonly #gates: GateAsker;
 
   constructor(options: KubernetesOptions, seam: KubernetesSeam) {
     this.#options = options;
@@ -90,6 +94,7 @@ class KubernetesSource implements Source {
     this.#stores = followedKinds.map(
       (kind) => new KindStore(kind, this.#inForce, (name) => this.#namespaces?.has(name) ?? true),
     );
+    this.#gates = this.#createGates();
     const { conditions, clock, random } = options;
     if (conditions === undefined) return;
     const reporter = new ConditionReporter({
@@ -103,7 +108,28 @@ class KubernetesSource implements Source {
     this.#joint = new JointRelease({
       ...{ ...conditions, clock, random, timing: seam.status, onState: this.#onState },
       ...{ isElected: () => reporter.isElected, electionTrouble: () => reporter.electionTrouble },
-      leaving: () => this.#stores.flatMap((store) => [...store.leavingUids()]),
+      waiting: () =>
+        this.#stores.flatMap((store) => [
+          ...store.leavingUids(),
+          ...[...store.gated()].map(({ key }) => key),
+        ]),
+    });
+  }
+
+  /** Says in instances that Pods wait for that all proxies have them. */
+  #createGates(): GateAsker {
+    return new GateAsker({
+      gated: () => this.#stores.flatMap((store) => [...store.gated()]),
+      confirmed: (then) => {
+        if (this.#seam.asksProxies === false) then();
+        else this.#sink?.confirmed?.(then);
+      },
+      onConfirmed: (entry) => {
+        const follower = this.#followers.find(({ kind }) => kind === entry.ref.kind);
+        const note = async () => follower?.notePropagated(entry);
+        if (this.#joint === undefined) void note();
+        else this.#joint.confirm(entry.key, note);
+      },
     });
   }
 
@@ -152,6 +178,7 @@ class KubernetesSource implements Source {
     this.#isReportDue ||= this.#reporter !== undefined;
     this.#apply();
     sink.changes([{ type: 'synced', source: this.name, at: clock.now() }]);
+    this.#gates.ask();
     clock.after(timing.strangerMs, this.#releaseStrangers);
   }
 
@@ -258,6 +285,7 @@ class KubernetesSource implements Source {
       ...upserts.map((object): Change => ({ type: 'upsert', object, at })),
     ];
     if (batch.length > 0) this.#sink?.changes(batch);
+    this.#gates.ask();
     const held = verdict.held ? missing.size : 0;
     if (held !== this.#held) this.#isReportDue = true;
     this.#held = held;

@@ -213,7 +213,10 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       innerDoubt = doubt;
       if (live || options.startMs !== undefined) reportProblems();
     },
+    confirmed: (then) => (live ? outer?.confirmed?.(then) : void asking.push(then)),
   };
+  /** Questions about what was told of and not passed on yet. */
+  const asking: (() => void)[] = [];
   let starting: Change[] = [];
 
   /** What the source told of until it had synced, taken over. */
@@ -238,11 +241,13 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     const meanwhile = retained.apply(starting.filter(({ type }) => type !== 'synced'));
     starting = [];
     emit([...last, ...meanwhile]);
+    for (const then of asking.splice(0)) outer?.confirmed?.(then);
   }
 
   /** Starts the source; its changes are held back until it is synced. */
   async function attempt(aborted: AbortSignal): Promise<MeshError | undefined> {
     starting = [];
+    asking.length = 0;
     try {
       await inner.start(sink, aborted);
       return undefined;

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { Rounds } from '../../../src/registry/kubernetes/rounds.ts';
+import { Rounds } from '../../../src/registry/kubernetes/joint/rounds.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
 function setup(t: Test) {

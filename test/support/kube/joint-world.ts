@@ -24,7 +24,7 @@ export function kept(name: string): RawObject {
 }
 
 /** The Lease of a control plane, as far as tests look at it. */
-interface ReplicaLease {
+export interface ReplicaLease {
   readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
   readonly spec: { readonly holderIdentity: string };
 }
@@ -38,15 +38,15 @@ export async function startJointWorld(t: Test) {
   await putObject(api, service('a', 'a.example'));
   for (let at = 10; at < 20; at += 1) await putObject(api, workload(`w-${at}`));
 
-  /** A control plane with a proxy that has `a.example`; `asks`: whether it asks the others. */
-  async function start(t: Test, identity: string, asks = true) {
+  /** A control plane with a proxy that has `a.example`; `asks…`: whether it asks others, and its proxies. */
+  async function start(t: Test, identity: string, asks = true, asksProxies = true) {
     const access = () => readKubeconfig({ file: api.kubeconfig() }, clock);
     const source = createKubernetesSource(
       {
         ...{ access, clock, random: seededRandom(1) },
         ...(asks && { conditions: { idc: 'sh-a', identity } }),
       },
-      { timing: quickTiming, status: { ...quickStatus, overdueMs: 1_000 } },
+      { timing: quickTiming, status: { ...quickStatus, overdueMs: 1_000 }, asksProxies },
     );
     const plane = await startControlPlane({
       ...{ idc: 'sh-a', xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1, clock, logger: silentLogger },

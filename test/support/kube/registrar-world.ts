@@ -13,6 +13,7 @@ export const quickRegistrar: RegistrarTiming = {
   mirror: { ...registrarTiming.mirror, backOff: { firstMs: 20, maxMs: 200 }, absentMs: 100 },
   writer: { backOff: { firstMs: 20, maxMs: 200 }, refusedMs: 200 },
   lease: { renewMs: 200, durationMs: 4_000 },
+  gate: registrarTiming.gate,
 };
 
 /** A Primary and a Remote, each a real API server with the namespace `shop`; they end with the test. */
@@ -31,7 +32,7 @@ export async function addNode(api: KubeApi, name: string, zone: string): Promise
   await api.must('POST', '/api/v1/nodes', { metadata: { name, labels } });
 }
 
-interface RegistrarChoice {
+export interface RegistrarChoice {
   readonly cluster?: string;
   readonly identity?: string;
   readonly timing?: RegistrarTiming;

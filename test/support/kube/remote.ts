@@ -63,6 +63,7 @@ export interface Entry {
   readonly metadata: {
     readonly name: string;
     readonly uid: string;
+    readonly generation: number;
     readonly resourceVersion: string;
     readonly deletionTimestamp?: string;
     readonly annotations: Readonly<Record<string, string>>;

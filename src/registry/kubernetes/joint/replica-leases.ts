@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
-import { MeshError } from '../../base/error.ts';
-import type { KubeAction, KubeClient } from '../../kube/kube-client.ts';
-import { kubeRefusalOf } from '../../kube/kube-failure.ts';
-import type { LeaseTiming } from '../../kube/lease.ts';
-import type { KubeObject } from '../../kube/watch/watch-events.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { MeshError } from '../../../base/error.ts';
+import type { KubeAction, KubeClient } from '../../../kube/kube-client.ts';
+import { kubeRefusalOf } from '../../../kube/kube-failure.ts';
+import type { LeaseTiming } from '../../../kube/lease.ts';
+import type { KubeObject } from '../../../kube/watch/watch-events.ts';
 
 /** The IDC that a control plane's Lease is of. */
 const idcLabel = 'isthmus.dev/replica-of';
 
-/** UIDs of deleted objects that none of its proxies has any more, separated by commas. */
+/**
+ * What its proxies have confirmed, separated by commas: UIDs of deleted objects that none has any more, and
+ * UIDs with generations of instances that all have.
+ */
 const confirmedKey = 'isthmus.dev/confirmed';
 
 interface ReplicaLeasesOptions {
@@ -25,7 +28,7 @@ interface ReplicaLeasesOptions {
 /** Another control plane of the IDC, as its Lease says. */
 interface OtherReplica {
   readonly identity: string;
-  /** UIDs. */
+  /** UIDs, with generations where an instance is waited for. */
   readonly confirmed: ReadonlySet<string>;
 }
 
@@ -56,7 +59,7 @@ export class ReplicaLeases {
     this.#name = `isthmus-replica-${idc}-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
   }
 
-  /** Renews the own Lease, with what is confirmed, by UID. Rejects as `KubeClient.json` does. */
+  /** Renews the own Lease, with what is confirmed. Rejects as `KubeClient.json` does. */
   async write(confirmed: readonly string[], signal: AbortSignal): Promise<void> {
     const { client, idc, identity, clock, timing } = this.#options;
     const query = new URLSearchParams({ fieldManager: 'isthmus', force: 'true' });

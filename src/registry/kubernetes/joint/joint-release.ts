@@ -1,9 +1,9 @@
-import type { Clock } from '../../base/clock.ts';
-import { MeshError } from '../../base/error.ts';
-import type { Random } from '../../base/random.ts';
-import type { KubeClient } from '../../kube/kube-client.ts';
-import { type LeaseTiming, leaseTiming } from '../../kube/lease.ts';
-import type { Severity } from '../../model/finding.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { MeshError } from '../../../base/error.ts';
+import type { Random } from '../../../base/random.ts';
+import type { KubeClient } from '../../../kube/kube-client.ts';
+import { type LeaseTiming, leaseTiming } from '../../../kube/lease.ts';
+import type { Severity } from '../../../model/finding.ts';
 import { ReplicaLeases } from './replica-leases.ts';
 import { Rounds } from './rounds.ts';
 
@@ -15,7 +15,7 @@ const gatherMs = 50;
 /** Interval of looks at what others have confirmed, while something waits for it, in milliseconds. */
 const lookMs = 250;
 
-/** Most UIDs in a Lease, 74 KB: those that are first by order, which is the same for all. */
+/** Most keys in a Lease, 74 KB or somewhat more: those that are first by order, which is the same for all. */
 const confirmedMax = 2_000;
 
 /** Times of releasing together, in milliseconds. */
@@ -37,29 +37,30 @@ interface JointReleaseOptions {
   isElected(): boolean;
   /** Why none can be elected; undefined: nothing keeps this one from it. */
   electionTrouble(): MeshError | undefined;
-  /** UIDs of the deleted objects that finalizers keep. */
-  leaving(): Iterable<string>;
+  /** What waits: UIDs of deleted objects that finalizers keep, keys of instances that Pods wait for. */
+  waiting(): Iterable<string>;
   /** `findings` have changed. */
   onState(): void;
 }
 
-/** An object that no proxy of this control plane has any more. */
+/** An object that no proxy of this control plane has any more, or that all of them have. */
 interface ConfirmedObject {
   readonly release: () => Promise<void>;
   readonly sinceMs: number;
   isReleasing: boolean;
 }
 
-/** Something that keeps deleted objects. */
+/** Something that keeps deleted objects, and Pods waiting. */
 interface ReleaseFinding {
   readonly severity: Severity;
   readonly message: string;
 }
 
 /**
- * Releases deleted objects once the proxies of all control planes of the IDC have confirmed: each tells in a
- * Lease of its own what its proxies have, and the elected one releases what all of them name. That all have
- * confirmed does not change again: nobody begins to serve an object that is being deleted.
+ * Releases what waits for the proxies of all control planes of the IDC: deleted objects that none of them may
+ * have, and instances that all of them must have. Each control plane tells in a Lease of its own what its
+ * proxies have confirmed, and the elected one releases what all of them name. That all have confirmed does
+ * not change again: nobody begins to serve an object that is being deleted, or forgets one that is not.
  */
 export class JointRelease {
   readonly #options: JointReleaseOptions;
@@ -94,10 +95,10 @@ export class JointRelease {
     return this.#writing.start();
   }
 
-  /** No proxy of this control plane has the object any more. `release`: as soon as that is true of all. */
-  confirm(uid: string, release: () => Promise<void>): void {
-    if (this.#confirmed.has(uid)) return;
-    this.#confirmed.set(uid, { release, sinceMs: this.#options.clock.now(), isReleasing: false });
+  /** The proxies of this control plane have confirmed it. `release`: as soon as those of all have. */
+  confirm(key: string, release: () => Promise<void>): void {
+    if (this.#confirmed.has(key)) return;
+    this.#confirmed.set(key, { release, sinceMs: this.#options.clock.now(), isReleasing: false });
     this.wake();
     this.#tell();
   }
@@ -110,14 +111,14 @@ export class JointRelease {
     else this.#writing?.wake(gatherMs);
   }
 
-  /** What keeps deleted objects, if people have to mend it. */
+  /** What keeps deleted objects and Pods waiting, if people have to mend it. */
   get findings(): readonly ReleaseFinding[] {
     const severity = this.#confirmed.size > 0 ? 'error' : 'warning';
     const keeping = [this.#unwritten, this.#unread, this.#options.electionTrouble()];
     const messages = new Set(keeping.flatMap((error) => (error === undefined ? [] : [error.message])));
     const findings: ReleaseFinding[] = [...messages].map((message) => ({
       severity,
-      message: `control planes of this IDC cannot tell each other what their proxies have confirmed; deleted instances are not released: ${message}`,
+      message: `control planes of this IDC cannot tell each other what their proxies have confirmed; deleted instances are not released, and Pods wait for their readiness gate: ${message}`,
     }));
     const { unremoved } = this.#leases ?? {};
     if (unremoved !== undefined)
@@ -128,7 +129,7 @@ export class JointRelease {
     for (const name of this.#awaited)
       findings.push({
         severity: 'error',
-        message: `deleted instances have waited for more than ${this.#timing.overdueMs / 1000} s until the control plane ${name} confirms that its proxies have them no more: look at its problems, or restart it`,
+        message: `instances, deleted or new, have waited for more than ${this.#timing.overdueMs / 1000} s until the control plane ${name} says that its proxies have confirmed them: look at its problems, or restart it`,
       });
     return findings;
   }
@@ -156,11 +157,11 @@ export class JointRelease {
     try {
       const others = await leases.others(isElected(), signal);
       this.#unread = undefined;
-      for (const [uid, object] of isElected() ? waiting : []) {
-        const missing = others.filter(({ confirmed }) => !confirmed.has(uid));
+      for (const [key, object] of isElected() ? waiting : []) {
+        const missing = others.filter(({ confirmed }) => !confirmed.has(key));
         if (missing.length === 0) {
           object.isReleasing = true;
-          void object.release();
+          void object.release().then(() => this.#forget(key, object));
           continue;
         }
         isLeft = true;
@@ -175,11 +176,15 @@ export class JointRelease {
     return isLeft ? Math.min(lookMs, this.#timing.renewMs) : this.#timing.renewMs;
   }
 
-  /** Objects that are gone are no more to be told of. */
+  #forget(key: string, object: ConfirmedObject): void {
+    if (this.#confirmed.get(key) === object) this.#confirmed.delete(key);
+  }
+
+  /** What waits no more is no more to be told of. */
   #forgetGone(): void {
     if (this.#confirmed.size === 0) return;
-    const leaving = new Set(this.#options.leaving());
-    for (const uid of this.#confirmed.keys()) if (!leaving.has(uid)) this.#confirmed.delete(uid);
+    const waiting = new Set(this.#options.waiting());
+    for (const key of this.#confirmed.keys()) if (!waiting.has(key)) this.#confirmed.delete(key);
   }
 
   #tell(): void {
