@@ -326,7 +326,7 @@ function connectSources(
   { reconcileMs }: ControlPlaneSeams,
   ownProblems: () => readonly Finding[],
 ): { readonly feed: SourceFeed; readonly agreement: AgreementWatch } {
-  const { metrics, events, gate, pipeline, deletions, evacuationWatch, drainWatch } = parts;
+  const { metrics, events, gate, pipeline, deletions, evacuationWatch, drainWatch, xds } = parts;
   const tellOwn = createProblemLog({ clock, logger, events });
   const count = () => {
     // What is no error is told by the part that finds it.
@@ -352,6 +352,11 @@ function connectSources(
   const feed: SourceFeed = createSourceFeed({
     ...{ sources, pipeline, deletions, metrics, clock, logger, events, reconcileMs },
     isDue: () => gate.readiness.ready,
+    progressOf(revision) {
+      if (!gate.readiness.ready) return undefined;
+      const proxies = xds.stats.streams;
+      return { acked: Math.max(0, proxies - xds.unconfirmed(revision).length), proxies };
+    },
     onApplied(source, batch) {
       const view = pipeline.view();
       metrics.groups.set(view.groups.size);

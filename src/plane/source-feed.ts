@@ -11,7 +11,7 @@ import { type Change, type Kind, type MeshObject, refKey, refOf } from '../model
 import { createPrecedence } from '../registry/merge/precedence.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/reconciler.ts';
 import { peerProblems } from '../registry/registrations/describe-peers.ts';
-import type { ReadGaps, Source } from '../registry/source.ts';
+import type { ProxyProgress, ReadGaps, Source } from '../registry/source.ts';
 import { createSourceStatuses } from './findings/source-statuses.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -19,7 +19,7 @@ import type { Pipeline } from './pipeline.ts';
 interface SourceFeedOptions {
   /** In order of precedence. */
   readonly sources: readonly Source[];
-  readonly pipeline: Pick<Pipeline, 'apply' | 'index'>;
+  readonly pipeline: Pick<Pipeline, 'apply' | 'index' | 'revision'>;
   readonly deletions: Pick<Deletions, 'barrier' | 'expect' | 'handOver' | 'hold'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -29,6 +29,8 @@ interface SourceFeedOptions {
   readonly reconcileMs?: number | undefined;
   /** Whether the comparison may run yet. */
   isDue(): boolean;
+  /** What connected proxies have of a revision; undefined: they are not answered yet. */
+  progressOf(revision: number): ProxyProgress | undefined;
   /** A batch was applied. */
   onApplied(source: Source, batch: readonly Change[]): void;
   /** A source's errors or doubts have changed. */
@@ -123,6 +125,11 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
               logProblems(source.name, list);
               readGaps.set(source.name, doubt);
               options.onProblems();
+            },
+            progress() {
+              const revision = pipeline.revision();
+              const first = options.progressOf(revision);
+              return first && (() => options.progressOf(revision) ?? first);
             },
             confirmed: (then) => void deletions.barrier(false).whenReleased(then),
           },

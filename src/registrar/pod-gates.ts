@@ -20,6 +20,9 @@ export interface GateTiming {
 /** Stated in docs/registrar.md. */
 export const gateTiming: GateTiming = { limitMs: 600_000, spareMs: 30_000 };
 
+/** Interval of looks at all Pods that wait, in milliseconds: what a watch did not tell is made up for. */
+const lookMs = 10_000;
+
 /** Most conditions that are being written at once. */
 const writersMax = 8;
 
@@ -199,7 +202,7 @@ export class PodGates {
     this.#options.onState();
   }
 
-  /** Goes on at the end of a pause, or when the first Pod has waited long enough. */
+  /** Goes on at the end of a pause, when the first Pod has waited long enough, and from time to time. */
   #arm(): void {
     const { clock } = this.#options;
     this.#timer?.cancel();
@@ -208,11 +211,11 @@ export class PodGates {
     const isPaused = this.#dirty.size > 0 && this.#pausedUntilMs > now;
     // The first one has waited longest.
     const [first] = this.#waiting.keys();
-    const limitMs = first === undefined ? Number.POSITIVE_INFINITY : this.#limitOf(first);
-    const atMs = isPaused ? this.#pausedUntilMs : limitMs;
-    if (!Number.isFinite(atMs) || (first !== undefined && this.#inFlight.has(first) && !isPaused)) return;
-    this.#timer = clock.after(Math.max(1, atMs - now), () => {
-      for (const key of this.#waiting.keys()) if (this.#limitOf(key) <= clock.now()) this.#dirty.add(key);
+    if (first === undefined && !isPaused) return;
+    const isOut = first === undefined || this.#inFlight.has(first);
+    const atMs = isPaused ? this.#pausedUntilMs : isOut ? now + lookMs : this.#limitOf(first);
+    this.#timer = clock.after(Math.max(1, Math.min(atMs - now, lookMs)), () => {
+      for (const key of this.#waiting.keys()) this.#dirty.add(key);
       this.#start();
     });
   }

@@ -19,6 +19,17 @@ export interface Sink {
    * that does not is waited for as long as for a deletion. Absent: nobody has proxies.
    */
   confirmed?(then: () => void): void;
+  /**
+   * What connected proxies have of all that this source has told of so far: to be asked again and again.
+   * Undefined: not all of that was passed on yet. Absent: nobody has proxies.
+   */
+  progress?(): (() => ProxyProgress) | undefined;
+}
+
+/** How many of the connected proxies have ACKed something. */
+export interface ProxyProgress {
+  readonly acked: number;
+  readonly proxies: number;
 }
 
 /**

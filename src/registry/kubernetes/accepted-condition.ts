@@ -17,6 +17,7 @@ export interface ReadStatus {
   readonly uid: string;
   readonly generation: number;
   readonly accepted: Condition | undefined;
+  readonly programmed: Condition | undefined;
   /** Equal for versions of the object that differ only in status, or in what only the API server needs. */
   readonly content: string;
 }
@@ -29,6 +30,7 @@ export function readStatus(object: KubeObject): ReadStatus | undefined {
   const conditions = Array.isArray(status?.conditions) ? status.conditions : [];
   return {
     ...{ uid, generation, accepted: conditions.find((one) => one?.type === acceptedType) },
+    programmed: conditions.find((one) => one?.type === programmedType),
     content: JSON.stringify([uid, generation, labels, annotations]),
   };
 }
@@ -42,6 +44,8 @@ interface StatusObject {
 }
 
 const acceptedType = 'Accepted';
+
+export const programmedType = 'Programmed';
 
 /** Longest message of a condition, in characters. */
 const messageMax = 4_096;
@@ -65,11 +69,19 @@ export function acceptedCondition(
     ...{ type: acceptedType, status, reason: refusal?.code ?? acceptedType },
     message: messageOf(sorted.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))),
     observedGeneration: generation,
-    lastTransitionTime:
-      accepted?.status === status && accepted.lastTransitionTime
-        ? accepted.lastTransitionTime
-        : new Date(wallMs).toISOString().replace(/\.\d+/, ''),
+    lastTransitionTime: sinceOf(accepted, status, wallMs),
   };
+}
+
+/** Since when a condition has its status; `before`: what it was. */
+export function sinceOf(before: Condition | undefined, status: Condition['status'], wallMs: number): string {
+  if (before?.status === status && before.lastTransitionTime) return before.lastTransitionTime;
+  return new Date(wallMs).toISOString().replace(/\.\d+/, '');
+}
+
+/** Whether findings keep an object from having effect. */
+export function isRefused(findings: readonly ConditionFinding[]): boolean {
+  return findings.some(refuses);
 }
 
 /** Whether two conditions say the same. */

@@ -24,7 +24,7 @@ export function gatedEntry(ref: Ref, { metadata = {} }: KubeObject): GatedEntry 
 
 /**
  * Says in the object, and only in that one, that all proxies have it. It may be gone, or created again with
- * its name: then nothing is to be done. Rejects as `KubeClient.json` does.
+ * its name, or have another generation: then nothing is to be done. Rejects as `KubeClient.json` does.
  */
 export async function notePropagated(
   client: KubeClient,
@@ -40,6 +40,7 @@ export async function notePropagated(
       contentType: 'application/json-patch+json',
       body: [
         { op: 'test', path: '/metadata/uid', value: uid },
+        { op: 'test', path: '/metadata/generation', value: generation },
         { op: 'add', path: at, value: String(generation) },
       ],
     });

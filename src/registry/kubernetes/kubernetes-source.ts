@@ -7,7 +7,7 @@ import type { ConnectionTiming } from '../../kube/kube-connection.ts';
 import { type Change, type Ref, refKey } from '../../model/object.ts';
 import { createObjectsInForce } from '../files/objects-in-force.ts';
 import { createLossGuard, type LossRule, losesAllInstances, lossRule } from '../lastgood/loss-guard.ts';
-import { type LastGoodStatus, noFacets, type Sink, type Source } from '../source.ts';
+import { type LastGoodStatus, noFacets, type ProxyProgress, type Sink, type Source } from '../source.ts';
 import { ConditionReporter, type ConditionTiming } from './condition-reporter.ts';
 import { followedKinds } from './followed-kinds.ts';
 import { GateAsker } from './gated-entries.ts';
@@ -99,6 +99,7 @@ class KubernetesSource implements Source {
     if (conditions === undefined) return;
     const reporter = new ConditionReporter({
       ...{ ...conditions, clock, random, timing: seam.status, followers: () => this.#followers },
+      joint: () => this.#joint,
       onState: () => {
         this.#joint?.wake();
         this.#onState();
@@ -112,7 +113,9 @@ class KubernetesSource implements Source {
         this.#stores.flatMap((store) => [
           ...store.leavingUids(),
           ...[...store.gated()].map(({ key }) => key),
+          ...[...reporter.awaited()].map(([key]) => key),
         ]),
+      counted: () => reporter.awaited(),
     });
   }
 
@@ -179,6 +182,7 @@ class KubernetesSource implements Source {
     this.#apply();
     sink.changes([{ type: 'synced', source: this.name, at: clock.now() }]);
     this.#gates.ask();
+    if (sink.progress !== undefined) this.#reporter?.track(this.#progress, signal);
     clock.after(timing.strangerMs, this.#releaseStrangers);
   }
 
@@ -218,6 +222,9 @@ class KubernetesSource implements Source {
     if (this.#joint === undefined) await release();
     else this.#joint.confirm(uid, release);
   }
+
+  readonly #progress = (): (() => ProxyProgress) | undefined =>
+    this.#seam.asksProxies === false ? () => ({ acked: 0, proxies: 0 }) : this.#sink?.progress?.();
 
   objects() {
     return this.#inForce.objects();

@@ -7,10 +7,12 @@ import {
   acceptedCondition,
   type Condition,
   type ConditionFinding,
+  isRefused,
   isSameCondition,
   type ReadStatus,
 } from './accepted-condition.ts';
 import type { KindFollower } from './kind-follower.ts';
+import { isProgrammed } from './programmed-condition.ts';
 
 /** What was told of an object, and of which of its generations. */
 interface Told {
@@ -24,12 +26,15 @@ export interface DueCondition {
   readonly ref: Ref;
   readonly uid: string;
   readonly target: WatchTarget;
-  readonly condition: Condition;
+  /** All of ours: what is left out is taken away. */
+  readonly conditions: readonly Condition[];
 }
 
 interface ConditionsOptions {
   readonly clock: Clock;
   readonly followers: () => readonly KindFollower[];
+  /** The other condition that it should have; undefined: none. */
+  programmed(read: ReadStatus, isAccepted: boolean): Condition | undefined;
   /** Something may be due. */
   onChange(): void;
 }
@@ -86,9 +91,23 @@ export class ObjectConditions implements StatusSink {
     if (follower?.target === undefined || follower.isAbsent || read === undefined) return undefined;
     const findings = this.#findingsOf(key, read);
     if (findings === undefined) return undefined;
-    const condition = acceptedCondition(findings, read, this.#options.clock.wall());
-    if (isSameCondition(read.accepted, condition)) return undefined;
-    return { key, ref, uid: read.uid, target: follower.target, condition };
+    const accepted = acceptedCondition(findings, read, this.#options.clock.wall());
+    const programmed = this.#options.programmed(read, accepted.status === 'True');
+    const isSame = programmed === undefined || isSameCondition(read.programmed, programmed);
+    if (isSame && isSameCondition(read.accepted, accepted)) return undefined;
+    const conditions = [accepted, ...(programmed === undefined ? [] : [programmed])];
+    return { key, ref, uid: read.uid, target: follower.target, conditions };
+  }
+
+  /** Those in force that it is not said of that proxies have them. */
+  *unprogrammed(): Iterable<ReadStatus> {
+    for (const ref of this.refs()) {
+      const key = refKey(ref);
+      const read = this.#followerOf(ref)?.store.statusOf(key);
+      if (read === undefined || isProgrammed(read)) continue;
+      const findings = this.#findingsOf(key, read);
+      if (findings !== undefined && !isRefused(findings)) yield read;
+    }
   }
 
   #findingsOf(key: string, { generation }: ReadStatus): readonly ConditionFinding[] | undefined {

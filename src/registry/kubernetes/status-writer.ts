@@ -144,7 +144,7 @@ export class StatusWriter {
         path: `/apis/${group}/${version}/${place}${plural}/${name}/status?${query}`,
         body: {
           ...{ apiVersion: `${group}/${version}`, kind, metadata: { name, uid: due.uid } },
-          status: { conditions: [due.condition] },
+          status: { conditions: due.conditions },
         },
       });
       this.#written.set(due.key, { text: textOf(due), atMs: clock.now() });
@@ -201,8 +201,8 @@ export class StatusWriter {
   }
 }
 
-/** What a condition says, and of what. */
-function textOf({ uid, condition }: DueCondition): string {
-  const { lastTransitionTime: _, ...said } = condition;
+/** What conditions say, and of what. */
+function textOf({ uid, conditions }: DueCondition): string {
+  const said = conditions.map(({ lastTransitionTime: _, ...one }) => one);
   return JSON.stringify([uid, said]);
 }

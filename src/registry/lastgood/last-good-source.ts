@@ -213,6 +213,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       innerDoubt = doubt;
       if (live || options.startMs !== undefined) reportProblems();
     },
+    progress: () => (live ? outer?.progress?.() : undefined),
     confirmed: (then) => (live ? outer?.confirmed?.(then) : void asking.push(then)),
   };
   /** Questions about what was told of and not passed on yet. */

@@ -32,7 +32,7 @@ interface NamespacesWorld {
 /** The same for conditions; what is contested stays so. */
 export const quickStatus: ConditionTiming = {
   ...{ gatherMs: 20, refusedMs: 200, contestedMs: 600_000 },
-  ...{ renewMs: 200, durationMs: 4_000 },
+  ...{ renewMs: 200, durationMs: 4_000, settleMs: 0, pendingMs: 500 },
 };
 
 /** A source of an API server, and what it tells; it ends with the test. */

@@ -4,7 +4,8 @@ import type { Random } from '../../../base/random.ts';
 import type { KubeClient } from '../../../kube/kube-client.ts';
 import { type LeaseTiming, leaseTiming } from '../../../kube/lease.ts';
 import type { Severity } from '../../../model/finding.ts';
-import { ReplicaLeases } from './replica-leases.ts';
+import type { ProxyProgress } from '../../source.ts';
+import { type OtherReplica, ReplicaLeases, type ReplicaWord } from './replica-leases.ts';
 import { Rounds } from './rounds.ts';
 
 // All stated in docs/kubernetes.md.
@@ -14,6 +15,9 @@ const gatherMs = 50;
 
 /** Interval of looks at what others have confirmed, while something waits for it, in milliseconds. */
 const lookMs = 250;
+
+/** Nothing waits for what is counted: after this time it is looked for less often, in milliseconds. */
+const countedMs = 10_000;
 
 /** Most keys in a Lease, 74 KB or somewhat more: those that are first by order, which is the same for all. */
 const confirmedMax = 2_000;
@@ -39,13 +43,19 @@ interface JointReleaseOptions {
   electionTrouble(): MeshError | undefined;
   /** What waits: UIDs of deleted objects that finalizers keep, keys of instances that Pods wait for. */
   waiting(): Iterable<string>;
+  /** Objects whose proxies are counted, and how many have them. */
+  counted?(): Iterable<readonly [string, ProxyProgress]>;
   /** `findings` have changed. */
   onState(): void;
 }
 
+/** Called with what the other control planes count. */
+type Release = (others: readonly ProxyProgress[]) => Promise<void>;
+
 /** An object that no proxy of this control plane has any more, or that all of them have. */
 interface ConfirmedObject {
-  readonly release: () => Promise<void>;
+  readonly release: Release;
+  readonly progress: ProxyProgress | undefined;
   readonly sinceMs: number;
   isReleasing: boolean;
 }
@@ -74,6 +84,7 @@ export class JointRelease {
   #unread: MeshError | undefined;
   /** Control planes for whom deletions have waited too long. */
   #awaited: readonly string[] = [];
+  #others: readonly OtherReplica[] = [];
   #told = '[]';
 
   constructor(options: JointReleaseOptions) {
@@ -96,11 +107,12 @@ export class JointRelease {
   }
 
   /** The proxies of this control plane have confirmed it. `release`: as soon as those of all have. */
-  confirm(key: string, release: () => Promise<void>): void {
-    if (this.#confirmed.has(key)) return;
-    this.#confirmed.set(key, { release, sinceMs: this.#options.clock.now(), isReleasing: false });
+  confirm(key: string, release: Release, progress?: ProxyProgress): void {
+    // What is counted may have been refused meanwhile, and is in force again.
+    if (this.#confirmed.has(key) && progress === undefined) return;
+    this.#confirmed.set(key, { release, progress, sinceMs: this.#options.clock.now(), isReleasing: false });
     this.wake();
-    this.#tell();
+    if (progress === undefined) this.#tell();
   }
 
   /** There is something to release or to tell of, or the election has changed. */
@@ -113,7 +125,12 @@ export class JointRelease {
 
   /** What keeps deleted objects and Pods waiting, if people have to mend it. */
   get findings(): readonly ReleaseFinding[] {
-    const severity = this.#confirmed.size > 0 ? 'error' : 'warning';
+    let severity: Severity = 'warning';
+    for (const { progress } of this.#confirmed.values()) {
+      if (progress !== undefined) continue;
+      severity = 'error';
+      break;
+    }
     const keeping = [this.#unwritten, this.#unread, this.#options.electionTrouble()];
     const messages = new Set(keeping.flatMap((error) => (error === undefined ? [] : [error.message])));
     const findings: ReleaseFinding[] = [...messages].map((message) => ({
@@ -137,13 +154,35 @@ export class JointRelease {
   async #write(leases: ReplicaLeases, signal: AbortSignal): Promise<number> {
     this.#forgetGone();
     try {
-      await leases.write([...this.#confirmed.keys()].sort().slice(0, confirmedMax), signal);
+      await leases.write(this.#words(), signal);
       this.#unwritten = undefined;
     } catch (reason) {
       this.#unwritten = toldOf(reason) ?? this.#unwritten;
     }
     this.#tell();
     return this.#timing.renewMs * (0.8 + 0.2 * this.#options.random());
+  }
+
+  /** What the others are told: what is confirmed, and, as far as there is room, what is counted. */
+  #words(): readonly (readonly [string, ReplicaWord])[] {
+    const words = [...this.#confirmed]
+      .map(([key, { progress }]) => [key, { isConfirmed: true, progress }] as const)
+      .sort(byKey)
+      .slice(0, confirmedMax);
+    const room = confirmedMax - words.length;
+    const counted = room === 0 ? [] : [...(this.#options.counted?.() ?? [])];
+    const others = counted.filter(
+      ([key, { acked, proxies }]) => !this.#confirmed.has(key) && acked < proxies,
+    );
+    const more = others.map(([key, progress]) => [key, { isConfirmed: false, progress }] as const);
+    return [...words, ...more.sort(byKey).slice(0, room)];
+  }
+
+  /** What the other control planes said last of something. */
+  others(
+    key: string,
+  ): readonly { readonly identity: string; readonly progress: ProxyProgress | undefined }[] {
+    return this.#others.map(({ identity, words }) => ({ identity, progress: words.get(key)?.progress }));
   }
 
   /** Also by those who are not elected: who is now may end, and then it matters who has ended before. */
@@ -157,15 +196,18 @@ export class JointRelease {
     try {
       const others = await leases.others(isElected(), signal);
       this.#unread = undefined;
+      this.#others = others;
       for (const [key, object] of isElected() ? waiting : []) {
-        const missing = others.filter(({ confirmed }) => !confirmed.has(key));
+        const missing = others.filter(({ words }) => words.get(key)?.isConfirmed !== true);
         if (missing.length === 0) {
           object.isReleasing = true;
-          void object.release().then(() => this.#forget(key, object));
+          const counts = others.flatMap(({ words }) => words.get(key)?.progress ?? []);
+          void object.release(counts).then(() => this.#forget(key, object));
           continue;
         }
-        isLeft = true;
-        if (clock.now() - object.sinceMs < this.#timing.overdueMs) continue;
+        const isCounted = object.progress !== undefined;
+        isLeft ||= !isCounted || clock.now() - object.sinceMs < countedMs;
+        if (isCounted || clock.now() - object.sinceMs < this.#timing.overdueMs) continue;
         for (const { identity } of missing) awaited.add(identity);
       }
     } catch (reason) {
@@ -176,8 +218,9 @@ export class JointRelease {
     return isLeft ? Math.min(lookMs, this.#timing.renewMs) : this.#timing.renewMs;
   }
 
+  /** What is counted stays: its word is asked for until the condition is written, by whomever. */
   #forget(key: string, object: ConfirmedObject): void {
-    if (this.#confirmed.get(key) === object) this.#confirmed.delete(key);
+    if (object.progress === undefined && this.#confirmed.get(key) === object) this.#confirmed.delete(key);
   }
 
   /** What waits no more is no more to be told of. */
@@ -193,6 +236,10 @@ export class JointRelease {
     this.#told = told;
     this.#options.onState();
   }
+}
+
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 /** What people have to mend; undefined: the server is away or busy, which the watches tell of. */

@@ -5,13 +5,15 @@ import type { KubeAction, KubeClient } from '../../../kube/kube-client.ts';
 import { kubeRefusalOf } from '../../../kube/kube-failure.ts';
 import type { LeaseTiming } from '../../../kube/lease.ts';
 import type { KubeObject } from '../../../kube/watch/watch-events.ts';
+import type { ProxyProgress } from '../../source.ts';
 
 /** The IDC that a control plane's Lease is of. */
 const idcLabel = 'isthmus.dev/replica-of';
 
 /**
  * What its proxies have confirmed, separated by commas: UIDs of deleted objects that none has any more, and
- * UIDs with generations of instances that all have.
+ * UIDs with generations of instances that all have. Where proxies are counted their number is behind it, and
+ * only if both are equal all have confirmed: `UID/GENERATION:ACKED/PROXIES`.
  */
 const confirmedKey = 'isthmus.dev/confirmed';
 
@@ -25,11 +27,19 @@ interface ReplicaLeasesOptions {
   readonly timing: LeaseTiming;
 }
 
+/** What a control plane says of something that waits. */
+export interface ReplicaWord {
+  /** Whether all its proxies have confirmed it. */
+  readonly isConfirmed: boolean;
+  /** How many have, where that is counted. */
+  readonly progress: ProxyProgress | undefined;
+}
+
 /** Another control plane of the IDC, as its Lease says. */
-interface OtherReplica {
+export interface OtherReplica {
   readonly identity: string;
-  /** UIDs, with generations where an instance is waited for. */
-  readonly confirmed: ReadonlySet<string>;
+  /** By UID, with generation where an object is not deleted. */
+  readonly words: ReadonlyMap<string, ReplicaWord>;
 }
 
 /** `coordination.k8s.io/v1`, as far as it is read. */
@@ -60,7 +70,7 @@ export class ReplicaLeases {
   }
 
   /** Renews the own Lease, with what is confirmed. Rejects as `KubeClient.json` does. */
-  async write(confirmed: readonly string[], signal: AbortSignal): Promise<void> {
+  async write(words: readonly (readonly [string, ReplicaWord])[], signal: AbortSignal): Promise<void> {
     const { client, idc, identity, clock, timing } = this.#options;
     const query = new URLSearchParams({ fieldManager: 'isthmus', force: 'true' });
     await client.json({
@@ -70,7 +80,7 @@ export class ReplicaLeases {
         ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
         metadata: {
           ...{ name: this.#name, labels: { [idcLabel]: idc } },
-          annotations: { [confirmedKey]: confirmed.join(',') },
+          annotations: { [confirmedKey]: words.map(showWord).join(',') },
         },
         spec: {
           ...{ holderIdentity: identity, leaseDurationSeconds: Math.ceil(timing.durationMs / 1000) },
@@ -106,8 +116,8 @@ export class ReplicaLeases {
       const { holderIdentity = name, leaseDurationSeconds } = spec;
       const durationMs = (leaseDurationSeconds ?? this.#options.timing.durationMs / 1000) * 1000;
       if (now - sinceMs < durationMs) {
-        const confirmed = new Set((annotations[confirmedKey] ?? '').split(','));
-        others.push({ identity: holderIdentity, confirmed });
+        const words = (annotations[confirmedKey] ?? '').split(',').filter((text) => text !== '');
+        others.push({ identity: holderIdentity, words: new Map(words.map(readWord)) });
       } else if (removes) await this.#remove(name, version, signal);
     }
     this.#seen = seen;
@@ -133,4 +143,15 @@ export class ReplicaLeases {
 
 function action(verb: KubeAction['verb']): KubeAction {
   return { verb, group: 'coordination.k8s.io', resource: 'leases' };
+}
+
+function showWord([key, { progress }]: readonly [string, ReplicaWord]): string {
+  return progress === undefined ? key : `${key}:${progress.acked}/${progress.proxies}`;
+}
+
+function readWord(text: string): [string, ReplicaWord] {
+  const [, key = text, acked, proxies] = /^([^:]*):([0-9]+)\/([0-9]+)$/.exec(text) ?? [];
+  if (acked === undefined) return [key, { isConfirmed: true, progress: undefined }];
+  const progress = { acked: Number(acked), proxies: Number(proxies) };
+  return [key, { isConfirmed: progress.acked === progress.proxies, progress }];
 }
