@@ -187,6 +187,13 @@ drill-chaos: setup ## Drill random faults in random worlds: MINUTES=n for each S
 drill-chaos-unprotected: setup ## The same with a planted fault, PLANT=crossing or capacity: must be found, or the drill proves nothing
 	$(CHAOS) --seed $(firstword $(SEED)) --plant $(PLANT) --unprotected --expect-fail --report-dir drill-report/chaos-unprotected
 
+.PHONY: drill-intruder drill-rotate
+drill-intruder: setup ## Try to enter another IDC with each kind of wrong certificate and trail, and as an impostor of it, with its controls
+	tap test/feature/peer-tls.test.ts
+
+drill-rotate: setup ## Replace the certificates of gateways, then the roots of two IDCs, under load, with the wrong order as its negative control
+	tap test/feature/peer-tls-rotate.test.ts
+
 .PHONY: drill-primary drill-remote
 drill-primary: setup kube-tools ## Kill the API server and etcd of the Primary under load, then the control plane, with its negative control (needs Go)
 	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/primary.test.ts

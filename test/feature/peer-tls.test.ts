@@ -1,67 +1,12 @@
-import { createServer } from 'node:http';
 import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import type { IssuedPair } from '../../src/trust/ca/issue.ts';
+import { crossAgainAndAgain, crossedHost, proxyUri, startPeers } from '../support/envoys/peers.ts';
 import { get, until } from '../support/mesh.ts';
 import { idcYamlOf } from '../support/objects-yaml.ts';
-import { createTestTrust } from '../support/trust.ts';
-import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
 // Gateways of two IDCs that know each other by certificates, each IDC with an authority of its own.
-
-const group: TestGroup = { name: 'echo', idc: 'sh-b', protocol: 'HTTP' };
-const host = 'echo.test';
-const idcs = ['sh-a', 'sh-b'] as const;
-const uri = (idc: string, role: string, name: string) => `spiffe://${idc}.example/idc/${idc}/${role}/${name}`;
-
-type Mode = 'off' | 'accept' | 'use' | 'require';
-
-async function startWorld(t: Test, traffic = '{}') {
-  const trust = createTestTrust();
-  const [rootA, rootB] = [await trust.root('sh-a.example'), await trust.root('sh-b.example')];
-  const roots = { 'sh-a': rootA, 'sh-b': rootB };
-  const folders = new Map<string, string>();
-  for (const idc of idcs)
-    for (const role of ['ingress', 'egress']) {
-      const id = `${idc}-${role}`;
-      folders.set(id, trust.folder(id));
-      await trust.put(folders.get(id) ?? '', roots[idc], uri(idc, role, id));
-    }
-  const world = await startTwoIdcs([group], traffic, (id) => {
-    const cwd = folders.get(id);
-    return cwd === undefined ? {} : { cwd };
-  });
-  const app = createServer((_, response) => response.end('echo'));
-  await new Promise<void>((resolve) => app.listen(world.socket(group), resolve));
-  t.teardown(async () => {
-    app.closeAllConnections();
-    app.close();
-    await world.close();
-    trust.close();
-  });
-  const setMode = (mode: Mode) =>
-    world.edit((yaml) =>
-      idcs.reduce((text, idc) => {
-        const plain = text.replace(
-          new RegExp(`(metadata: \\{name: ${idc}\\}\nspec:)[^]*?(\n  ingress:)`),
-          '$1$2',
-        );
-        const pem = roots[idc].certificate.trimEnd().replaceAll('\n', '\n      ');
-        return plain.replace(
-          `metadata: {name: ${idc}}\nspec:`,
-          `metadata: {name: ${idc}}\nspec:\n  trustDomain: ${idc}.example\n  peerTls:\n    mode: ${mode}\n    roots: |\n      ${pem}`,
-        );
-      }, yaml),
-    );
-  const stat = async (id: string, name: string) => {
-    const { admin } = world.gateways.get(id) ?? {};
-    if (admin === undefined) throw new Error(`no ${id}`);
-    const { body } = await get(admin, `/stats?filter=${name}`);
-    return [...body.matchAll(/: (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
-  };
-  return { world, trust, roots, folders, setMode, stat };
-}
 
 /** What an ingress answers at its peer listener; a connection that is refused rejects. */
 async function ask(
@@ -77,7 +22,7 @@ async function ask(
     return await new Promise<number>((resolve, reject) => {
       session.once('error', reject);
       session.once('close', () => reject(new Error('closed')));
-      const headers = { ':authority': host, ':path': '/', ...(trail && { 'x-isthmus-trail': trail }) };
+      const headers = { ':authority': crossedHost, ':path': '/', ...(trail && { 'x-isthmus-trail': trail }) };
       const stream = session.request(headers);
       stream.once('response', ({ ':status': status }) => resolve(Number(status)));
       stream.once('error', reject);
@@ -95,20 +40,13 @@ const isRefused = (asked: Promise<number>) =>
   );
 
 t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
-  const { world, trust, roots, setMode, stat } = await startWorld(t);
-  await until('it serves', async () => (await get(world.outbound, '/', { host })).status === 200);
-  let [sent, isOver] = [0, false];
-  const failures: string[] = [];
-  const load = (async () => {
-    while (!isOver) {
-      sent += 1;
-      const answer = await get(world.outbound, '/', { host }).catch((reason: Error) => ({
-        ...{ status: 0, body: reason.message },
-      }));
-      if (answer.status !== 200) failures.push(`${answer.status} ${answer.body}`);
-    }
-  })();
-  const egress = await trust.leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'));
+  const { world, trust, roots, setMode, stat } = await startPeers(t);
+  await until(
+    'it serves',
+    async () => (await get(world.outbound, '/', { host: crossedHost })).status === 200,
+  );
+  const load = crossAgainAndAgain(world);
+  const egress = await trust.leaf(roots['sh-a'], proxyUri('sh-a', 'egress', 'sh-a-egress'));
 
   await t.test('accept: TLS is taken, plaintext is sent', async (t) => {
     setMode('accept');
@@ -131,19 +69,21 @@ t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
     });
     t.ok(await isRefused(ask(world.peer, 'sh-a')));
   });
-  isOver = true;
-  await load;
-  t.strictSame(failures, [], `of ${sent} requests`);
-  t.comment(`${sent} requests`);
+  await load.end();
+  t.strictSame(load.failures, [], `of ${load.sent()} requests`);
+  t.comment(`${load.sent()} requests`);
 });
 
 t.test('who gets in, and who is believed', async (t) => {
-  const { world, trust, roots, folders, setMode, stat } = await startWorld(t);
+  const { world, trust, roots, folderOf, setMode, stat } = await startPeers(t);
   setMode('require');
   const leaf = (root: IssuedPair, name: string, term = {}) => trust.leaf(root, name, term);
-  const good = await leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'));
+  const good = await leaf(roots['sh-a'], proxyUri('sh-a', 'egress', 'sh-a-egress'));
   await until('it takes TLS', async () => (await ask(world.peer, 'sh-a', good)) === 200);
-  await until('it serves', async () => (await get(world.outbound, '/', { host })).status === 200);
+  await until(
+    'it serves',
+    async () => (await get(world.outbound, '/', { host: crossedHost })).status === 200,
+  );
 
   await t.test('the trail ends with the IDC of the certificate, or the request is refused', async (t) => {
     t.equal(await ask(world.peer, 'sh-a', good), 200);
@@ -154,12 +94,12 @@ t.test('who gets in, and who is believed', async (t) => {
   });
 
   const refused: readonly (readonly [string, () => Promise<IssuedPair>])[] = [
-    ['a sidecar', () => leaf(roots['sh-a'], uri('sh-a', 'sidecar', 'caller'))],
-    ['an ingress gateway', () => leaf(roots['sh-a'], uri('sh-a', 'ingress', 'sh-a-ingress'))],
-    ['an egress of its own IDC', () => leaf(roots['sh-b'], uri('sh-b', 'egress', 'sh-b-egress'))],
+    ['a sidecar', () => leaf(roots['sh-a'], proxyUri('sh-a', 'sidecar', 'caller'))],
+    ['an ingress gateway', () => leaf(roots['sh-a'], proxyUri('sh-a', 'ingress', 'sh-a-ingress'))],
+    ['an egress of its own IDC', () => leaf(roots['sh-b'], proxyUri('sh-b', 'egress', 'sh-b-egress'))],
     [
       'a name of sh-a by the authority of sh-b',
-      () => leaf(roots['sh-b'], uri('sh-a', 'egress', 'sh-a-egress')),
+      () => leaf(roots['sh-b'], proxyUri('sh-a', 'egress', 'sh-a-egress')),
     ],
     [
       'another IDC in the trust domain of sh-a',
@@ -167,15 +107,17 @@ t.test('who gets in, and who is believed', async (t) => {
     ],
     [
       'an expired certificate',
-      () => leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'), { fromMs: -60_000, untilMs: -1_000 }),
+      () =>
+        leaf(roots['sh-a'], proxyUri('sh-a', 'egress', 'sh-a-egress'), { fromMs: -60_000, untilMs: -1_000 }),
     ],
     [
       'one that is not valid yet',
-      () => leaf(roots['sh-a'], uri('sh-a', 'egress', 'sh-a-egress'), { fromMs: 60_000, untilMs: 90_000 }),
+      () =>
+        leaf(roots['sh-a'], proxyUri('sh-a', 'egress', 'sh-a-egress'), { fromMs: 60_000, untilMs: 90_000 }),
     ],
     [
       'an authority that nobody knows',
-      async () => leaf(await trust.root('sh-a.example'), uri('sh-a', 'egress', 'sh-a-egress')),
+      async () => leaf(await trust.root('sh-a.example'), proxyUri('sh-a', 'egress', 'sh-a-egress')),
     ],
   ];
   for (const [who, pair] of refused)
@@ -189,25 +131,25 @@ t.test('who gets in, and who is believed', async (t) => {
   });
 
   await t.test('an ingress gateway that is none gets no request', async () => {
-    const folder = folders.get('sh-b-ingress') ?? '';
+    const folder = folderOf('sh-b-ingress');
     const { pid = 0 } = world.gateways.get('sh-b-ingress') ?? {};
     process.kill(pid, 'SIGKILL');
-    await trust.put(folder, roots['sh-b'], uri('sh-b', 'sidecar', 'stolen'));
+    await trust.put(folder, roots['sh-b'], proxyUri('sh-b', 'sidecar', 'stolen'));
     await world.startIngress('sh-b');
     await until('it is refused', async () => {
-      const { status } = await get(world.outbound, '/', { host });
+      const { status } = await get(world.outbound, '/', { host: crossedHost });
       return status !== 200 && (await stat('sh-a-egress', '^cluster\\..*ssl.fail_verify_san$')) > 0;
     });
-    await trust.put(folder, roots['sh-b'], uri('sh-b', 'ingress', 'sh-b-ingress'));
+    await trust.put(folder, roots['sh-b'], proxyUri('sh-b', 'ingress', 'sh-b-ingress'));
     await until(
       'it is believed again',
-      async () => (await get(world.outbound, '/', { host })).status === 200,
+      async () => (await get(world.outbound, '/', { host: crossedHost })).status === 200,
     );
   });
 });
 
 t.test('checks of a Group cross in the same way, beside an IDC in plaintext', async (t) => {
-  const { world, setMode, stat } = await startWorld(t, '{health: {path: /up}}');
+  const { world, setMode, stat } = await startPeers(t, '{health: {path: /up}}');
   // With a third IDC there is something to be told by checks. Nobody listens there.
   world.edit(
     (yaml) =>
@@ -219,7 +161,10 @@ t.test('checks of a Group cross in the same way, beside an IDC in plaintext', as
   setMode('require');
   await until('over TLS', async () => (await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_2xx$')) > 0);
   await until('it is checked over TLS', async () => (await checks('success')) > passed);
-  await until('it serves', async () => (await get(world.outbound, '/', { host })).status === 200);
+  await until(
+    'it serves',
+    async () => (await get(world.outbound, '/', { host: crossedHost })).status === 200,
+  );
   t.ok((await stat('sh-a-egress', '^cluster\\.idcs.*ssl.handshake$')) > 0);
   t.equal(await stat('sh-a-egress', '^cluster\\..*ssl.fail_verify_san$'), 0);
 });

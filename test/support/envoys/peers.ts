@@ -1,0 +1,107 @@
+import { createServer } from 'node:http';
+import type { Test } from 'tap';
+import { systemClock } from '../../../src/base/clock.ts';
+import type { IssuedPair } from '../../../src/trust/ca/issue.ts';
+import { readTrustFolder } from '../../../src/trust/trust-folder.ts';
+import { get } from '../mesh.ts';
+import { createTestTrust } from '../trust.ts';
+import { startTwoIdcs, type TestGroup } from '../two-idcs.ts';
+
+const group: TestGroup = { name: 'echo', idc: 'sh-b', protocol: 'HTTP' };
+const idcs = ['sh-a', 'sh-b'] as const;
+
+/** The host that the caller in sh-a asks for; its instance is in sh-b. */
+export const crossedHost = 'echo.test';
+
+/** The name of a proxy of an IDC. */
+export const proxyUri = (idc: string, role: string, name: string) =>
+  `spiffe://${idc}.example/idc/${idc}/${role}/${name}`;
+
+type Mode = 'off' | 'accept' | 'use' | 'require';
+type Roots = Readonly<Record<(typeof idcs)[number], readonly IssuedPair[]>>;
+
+/** Two IDCs with an authority each; their gateways have certificates. */
+export async function startPeers(t: Test, traffic = '{}') {
+  const trust = createTestTrust();
+  const [rootA, rootB] = [await trust.root('sh-a.example'), await trust.root('sh-b.example')];
+  const roots = { 'sh-a': rootA, 'sh-b': rootB };
+  const folders = new Map<string, string>();
+  const folderOf = (id: string) => folders.get(id) ?? '';
+  /** Gives a gateway a new certificate; `root`: by whom. */
+  const issue = (idc: 'sh-a' | 'sh-b', role: 'ingress' | 'egress', root: IssuedPair = roots[idc]) =>
+    trust.put(folderOf(`${idc}-${role}`), root, proxyUri(idc, role, `${idc}-${role}`));
+  for (const idc of idcs)
+    for (const role of ['ingress', 'egress'] as const) {
+      folders.set(`${idc}-${role}`, trust.folder(`${idc}-${role}`));
+      await issue(idc, role);
+    }
+  const world = await startTwoIdcs([group], traffic, (id) => {
+    const cwd = folders.get(id);
+    return cwd === undefined ? {} : { cwd };
+  });
+  const app = createServer((_, response) => response.end('echo'));
+  await new Promise<void>((resolve) => app.listen(world.socket(group), resolve));
+  t.teardown(async () => {
+    app.closeAllConnections();
+    app.close();
+    await world.close();
+    trust.close();
+  });
+  const adminOf = (id: string) => {
+    const { admin } = world.gateways.get(id) ?? {};
+    if (admin === undefined) throw new Error(`no ${id}`);
+    return admin;
+  };
+  return {
+    ...{ world, trust, roots, folderOf, issue },
+    /** Changes how both IDCs are entered, and the roots that they are known by. */
+    setMode(mode: Mode, known: Roots = { 'sh-a': [rootA], 'sh-b': [rootB] }) {
+      world.edit((yaml) =>
+        idcs.reduce((text, idc) => {
+          const plain = text.replace(
+            new RegExp(`(metadata: \\{name: ${idc}\\}\nspec:)[^]*?(\n  ingress:)`),
+            '$1$2',
+          );
+          const pem = known[idc].map(({ certificate }) => certificate.trimEnd()).join('\n');
+          return plain.replace(
+            `metadata: {name: ${idc}}\nspec:`,
+            `metadata: {name: ${idc}}\nspec:\n  trustDomain: ${idc}.example\n  peerTls:\n    mode: ${mode}\n    roots: |\n      ${pem.replaceAll('\n', '\n      ')}`,
+          );
+        }, yaml),
+      );
+    },
+    /** The sum of a gateway's statistics whose names match. */
+    async stat(id: string, name: string) {
+      const { body } = await get(adminOf(id), `/stats?filter=${name}`);
+      return [...body.matchAll(/: (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+    },
+    /** Whether a gateway has loaded the certificate that is in force in its folder. */
+    async hasCurrent(id: string) {
+      const serial = readTrustFolder(folderOf(id), systemClock.wall())?.own.x509.serialNumber.toLowerCase();
+      return (await get(adminOf(id), '/certs')).body.includes(serial ?? '-');
+    },
+  };
+}
+
+/** Requests of the caller, one after the other, until `end`. */
+export function crossAgainAndAgain(world: Awaited<ReturnType<typeof startPeers>>['world']) {
+  const failures: string[] = [];
+  let [sent, isOver] = [0, false];
+  const running = (async () => {
+    while (!isOver) {
+      sent += 1;
+      const answer = await get(world.outbound, '/', { host: crossedHost }).catch((reason: Error) => ({
+        ...{ status: 0, body: reason.message },
+      }));
+      if (answer.status !== 200) failures.push(`${answer.status} ${answer.body}`);
+    }
+  })();
+  return {
+    failures,
+    sent: () => sent,
+    async end() {
+      isOver = true;
+      await running;
+    },
+  };
+}
