@@ -1,6 +1,13 @@
+import { join } from 'node:path';
 import t from 'tap';
+import type { Idc } from '../../src/model/idc.ts';
+import { type KnownPeer, knownPeers } from '../../src/plan/peers/peer-tls.ts';
+import { buildHttpListener } from '../../src/translate/listener/http-listener.ts';
+import { peerChains } from '../../src/translate/peers/peer-chains.ts';
 import type { BuiltResource } from '../../src/translate/resources.ts';
-import { buildCase, goldenCases } from '../support/golden.ts';
+import { findEnvoy } from '../support/envoy.ts';
+import { buildCase, envoyRejects, goldenCases } from '../support/golden.ts';
+import { createTestTrust } from '../support/trust.ts';
 
 // What no proxy may ever get where certificates count: the goldens are looked through for it.
 
@@ -85,3 +92,37 @@ t.test('each IDC is believed by its own authority alone', async (t) => {
   t.match(of('sh-c'), { name: 'envoy.transport_sockets.raw_buffer' });
   t.ok(roots(of('sh-b')));
 });
+
+t.test(
+  'an ingress gateway without peers, and with peers that share a trust domain, is still one',
+  async (t) => {
+    const trust = createTestTrust();
+    t.teardown(() => trust.close());
+    const files = { './identity.json': join(trust.folder('gateway'), 'identity.json') };
+    const roots = (await trust.root()).certificate;
+    const idcOf = (name: string, domain: string): Idc => ({
+      kind: 'Idc',
+      meta: { name, namespace: '', labels: {}, annotations: {} } as unknown as Idc['meta'],
+      spec: { ingress: [], egress: [], trustDomain: domain, peerTls: { mode: 'require', roots } },
+    });
+    const local = idcOf('sh-a', 'sh-a.example');
+    const rejects = (peers: readonly KnownPeer[]) => {
+      const listener = buildHttpListener({
+        ...{ role: 'peer', listen: { address: '127.0.0.1', port: 1 }, log: {}, filters: [] },
+        ways: peerChains(local, peers),
+      });
+      const message = { '@type': 'type.googleapis.com/envoy.config.listener.v3.Listener', ...listener };
+      const others = buildCase('peer-tls').ingress.filter(({ kind }) => kind !== 'LDS');
+      return envoyRejects(
+        findEnvoy(),
+        [...others, { kind: 'LDS', name: 'peer', message: message as never }],
+        files,
+      );
+    };
+    const peersOf = (...idcs: readonly Idc[]) =>
+      knownPeers(new Map(idcs.map((one) => [one.meta.name, one])), 'sh-a');
+    t.equal(rejects([]), undefined);
+    t.equal(rejects(peersOf(local, idcOf('sh-b', 'b.example'), idcOf('sh-c', 'c.example'))), undefined);
+    t.equal(rejects(peersOf(local, idcOf('sh-b', 'b.example'), idcOf('sh-c', 'b.example'))), undefined);
+  },
+);

@@ -39,6 +39,8 @@ export function peerChains(localIdc: Idc | undefined, peers: readonly KnownPeer[
  */
 function downstreamTls(peers: readonly KnownPeer[]): envoy.config.core.v3.TransportSocket {
   const names = peers.map((peer) => ({ prefix: peerNames(peer, 'egress') }));
+  // Envoy refuses a domain that is named twice, as where two Idcs share one by mistake.
+  const domains = Map.groupBy(peers, ({ trustDomain }) => trustDomain);
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: packAny('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
@@ -60,9 +62,9 @@ function downstreamTls(peers: readonly KnownPeer[]): envoy.config.core.v3.Transp
           custom_validator_config: {
             name: 'envoy.tls.cert_validator.spiffe',
             typed_config: packAny('envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig', {
-              trust_domains: peers.map(({ trustDomain, roots }) => ({
-                name: trustDomain,
-                trust_bundle: { inline_string: roots },
+              trust_domains: [...domains].map(([name, sharing]) => ({
+                name,
+                trust_bundle: { inline_string: sharing.map(({ roots }) => roots).join('') },
               })),
             }),
           },
