@@ -87,14 +87,16 @@ export const edgeDefaults = {
 export const edgeLimits = { hopsMax: 10, headersKiBMax: 256, headersMax: 500, prefixesMax: 100 } as const;
 
 /**
- * How an IDC's ingress gateways take what other IDCs send. `accept`: TLS too, and the others do not use it
- * yet; `use`: the others use it, plaintext is still taken; `require`: TLS alone.
+ * How gateways take what is sent to them. `accept`: TLS too, and nobody uses it yet; `use`: it is used,
+ * plaintext is still taken; `require`: TLS alone.
  */
-export const peerTlsModes = ['off', 'accept', 'use', 'require'] as const;
+export const tlsModes = ['off', 'accept', 'use', 'require'] as const;
+export type TlsMode = (typeof tlsModes)[number];
 
 /** Mutual TLS between gateways of different IDCs. */
 interface PeerTls {
-  readonly mode: (typeof peerTlsModes)[number];
+  /** Of its ingress gateways, which other IDCs' egress gateways enter. */
+  readonly mode: TlsMode;
   /** Of the IDC's own authority, in PEM: what other IDCs believe of its gateways. */
   readonly roots: string;
 }
@@ -111,6 +113,8 @@ export interface Idc {
     readonly trustDomain?: string;
     /** Absent: other IDCs' gateways and its own know each other by address alone. */
     readonly peerTls?: PeerTls;
+    /** How its egress gateways take what its own sidecars and ingress gateways send; needs `peerTls`. */
+    readonly egressTls?: TlsMode;
     /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's. */
     readonly exposeOutcome?: boolean;
     /** Whether the edge answers `/.isthmus/ready`, for load balancers; absent: no. */

@@ -19,6 +19,8 @@ export interface AccessLogScope {
 /** The part common to all proxies. */
 interface CommonScope extends AccessLogScope {
   readonly idc: string;
+  /** It was started where its certificate is; absent: it has none. */
+  readonly identity?: true;
 }
 
 /** Proxies that select among instances. */
@@ -114,6 +116,7 @@ export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata
     throw fieldError(received, 'idc', `'${idc}' is not an IDC name (a-z, 0-9 and -, at most 32)`);
   const common = {
     idc,
+    ...optional('identity', raw.identity === true ? (true as const) : undefined),
     ...optional('accessLog', raw.accessLog === undefined ? undefined : parseText(received, 'accessLog')),
     ...optional(
       'accessLogHeaders',

@@ -2,7 +2,7 @@ import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
 import { addressName, type ProbeTarget, type Reach } from '../model/reach.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
-import { peerIntake } from './peers/peer-tls.ts';
+import { egressIntake, peerIntake } from './peers/peer-tls.ts';
 import type { Outlier } from './types.ts';
 
 /** Gateways through which requests leave an IDC, or enter it. */
@@ -48,7 +48,7 @@ function gatewaysSentTo(idcs: ReadonlyMap<string, Idc>, localIdc: string): reado
     if (name !== localIdc)
       return { idc: name, kind: 'ingress', at: peersOf(idc), isTls: peerIntake(idc) === 'tls' };
     const at = idc.spec.egress.map(({ address, sidecarPort: port }) => ({ address, port }));
-    return { idc: name, kind: 'egress', at };
+    return { idc: name, kind: 'egress', at, isTls: egressIntake(idc) === 'tls' };
   });
 }
 

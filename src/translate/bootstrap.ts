@@ -65,7 +65,8 @@ const appCluster1 = 'isthmus-app-http1';
 export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   // Validates here, where a person reads the error, what the control plane would refuse.
   const given = parseNodeScope({ [nodeMetadataKey]: options.scope });
-  const scope: NodeScope = given.role === 'ingress' ? { ...given, runtime: true } : given;
+  const known: NodeScope = options.tls === undefined ? given : { ...given, identity: true };
+  const scope: NodeScope = known.role === 'ingress' ? { ...known, runtime: true } : known;
   checkNode(options);
   if (scope.role === 'grpc') throw new MeshError('invalid', 'a gRPC client needs a gRPC bootstrap');
   if (options.inbound !== undefined && scope.role !== 'sidecar') {

@@ -25,6 +25,7 @@ import {
   buildOnwardCluster,
   buildSharedAwayCluster,
 } from './cluster/cluster.ts';
+import { egressSocket } from './cluster/crossing-tls.ts';
 import {
   buildGrpcClusters,
   buildGrpcEgress,
@@ -43,7 +44,7 @@ import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
 import { packAny } from './message-parts.ts';
 import { awayCluster } from './names.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
-import { peerChains } from './peers/peer-chains.ts';
+import { egressChains, peerChains } from './peers/peer-chains.ts';
 import { passesUnknown } from './route/other-hosts.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import { buildHostTables, buildOtherTables, buildTableOfMany, type RouteTables } from './route/tables.ts';
@@ -206,7 +207,7 @@ export function buildScopeResources(scope: OwnScope, context: ScopeContext): rea
     case 'sidecar':
       if (scope.outbound === undefined) return [];
       return [
-        cds(buildEgressCluster()),
+        cds(buildEgressCluster(egressSocket(context.localIdc, scope))),
         eds(buildEgressAssignment(context.localIdc, 'sidecarPort', context.hungGateways)),
         lds(
           buildHttpListener({
@@ -219,7 +220,7 @@ export function buildScopeResources(scope: OwnScope, context: ScopeContext): rea
       ];
     case 'ingress':
       return [
-        cds(buildEgressCluster()),
+        cds(buildEgressCluster(egressSocket(context.localIdc, scope))),
         eds(buildEgressAssignment(context.localIdc, 'ingressPort', context.hungGateways)),
         ...guarded(
           'edge',
@@ -333,12 +334,18 @@ function guarded(
         listen,
         log: scope,
         filters: [...before, guardFilter(guard), ...after, ...hostFilters],
-        ...(role === 'peer' ? { ways: peerChains(context.localIdc, context.peers ?? []) } : {}),
+        ...waysInto(role, context),
         ...(role === 'edge' && context.localIdc?.spec.edge ? { edge: context.localIdc.spec.edge } : {}),
       }),
     ),
     ...(filter === undefined ? [] : [ecds(guard, filter)]),
   ];
+}
+
+/** The ways into a listener; none: all come in the same way. */
+function waysInto(role: ListenerRole, { localIdc, peers = [] }: ScopeContext) {
+  if (role === 'peer') return { ways: peerChains(localIdc, peers) };
+  return role === 'sidecar' || role === 'ingress' ? { ways: egressChains(localIdc, role) } : {};
 }
 
 /** A message of a type of resource, as the table of types has it. */

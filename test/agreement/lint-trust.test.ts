@@ -65,6 +65,11 @@ t.test('an IDC that requires TLS knows all others, or it is told', async (t) => 
   t.match(await toldOf({ ...of('sh-a'), spec: without }), [
     /^InvalidField sh-a: spec\.peerTls: needs spec\.trustDomain/,
   ]);
+  const alone = { ...of('sh-a').spec, egressTls: 'use' };
+  t.match(await toldOf({ ...of('sh-a'), spec: alone }), [
+    /^InvalidField sh-a: spec\.egressTls: needs spec\.peerTls\.roots/,
+  ]);
+  t.same(await toldOf({ ...of('sh-a', 'off'), spec: { ...of('sh-a', 'off').spec, egressTls: 'use' } }), []);
   const leaf = await trust.leaf(await trust.root(), 'spiffe://sh-a.example/idc/sh-a/egress/e-1');
   const withLeaf = { ...of('sh-a', 'use').spec, peerTls: { roots: leaf.certificate } };
   t.match(await toldOf({ ...of('sh-a'), spec: withLeaf }), [

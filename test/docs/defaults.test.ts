@@ -97,6 +97,7 @@ const notCompared: readonly string[] = [
   '`weight` of a DR group',
   '`exposeOutcome`',
   '`peerTls.mode`',
+  '`egressTls`',
   '`health.enabled`',
   '`class` of',
   '`sidecars`',

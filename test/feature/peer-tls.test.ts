@@ -1,43 +1,17 @@
-import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import type { IssuedPair } from '../../src/trust/ca/issue.ts';
-import { crossAgainAndAgain, crossedHost, proxyUri, startPeers } from '../support/envoys/peers.ts';
+import {
+  askOver,
+  crossAgainAndAgain,
+  crossedHost,
+  isRefused,
+  proxyUri,
+  startPeers,
+} from '../support/envoys/peers.ts';
 import { get, until } from '../support/mesh.ts';
 import { idcYamlOf } from '../support/objects-yaml.ts';
 
 // Gateways of two IDCs that know each other by certificates, each IDC with an authority of its own.
-
-/** What an ingress answers at its peer listener; a connection that is refused rejects. */
-async function ask(
-  at: ListenAddress,
-  trail: string | undefined,
-  pair?: IssuedPair,
-  more: SecureClientSessionOptions = {},
-): Promise<number> {
-  const url = `${pair === undefined && more.ca === undefined ? 'http' : 'https'}://${at.address}:${at.port}`;
-  const tls = { rejectUnauthorized: false, ...(pair && { cert: pair.certificate, key: pair.key }), ...more };
-  const session: ClientHttp2Session = connect(url, tls);
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      session.once('error', reject);
-      session.once('close', () => reject(new Error('closed')));
-      const headers = { ':authority': crossedHost, ':path': '/', ...(trail && { 'x-isthmus-trail': trail }) };
-      const stream = session.request(headers);
-      stream.once('response', ({ ':status': status }) => resolve(Number(status)));
-      stream.once('error', reject);
-      stream.resume();
-    });
-  } finally {
-    session.destroy();
-  }
-}
-
-const isRefused = (asked: Promise<number>) =>
-  asked.then(
-    () => false,
-    () => true,
-  );
 
 t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
   const { world, trust, roots, setMode, stat } = await startPeers(t);
@@ -50,24 +24,24 @@ t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
 
   await t.test('accept: TLS is taken, plaintext is sent', async (t) => {
     setMode('accept');
-    await until('TLS is taken', async () => (await ask(world.peer, 'sh-a', egress)) === 200);
+    await until('TLS is taken', async () => (await askOver(world.peer, 'sh-a', egress)) === 200);
     t.equal(await stat('sh-a-egress', '^cluster\\..*ssl.handshake$'), 0);
-    t.equal(await ask(world.peer, 'sh-x', egress), 403, 'a forged trail');
-    t.equal(await ask(world.peer, 'sh-x'), 200, 'control: without a certificate nobody knows');
+    t.equal(await askOver(world.peer, 'sh-x', egress), 403, 'a forged trail');
+    t.equal(await askOver(world.peer, 'sh-x'), 200, 'control: without a certificate nobody knows');
   });
   await t.test('use: TLS is sent, plaintext is taken', async (t) => {
     setMode('use');
     await until('TLS is sent', async () => (await stat('sh-a-egress', '^cluster\\..*ssl.handshake$')) > 0);
-    t.equal(await ask(world.peer, 'sh-a'), 200);
+    t.equal(await askOver(world.peer, 'sh-a'), 200);
   });
   await t.test('require: plaintext is refused', async (t) => {
     setMode('require');
-    await until('it is refused', () => isRefused(ask(world.peer, 'sh-a')));
+    await until('it is refused', () => isRefused(askOver(world.peer, 'sh-a')));
     const before = await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_completed$');
     await until('requests arrive over TLS', async () => {
       return (await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_completed$')) > before + 10;
     });
-    t.ok(await isRefused(ask(world.peer, 'sh-a')));
+    t.ok(await isRefused(askOver(world.peer, 'sh-a')));
   });
   await load.end();
   t.strictSame(load.failures, [], `of ${load.sent()} requests`);
@@ -79,18 +53,18 @@ t.test('who gets in, and who is believed', async (t) => {
   setMode('require');
   const leaf = (root: IssuedPair, name: string, term = {}) => trust.leaf(root, name, term);
   const good = await leaf(roots['sh-a'], proxyUri('sh-a', 'egress', 'sh-a-egress'));
-  await until('it takes TLS', async () => (await ask(world.peer, 'sh-a', good)) === 200);
+  await until('it takes TLS', async () => (await askOver(world.peer, 'sh-a', good)) === 200);
   await until(
     'it serves',
     async () => (await get(world.outbound, '/', { host: crossedHost })).status === 200,
   );
 
   await t.test('the trail ends with the IDC of the certificate, or the request is refused', async (t) => {
-    t.equal(await ask(world.peer, 'sh-a', good), 200);
-    t.equal(await ask(world.peer, 'sh-c,sh-a', good), 400, 'too long a trail, by the filter behind');
-    t.equal(await ask(world.peer, 'sh-a,sh-c', good), 403);
-    t.equal(await ask(world.peer, 'sh-aa', good), 403);
-    t.equal(await ask(world.peer, 'xsh-a', good), 403);
+    t.equal(await askOver(world.peer, 'sh-a', good), 200);
+    t.equal(await askOver(world.peer, 'sh-c,sh-a', good), 400, 'too long a trail, by the filter behind');
+    t.equal(await askOver(world.peer, 'sh-a,sh-c', good), 403);
+    t.equal(await askOver(world.peer, 'sh-aa', good), 403);
+    t.equal(await askOver(world.peer, 'xsh-a', good), 403);
   });
 
   const refused: readonly (readonly [string, () => Promise<IssuedPair>])[] = [
@@ -122,12 +96,12 @@ t.test('who gets in, and who is believed', async (t) => {
   ];
   for (const [who, pair] of refused)
     await t.test(`${who}: refused`, async (t) => {
-      t.ok(await isRefused(ask(world.peer, 'sh-a', await pair())));
+      t.ok(await isRefused(askOver(world.peer, 'sh-a', await pair())));
     });
   await t.test('no certificate, TLS 1.2: refused', async (t) => {
-    t.ok(await isRefused(ask(world.peer, 'sh-a', undefined, { ca: roots['sh-b'].certificate })));
-    t.ok(await isRefused(ask(world.peer, 'sh-a', good, { maxVersion: 'TLSv1.2' })));
-    t.equal(await ask(world.peer, 'sh-a', good), 200, 'and the right one still gets in');
+    t.ok(await isRefused(askOver(world.peer, 'sh-a', undefined, { ca: roots['sh-b'].certificate })));
+    t.ok(await isRefused(askOver(world.peer, 'sh-a', good, { maxVersion: 'TLSv1.2' })));
+    t.equal(await askOver(world.peer, 'sh-a', good), 200, 'and the right one still gets in');
   });
 
   await t.test('an ingress gateway that is none gets no request', async () => {

@@ -130,7 +130,11 @@ export async function startMesh(
       const { accessLogs } = more;
       const bootstrap = buildBootstrap({
         id,
-        scope: accessLogs === undefined ? scope : { ...scope, accessLog: join(accessLogs, `${id}.log`) },
+        scope: {
+          ...scope,
+          ...(accessLogs === undefined ? {} : { accessLog: join(accessLogs, `${id}.log`) }),
+          ...(more.cwd === undefined ? {} : { identity: true }),
+        },
         xds: more.xds ?? [plane.xds],
         admin,
         ...(more.mode === undefined ? {} : { mode: more.mode }),

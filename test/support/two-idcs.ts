@@ -21,6 +21,8 @@ export interface TwoIdcs {
   readonly edge: ListenAddress;
   /** Where sh-b is entered by other IDCs' egress gateways. */
   readonly peer: ListenAddress;
+  /** Where the egress gateway of sh-a is entered. */
+  readonly egress: { readonly sidecar: ListenAddress; readonly ingress: ListenAddress };
   /** Changes the objects of both IDCs: all of them, as YAML, as they were after the last change. */
   edit(change: (yaml: string) => string): void;
   /** What the control planes have to tell. */
@@ -131,6 +133,7 @@ spec:
     outbound,
     edge: gateways['sh-a'].edge,
     peer: gateways['sh-b'].peer,
+    egress: gateways['sh-a'],
     edit(change) {
       documents = change(documents);
       for (const mesh of meshes) mesh.save('all.yaml', documents);

@@ -139,9 +139,10 @@ function clusterOf({ kind }: Target, { protocol, group }: GroupPlan): string {
  * 8297). Answers never eject: they come from beyond the gateway, and ejecting a live one for them would
  * protect a dead one.
  */
-export function buildEgressCluster(): Cluster {
+export function buildEgressCluster(socket: Pick<Cluster, 'transport_socket'>): Cluster {
   return {
     ...edsCluster(egressCluster),
+    ...socket,
     connect_timeout: '0.25s',
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection, {}),

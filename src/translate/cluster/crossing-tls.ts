@@ -1,9 +1,10 @@
 import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
 import type { Idc } from '../../model/idc.ts';
-import { type KnownPeer, securedCrossing } from '../../plan/peers/peer-tls.ts';
+import type { OwnScope } from '../../model/node.ts';
+import { type KnownPeer, securedCrossing, securedEgress } from '../../plan/peers/peer-tls.ts';
 import type { Crossing } from '../../plan/types.ts';
 import { packAny } from '../message-parts.ts';
-import { certificateOf, nobody, peerNames, tls13 } from '../peers/identity.ts';
+import { certificateOf, nobody, type PeerRole, peerNames, tls13 } from '../peers/identity.ts';
 
 type TransportSocket = envoy.config.core.v3.TransportSocket;
 
@@ -27,7 +28,7 @@ export function crossingSockets(
     transport_socket_matches: peers.map(({ idc, peer }) => ({
       name: idc,
       match: { [idcKey]: idc },
-      transport_socket: peer === undefined ? plaintext : tlsTo(peer),
+      transport_socket: peer === undefined ? plaintext : tlsTo(peer, 'ingress'),
     })),
   };
 }
@@ -47,8 +48,20 @@ const plaintext: TransportSocket = {
   typed_config: packAny('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', {}),
 };
 
-function tlsTo(peer: KnownPeer): TransportSocket {
-  return upstreamTls(peer.roots, { prefix: peerNames(peer, 'ingress') });
+/**
+ * The transport socket of the cluster of the own IDC's egress gateways, for a proxy that has a certificate;
+ * none where they are sent plaintext.
+ */
+export function egressSocket(
+  localIdc: Idc | undefined,
+  { identity }: Pick<OwnScope, 'identity'>,
+): Pick<Cluster, 'transport_socket'> {
+  const own = identity === true ? securedEgress(localIdc) : undefined;
+  return own === undefined ? {} : { transport_socket: tlsTo(own, 'egress') };
+}
+
+function tlsTo(peer: KnownPeer, role: PeerRole): TransportSocket {
+  return upstreamTls(peer.roots, { prefix: peerNames(peer, role) });
 }
 
 function upstreamTls(roots: string, name: envoy.type.matcher.v3.StringMatcher): TransportSocket {

@@ -26,7 +26,10 @@ export const tls13: envoy.extensions.transport_sockets.tls.v3.TlsParameters = {
   tls_maximum_protocol_version: 'TLSv1_3',
 };
 
-/** How the names of an IDC's gateways begin (`formatIdentity`). */
-export function peerNames({ trustDomain, idc }: KnownPeer, role: 'ingress' | 'egress'): string {
+/** Roles of proxies that others know by certificates. */
+export type PeerRole = 'sidecar' | 'ingress' | 'egress';
+
+/** How the names of an IDC's proxies of a role begin (`formatIdentity`). */
+export function peerNames({ trustDomain, idc }: KnownPeer, role: PeerRole): string {
   return `spiffe://${trustDomain}/idc/${idc}/${role}/`;
 }

@@ -1,14 +1,20 @@
 import type { envoy } from '../../../protos/gen/envoy.d.ts';
 import type { Idc } from '../../model/idc.ts';
 import { trailHeader } from '../../model/trail.ts';
-import { type KnownPeer, peerIntake } from '../../plan/peers/peer-tls.ts';
+import {
+  egressIntake,
+  type KnownPeer,
+  knownPeer,
+  peerIntake,
+  type TlsIntake,
+} from '../../plan/peers/peer-tls.ts';
 import type { HttpFilter } from '../listener/http-filter.ts';
 import { packAny } from '../message-parts.ts';
-import { certificateOf, nobody, peerNames, tls13 } from './identity.ts';
+import { certificateOf, nobody, type PeerRole, peerNames, tls13 } from './identity.ts';
 
 type FilterChain = envoy.config.listener.v3.FilterChain;
 
-/** A way into the peer listener. */
+/** A way into a gateway's listener. */
 export interface PeerChain {
   readonly match?: FilterChain['filter_chain_match'];
   readonly socket?: Pick<FilterChain, 'transport_socket'>;
@@ -20,13 +26,26 @@ export interface PeerChain {
 
 /** The ways into the peer listener: over TLS, in plaintext, or either. */
 export function peerChains(localIdc: Idc | undefined, peers: readonly KnownPeer[]): readonly PeerChain[] {
-  const intake = peerIntake(localIdc);
+  return chainsFor(peerIntake(localIdc), peers, 'egress', [lastNameIsTheirs(peers)]);
+}
+
+/** The ways into a listener of an egress gateway, for its own IDC's proxies of a role. */
+export function egressChains(localIdc: Idc | undefined, role: 'sidecar' | 'ingress'): readonly PeerChain[] {
+  const own = knownPeer(localIdc);
+  return chainsFor(egressIntake(localIdc), own === undefined ? [] : [own], role, []);
+}
+
+function chainsFor(
+  intake: TlsIntake,
+  known: readonly KnownPeer[],
+  role: PeerRole,
+  filters: readonly HttpFilter[],
+): readonly PeerChain[] {
   if (intake === 'plaintext') return [{ filters: [], isTls: false }];
   const tls: PeerChain = {
     match: { transport_protocol: 'tls' },
-    socket: { transport_socket: downstreamTls(peers) },
-    filters: [lastNameIsTheirs(peers)],
-    isTls: true,
+    socket: { transport_socket: downstreamTls(known, role) },
+    ...{ filters, isTls: true },
   };
   return intake === 'tls'
     ? [tls]
@@ -34,11 +53,11 @@ export function peerChains(localIdc: Idc | undefined, peers: readonly KnownPeer[
 }
 
 /**
- * Only egress gateways of these IDCs get in, each by the authority of its own IDC: one bundle for all would
- * let the authority of one IDC name the gateways of another. Without any nobody gets in.
+ * Only proxies of a role of these IDCs get in, each by the authority of its own IDC: one bundle for all would
+ * let the authority of one IDC name the proxies of another. Without any nobody gets in.
  */
-function downstreamTls(peers: readonly KnownPeer[]): envoy.config.core.v3.TransportSocket {
-  const names = peers.map((peer) => ({ prefix: peerNames(peer, 'egress') }));
+function downstreamTls(peers: readonly KnownPeer[], role: PeerRole): envoy.config.core.v3.TransportSocket {
+  const names = peers.map((peer) => ({ prefix: peerNames(peer, role) }));
   // Envoy refuses a domain that is named twice, as where two Idcs share one by mistake.
   const domains = Map.groupBy(peers, ({ trustDomain }) => trustDomain);
   return {

@@ -1,6 +1,13 @@
 import t from 'tap';
 import type { Idc } from '../../../src/model/idc.ts';
-import { crossedBy, knownPeers, peerIntake, securedCrossing } from '../../../src/plan/peers/peer-tls.ts';
+import {
+  crossedBy,
+  egressIntake,
+  knownPeers,
+  peerIntake,
+  securedCrossing,
+  securedEgress,
+} from '../../../src/plan/peers/peer-tls.ts';
 
 type Mode = NonNullable<Idc['spec']['peerTls']>['mode'];
 
@@ -30,6 +37,21 @@ t.test('who receives is asked first, then who sends, then the door is closed', a
   }
   t.equal(peerIntake(undefined), 'plaintext');
   t.equal(securedCrossing(undefined), undefined);
+});
+
+t.test('egress gateways have the same steps, and need roots', async (t) => {
+  const of = (egressTls: Mode | undefined, mode: Mode | undefined): Idc => {
+    const idc = idcOf('sh-a', mode);
+    return { ...idc, spec: { ...idc.spec, ...(egressTls && { egressTls }) } };
+  };
+  t.equal(egressIntake(of(undefined, 'require')), 'plaintext', 'apart from crossings');
+  t.equal(egressIntake(of('accept', 'off')), 'both');
+  t.equal(securedEgress(of('accept', 'off')), undefined);
+  t.equal(egressIntake(of('use', 'off')), 'both');
+  t.match(securedEgress(of('use', 'off')), { trustDomain: 'sh-a.example' });
+  t.equal(egressIntake(of('require', 'off')), 'tls');
+  t.equal(egressIntake(of('require', undefined)), 'plaintext', 'without roots');
+  t.equal(securedEgress(of('require', undefined)), undefined);
 });
 
 t.test('peers are the others that have roots, by name', async (t) => {

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
+import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
 import type { Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import type { IssuedPair } from '../../../src/trust/ca/issue.ts';
 import { readTrustFolder } from '../../../src/trust/trust-folder.ts';
 import { get } from '../mesh.ts';
@@ -30,6 +32,8 @@ export async function startPeers(t: Test, traffic = '{}') {
   /** Gives a gateway a new certificate; `root`: by whom. */
   const issue = (idc: 'sh-a' | 'sh-b', role: 'ingress' | 'egress', root: IssuedPair = roots[idc]) =>
     trust.put(folderOf(`${idc}-${role}`), root, proxyUri(idc, role, `${idc}-${role}`));
+  folders.set('caller', trust.folder('caller'));
+  await trust.put(folderOf('caller'), rootA, proxyUri('sh-a', 'sidecar', 'caller'));
   for (const idc of idcs)
     for (const role of ['ingress', 'egress'] as const) {
       folders.set(`${idc}-${role}`, trust.folder(`${idc}-${role}`));
@@ -55,7 +59,7 @@ export async function startPeers(t: Test, traffic = '{}') {
   return {
     ...{ world, trust, roots, folderOf, issue },
     /** Changes how both IDCs are entered, and the roots that they are known by. */
-    setMode(mode: Mode, known: Roots = { 'sh-a': [rootA], 'sh-b': [rootB] }) {
+    setMode(mode: Mode, known: Roots = { 'sh-a': [rootA], 'sh-b': [rootB] }, egress: Mode = 'off') {
       world.edit((yaml) =>
         idcs.reduce((text, idc) => {
           const plain = text.replace(
@@ -65,7 +69,7 @@ export async function startPeers(t: Test, traffic = '{}') {
           const pem = known[idc].map(({ certificate }) => certificate.trimEnd()).join('\n');
           return plain.replace(
             `metadata: {name: ${idc}}\nspec:`,
-            `metadata: {name: ${idc}}\nspec:\n  trustDomain: ${idc}.example\n  peerTls:\n    mode: ${mode}\n    roots: |\n      ${pem.replaceAll('\n', '\n      ')}`,
+            `metadata: {name: ${idc}}\nspec:\n  trustDomain: ${idc}.example\n  egressTls: ${egress}\n  peerTls:\n    mode: ${mode}\n    roots: |\n      ${pem.replaceAll('\n', '\n      ')}`,
           );
         }, yaml),
       );
@@ -82,6 +86,38 @@ export async function startPeers(t: Test, traffic = '{}') {
     },
   };
 }
+
+/** What a gateway answers at a listener; a connection that is refused rejects. */
+export async function askOver(
+  at: ListenAddress,
+  trail: string | undefined,
+  pair?: IssuedPair,
+  more: SecureClientSessionOptions = {},
+): Promise<number> {
+  const url = `${pair === undefined && more.ca === undefined ? 'http' : 'https'}://${at.address}:${at.port}`;
+  const tls = { rejectUnauthorized: false, ...(pair && { cert: pair.certificate, key: pair.key }), ...more };
+  const session: ClientHttp2Session = connect(url, tls);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      session.once('error', reject);
+      session.once('close', () => reject(new Error('closed')));
+      const headers = { ':authority': crossedHost, ':path': '/', ...(trail && { 'x-isthmus-trail': trail }) };
+      const stream = session.request(headers);
+      stream.once('response', ({ ':status': status }) => resolve(Number(status)));
+      stream.once('error', reject);
+      stream.resume();
+    });
+  } finally {
+    session.destroy();
+  }
+}
+
+/** Whether nothing was answered. */
+export const isRefused = (asked: Promise<number>) =>
+  asked.then(
+    () => false,
+    () => true,
+  );
 
 /** Requests of the caller, one after the other, until `end`. */
 export function crossAgainAndAgain(world: Awaited<ReturnType<typeof startPeers>>['world']) {

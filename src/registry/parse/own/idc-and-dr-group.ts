@@ -35,6 +35,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
     network,
     trustDomain,
     peerTls: _,
+    egressTls,
     exposeOutcome,
     exposeReady,
     edge,
@@ -50,6 +51,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
       ...(network === undefined ? {} : { network }),
       ...(trustDomain === undefined ? {} : { trustDomain }),
       ...(peerTls === undefined ? {} : { peerTls }),
+      ...(egressTls === undefined ? {} : { egressTls }),
       ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
       ...(exposeReady === undefined ? {} : { exposeReady }),
       ...(edge === undefined ? {} : { edge: parseEdge(edge) }),
@@ -60,6 +62,14 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
 }
 
 function parsePeerTls(spec: Fields, parsed: z.infer<typeof idcSpec> | undefined): Idc['spec']['peerTls'] {
+  const { egressTls = 'off' } = parsed ?? {};
+  if (egressTls !== 'off' && parsed?.peerTls === undefined)
+    spec.fault(
+      'InvalidField',
+      'error',
+      'needs spec.peerTls.roots, by which proxies know each other. Give them, or remove this.',
+      'egressTls',
+    );
   if (parsed?.peerTls === undefined) return undefined;
   const { mode = 'off', roots } = parsed.peerTls;
   if (parsed.trustDomain === undefined)

@@ -5,8 +5,8 @@ import {
   edgeLimits,
   escapedSlashes,
   idcNamePattern,
-  peerTlsModes,
   roundTripLimits,
+  tlsModes,
   underscoreActions,
 } from '../../../model/idc.ts';
 import { ownApiVersion } from '../../../model/values/api-version.ts';
@@ -137,7 +137,7 @@ export const idcSpec = z.strictObject({
   peerTls: z
     .strictObject({
       mode: z
-        .enum(peerTlsModes, { error: `must be one of ${peerTlsModes.join(', ')}.` })
+        .enum(tlsModes, { error: `must be one of ${tlsModes.join(', ')}.` })
         .optional()
         .meta({
           description:
@@ -154,6 +154,14 @@ export const idcSpec = z.strictObject({
     .optional()
     .meta({
       description: 'Mutual TLS between gateways of different IDCs (docs/trust.md). Needs `trustDomain`.',
+    }),
+  egressTls: z
+    .enum(tlsModes, { error: `must be one of ${tlsModes.join(', ')}.` })
+    .optional()
+    .meta({
+      description:
+        'How its egress gateways take what its own sidecars and ingress gateways send: as `peerTls.mode`, whose steps it has. Needs `peerTls`. Proxies without a certificate go on in plaintext.',
+      default: 'off',
     }),
   exposeOutcome: z.boolean({ error: 'must be true or false.' }).optional().meta({
     description: 'Whether clients at the edge see `x-isthmus-outcome`, which says why a request was refused.',
