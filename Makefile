@@ -194,12 +194,15 @@ drill-intruder: setup ## Try to enter another IDC with each kind of wrong certif
 drill-rotate: setup ## Replace the certificates of gateways, then the roots of two IDCs, under load, with the wrong order as its negative control
 	tap test/feature/peer-tls-rotate.test.ts
 
-.PHONY: drill-primary drill-remote
+.PHONY: drill-primary drill-remote drill-replicas
 drill-primary: setup kube-tools ## Kill the API server and etcd of the Primary under load, then the control plane, with its negative control (needs Go)
 	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/primary.test.ts
 
 drill-remote: setup kube-tools ## Kill the API server and etcd of a Remote cluster under load, with its negative control (needs Go)
 	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/remote.test.ts
+
+drill-replicas: setup kube-tools ## Restart three control planes in turn with 500 proxies and 20 changes a second, with its negative control (needs Go)
+	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/replicas.test.ts
 
 drill-%: setup ## Run another drill; `isthmus drill --help` lists them
 	node src/cli/main.ts drill $* --runs $(RUNS) $(DRILL_FLAGS) --report-dir drill-report/$*

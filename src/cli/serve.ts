@@ -112,6 +112,7 @@ function planeOptions({ idc, xds, routing, deletions, state }: ControlPlaneConfi
     idc,
     xds: xds.listen,
     xdsTools: xds.tools,
+    ...(xds.connectionAge !== undefined && { connectionAgeMsMax: xds.connectionAge }),
     hopLimit: routing.hopLimit,
     loopPrevention: routing.loopPrevention ? 'on' : 'off',
     deletionGraceMs: deletions.grace,

@@ -99,6 +99,12 @@ export const controlPlaneOptions = {
         "off: no client status (CSDS) and no reflection on the xDS address, which show every proxy's configuration to any client that reaches it",
       why: 'tools such as grpcurl need them ([decision 115](decisions/115-services-beside-ads.md))',
     }),
+    connectionAge: optional(durationKind({ minMs: 1_000, maxMs: 86_400_000 }), {
+      flag: '--connection-age',
+      words:
+        'end the connection of each proxy when it is so old, at random between half of it and all of it: behind an address that leads to any of several control planes, proxies are spread over all of them again. Without it connections may have any age',
+      why: 'where each control plane has an address of its own, a proxy comes back to the same one ([decision 236](decisions/236-connections-have-an-age.md))',
+    }),
   }),
   admin: group('The address for operators and instances.', {
     listen: option(address, {

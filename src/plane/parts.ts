@@ -119,7 +119,7 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
 type SendAhead = NonNullable<XdsServerOptions['sendAhead']>;
 
 function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams, sendAhead: SendAhead): Serving {
-  const { idc, clock, logger, sources, trust } = options;
+  const { idc, clock, logger, sources, trust, connectionAgeMsMax } = options;
   const metrics = createMetrics(idc);
   gaugeSources(metrics, sources, clock);
   const journal = options.journal ?? createEventJournal({ clock });
@@ -137,6 +137,7 @@ function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams, sen
     ready: seams.answerBeforeReady === true,
     sendAhead,
     ...(seams.xdsLimits && { limits: seams.xdsLimits }),
+    ...(connectionAgeMsMax !== undefined && { connectionAgeMsMax }),
     classOf(node) {
       streamEvents.admit();
       return classOf(node, idc);

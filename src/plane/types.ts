@@ -38,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly xds: ListenAddress;
   /** False: no client status and no reflection. Default true. */
   readonly xdsTools?: boolean;
+  /** Milliseconds after which a proxy's connection ends, at the latest; default: never. */
+  readonly connectionAgeMsMax?: number;
   /**
    * The certificate, key and roots of the xDS port: clients need a certificate, and are who it says; no
    * tools. Absent: plaintext, and everybody is believed. Closed with the control plane.

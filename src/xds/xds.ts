@@ -76,7 +76,10 @@ export interface XdsServerOptions extends Hooks {
   readonly ready?: boolean;
   readonly log?: Logger;
   readonly clock?: Clock;
-  /** Jitter of the pauses before a refused resource is offered again. By default seeded with the time. */
+  /**
+   * Jitter of the pauses before a refused resource is offered again, and of ages of connections. By default
+   * seeded with the time.
+   */
   readonly random?: Random;
   /** The longest time that a change waits while the server is busy pushing, in milliseconds. Default 50. */
   readonly holdoffMsMax?: number;
@@ -96,6 +99,11 @@ export interface XdsServerOptions extends Hooks {
   readonly tools?: boolean;
   /** Limits after which clients are delayed or refused. */
   readonly limits?: XdsLimits;
+  /**
+   * Connections end when they are so old, in milliseconds, at random between half of it and all of it: their
+   * clients connect again, and are spread over all servers behind one address. Default: at no age.
+   */
+  readonly connectionAgeMsMax?: number;
   /**
    * True: V8 is asked to collect young memory after each 4 MiB received, which makes long ACKs cheaper.
    * `listen` then sets V8's flag `--expose-gc` for a moment, unless the process has it. Default false: no
@@ -214,8 +222,9 @@ export interface XdsServer {
 /** Makes an xDS server; see docs/xds.md. Throws MeshError 'invalid' for unknown or wrong `limits`. */
 export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   checkLimits(options.limits ?? {});
-  const clock = options.clock ?? systemClock;
-  const hub = createHub(options, clock);
+  const { clock = systemClock, random = seededRandom(clock.wall()) } = options;
+  const age = ageOf(options, clock, random);
+  const hub = createHub(options, clock, random);
   const { services, tellHealth, calls } = serve(hub, options);
   const listening: Listening[] = [];
   const apply = (nodeClass: string, changes: readonly ResourceChange[], cause: Cause = { at: clock.now() }) =>
@@ -226,7 +235,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     async listen(address, tls) {
       const one = await listen(address, tls, clock, services, {
         ...(options.limits && { limits: options.limits }),
-        collectYoungMemory: options.collectYoungMemory === true,
+        ...{ age, collectYoungMemory: options.collectYoungMemory === true },
         turnedAway: (who) => hub.turnedAway(who),
       });
       listening.push(one);
@@ -272,9 +281,15 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   };
 }
 
-function createHub(options: XdsServerOptions, clock: Clock): Hub {
+/** Throws MeshError 'invalid'. */
+function ageOf({ connectionAgeMsMax: maxMs }: XdsServerOptions, clock: Clock, random: Random) {
+  if (maxMs === undefined) return undefined;
+  if (maxMs > 0) return { clock, random, maxMs };
+  throw new MeshError('invalid', 'connectionAgeMsMax: must be a number of milliseconds above 0');
+}
+
+function createHub(options: XdsServerOptions, clock: Clock, random: Random): Hub {
   const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000, log = silentLogger } = options;
-  const random = options.random ?? seededRandom(clock.wall());
   return new Hub({
     ...{ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax },
     ...(options.sendAhead && { sendAhead: options.sendAhead }),

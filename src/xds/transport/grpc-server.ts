@@ -16,6 +16,7 @@ import type { Peer } from '../events.ts';
 import type { Slices } from '../slices.ts';
 import { GrpcCall, grpcStatus, isGrpc, refuseOther } from './call.ts';
 import { type Messages, openMessages } from './call-messages.ts';
+import { type ConnectionAge, ConnectionAges } from './connection-age.ts';
 import { handOver } from './handover.ts';
 import { type Intake, type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
 import { SessionKeepalive } from './keepalive.ts';
@@ -105,6 +106,8 @@ interface ListenOptions {
   readonly limits?: XdsLimits;
   /** As `XdsServerOptions.collectYoungMemory`. */
   readonly collectYoungMemory?: boolean;
+  /** Default: connections may have any age. */
+  readonly age?: ConnectionAge | undefined;
   turnedAway?(one: TurnedAway): void;
 }
 
@@ -126,9 +129,10 @@ export async function listen(
   services: Services,
   options: ListenOptions = {},
 ): Promise<Listening> {
-  const { limits = {}, turnedAway = () => {}, collectYoungMemory = false } = options;
+  const { limits = {}, turnedAway = () => {}, collectYoungMemory = false, age } = options;
   const calls = new Set<GrpcCall>();
   const keepalive = new SessionKeepalive(clock, keepaliveTimes);
+  const ages = age && new ConnectionAges(age, (session) => leave(session, callsOf(session, calls), tooOld));
   const wasRead = collectYoungMemory ? collectWhatWasRead() : () => {};
   const intakes = new Intakes(clock, { ...intakeLimits, ...limits.intake });
   const paces = new Paces(clock, { ...paceLimits, ...limits.pace });
@@ -148,7 +152,7 @@ export async function listen(
       }
       calls.add(call);
       http.once('close', () => calls.delete(call));
-      if (call.session !== undefined) keepalive.used(call.session);
+      if (call.session !== undefined) for (const one of [keepalive, ages]) one?.used(call.session);
       serveCall(call, open, { clock, intakes, paces, wasRead, admission: listener.admission });
       call.keepDeadline(headers, clock);
     },
@@ -320,14 +324,21 @@ function departures(calls: ReadonlySet<GrpcCall>): (() => void)[] {
     const connection = call.session ?? call;
     byConnection.set(connection, [...(byConnection.get(connection) ?? []), call]);
   }
-  return [...byConnection.values()].map((own) => () => {
-    const session = own[0]?.session;
-    for (const call of own) call.end(grpcStatus.unavailable, goingAway);
-    session?.close();
-  });
+  return [...byConnection.values()].map((own) => () => leave(own[0]?.session, own, goingAway));
+}
+
+function callsOf(session: ServerHttp2Session, calls: ReadonlySet<GrpcCall>): GrpcCall[] {
+  return [...calls].filter((call) => call.session === session);
+}
+
+/** Ends a connection with its calls. */
+function leave(session: ServerHttp2Session | undefined, own: readonly GrpcCall[], words: string): void {
+  for (const call of own) call.end(grpcStatus.unavailable, words);
+  session?.close();
 }
 
 const goingAway = 'this server is shutting down: connect again';
+const tooOld = 'this connection has reached its age: connect again, to any server';
 
 /**
  * Ends the streams, which clients reopen elsewhere, and waits for the connections to close, at most

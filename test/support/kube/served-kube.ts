@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../mesh.ts';
+import { type Replacement, takeAway, without } from '../planes/served.ts';
 
 const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
@@ -27,8 +28,8 @@ export interface ServedPlace {
   readonly admin: ListenAddress;
   /** A folder for state that none has written to yet. */
   emptyState(): string;
-  /** Starts one. It ends with the test. */
-  start(kubeconfig: string, state: string): ServedKube;
+  /** Starts one, with these faults in its sources. It ends with the test. */
+  start(kubeconfig: string, state: string, ...faults: readonly Replacement[]): ServedKube;
 }
 
 /** A place of an IDC; `flags`: more of each that is started there. */
@@ -36,16 +37,22 @@ export async function servedPlace(t: Test, flags: readonly string[] = []): Promi
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-served-kube-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const [xds, admin] = [await freeAddress(), await freeAddress()];
+  const children = new Set<ChildProcess>();
+  process.once('exit', () => {
+    for (const child of children) child.kill('SIGKILL');
+  });
   return {
     ...{ xds, admin },
     emptyState: () => mkdtempSync(join(folder, 'state-')),
-    start(kubeconfig, state) {
+    start(kubeconfig, state, ...faults) {
       const at = ({ address, port }: ListenAddress) => `${address}:${port}`;
       const args = ['serve', '--idc', 'sh-a', '--kubeconfig', kubeconfig, '--state', state];
       const addresses = ['--xds', at(xds), '--admin', at(admin), '--filters', join(folder, 'filters')];
       const { NODE_OPTIONS: _, ...env } = process.env;
-      const child = spawn(process.execPath, [main, ...args, ...addresses, ...flags], {
-        ...{ env, stdio: ['ignore', 'ignore', 'pipe'] },
+      const node = faults.length > 0 ? ['--import', without] : [];
+      const child = spawn(process.execPath, [...node, main, ...args, ...addresses, ...flags], {
+        ...{ env: { ...env, ...(faults.length > 0 && takeAway(...faults)) } },
+        stdio: ['ignore', 'ignore', 'pipe'],
       });
       let log = '';
       child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
@@ -56,7 +63,8 @@ export async function servedPlace(t: Test, flags: readonly string[] = []): Promi
         child.kill(signal);
         await ended;
       };
-      process.once('exit', () => child.kill('SIGKILL'));
+      children.add(child);
+      void ended.then(() => children.delete(child));
       t.teardown(() => end('SIGKILL'));
       return {
         isReady: async () => (await get(admin, '/readyz')).status === 200,
