@@ -189,7 +189,7 @@ drill-chaos-unprotected: setup ## The same with a planted fault, PLANT=crossing 
 
 .PHONY: drill-intruder drill-rotate
 drill-intruder: setup ## Try to enter another IDC with each kind of wrong certificate and trail, and as an impostor of it, with its controls
-	tap test/feature/peer-tls.test.ts
+	tap test/feature/peer-tls.test.ts test/feature/egress-tls.test.ts
 
 drill-rotate: setup ## Replace the certificates of gateways, then the roots of two IDCs, under load, with the wrong order as its negative control
 	tap test/feature/peer-tls-rotate.test.ts
