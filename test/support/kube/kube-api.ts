@@ -14,6 +14,7 @@ interface Owner {
 
 import { Agent, request } from 'undici';
 import { freePort } from '../port.ts';
+import { endsWithMe } from './ends-with-me.ts';
 
 /** The version that `make kube-tools` builds. */
 const version = '1.35.4';
@@ -220,7 +221,9 @@ export class KubeApi {
 
   #spawn(name: string, args: readonly string[]): ChildProcess {
     const log = openSync(join(this.folder, `${name}.log`), 'a');
-    return spawn(join(this.#tools, name), args, { stdio: ['ignore', log, log] });
+    const child = spawn(join(this.#tools, name), args, { stdio: ['ignore', log, log] });
+    endsWithMe(child);
+    return child;
   }
 
   async #until(name: string, isReady: () => Promise<boolean>): Promise<void> {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import type { Test } from 'tap';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../mesh.ts';
 import { type Replacement, takeAway, without } from '../planes/served.ts';
+import { endsWithMe } from './ends-with-me.ts';
 
 const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
@@ -37,10 +38,6 @@ export async function servedPlace(t: Test, flags: readonly string[] = []): Promi
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-served-kube-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const [xds, admin] = [await freeAddress(), await freeAddress()];
-  const children = new Set<ChildProcess>();
-  process.once('exit', () => {
-    for (const child of children) child.kill('SIGKILL');
-  });
   return {
     ...{ xds, admin },
     emptyState: () => mkdtempSync(join(folder, 'state-')),
@@ -63,8 +60,7 @@ export async function servedPlace(t: Test, flags: readonly string[] = []): Promi
         child.kill(signal);
         await ended;
       };
-      children.add(child);
-      void ended.then(() => children.delete(child));
+      endsWithMe(child);
       t.teardown(() => end('SIGKILL'));
       return {
         isReady: async () => (await get(admin, '/readyz')).status === 200,
