@@ -79,14 +79,16 @@ java-tools: java-modules ## Build the Java client for tests: grpc-java (needs a 
 test-java: setup java-tools ## Run the tests with the Java client
 	JAVA_TOOLS=required tap test/feature/proxyless.test.ts
 
-# A Kubernetes API without a cluster: etcd and kube-apiserver, built into a cache that outlives this folder.
+# A Kubernetes API without a cluster: etcd, kube-apiserver and kube-controller-manager, built into a cache that outlives this folder.
 KUBE_TOOLS_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/isthmus/kube-1.35.4
 KUBE_VERSION := k8s.io/component-base/version
+KUBE_LDFLAGS := -s -w -X $(KUBE_VERSION).gitVersion=v1.35.4 -X $(KUBE_VERSION).gitMajor=1 -X $(KUBE_VERSION).gitMinor=35
 .PHONY: kube-modules kube-tools test-kube
 kube-modules:
-	@command -v go >/dev/null || { echo "make: Go is missing, which etcd and kube-apiserver are built with. Install Go 1.26 or newer, or give a folder that holds both: KUBE_TOOLS_DIR=…" >&2; exit 2; }
+	@command -v go >/dev/null || { echo "make: Go is missing, which etcd, kube-apiserver and kube-controller-manager are built with. Install Go 1.26 or newer, or give a folder that holds them: KUBE_TOOLS_DIR=…" >&2; exit 2; }
 	cd test/kube/build/etcd && go mod download
 	cd test/kube/build/apiserver && go mod download
+	cd test/kube/build/controller-manager && go mod download
 
 $(KUBE_TOOLS_DIR)/etcd:
 	@$(MAKE) -s kube-modules
@@ -98,11 +100,15 @@ $(KUBE_TOOLS_DIR)/kube-apiserver:
 	@$(MAKE) -s kube-modules
 	@echo "building kube-apiserver 1.35.4, once, into $(KUBE_TOOLS_DIR): some 15 minutes of CPU where nothing is cached"
 	@mkdir -p $(KUBE_TOOLS_DIR)
-	cd test/kube/build/apiserver && CGO_ENABLED=0 go build -trimpath -o $@ \
-	  -ldflags '-s -w -X $(KUBE_VERSION).gitVersion=v1.35.4 -X $(KUBE_VERSION).gitMajor=1 -X $(KUBE_VERSION).gitMinor=35' \
-	  k8s.io/kubernetes/cmd/kube-apiserver
+	cd test/kube/build/apiserver && CGO_ENABLED=0 go build -trimpath -o $@ -ldflags '$(KUBE_LDFLAGS)' k8s.io/kubernetes/cmd/kube-apiserver
 
-kube-tools: $(KUBE_TOOLS_DIR)/etcd $(KUBE_TOOLS_DIR)/kube-apiserver ## Build etcd and kube-apiserver for tests, into a cache outside of this folder (needs Go; KUBE_TOOLS_DIR=… for others)
+$(KUBE_TOOLS_DIR)/kube-controller-manager:
+	@$(MAKE) -s kube-modules
+	@echo "building kube-controller-manager 1.35.4, once, into $(KUBE_TOOLS_DIR): some 4 minutes of CPU after kube-apiserver"
+	@mkdir -p $(KUBE_TOOLS_DIR)
+	cd test/kube/build/controller-manager && CGO_ENABLED=0 go build -trimpath -o $@ -ldflags '$(KUBE_LDFLAGS)' k8s.io/kubernetes/cmd/kube-controller-manager
+
+kube-tools: $(KUBE_TOOLS_DIR)/etcd $(KUBE_TOOLS_DIR)/kube-apiserver $(KUBE_TOOLS_DIR)/kube-controller-manager ## Build etcd, kube-apiserver and kube-controller-manager for tests, into a cache outside of this folder (needs Go; KUBE_TOOLS_DIR=… for others)
 
 # Helm, for tests of the chart: built into a cache that outlives this folder.
 HELM_TOOLS_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/isthmus/helm-3.22.0
@@ -194,7 +200,7 @@ drill-intruder: setup ## Try to enter another IDC with each kind of wrong certif
 drill-rotate: setup ## Replace the certificates of gateways, then the roots of two IDCs, under load, with the wrong order as its negative control
 	tap test/feature/peer-tls-rotate.test.ts
 
-.PHONY: drill-primary drill-remote drill-replicas
+.PHONY: drill-primary drill-remote drill-replicas drill-pods
 drill-primary: setup kube-tools ## Kill the API server and etcd of the Primary under load, then the control plane, with its negative control (needs Go)
 	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/primary.test.ts
 
@@ -203,6 +209,9 @@ drill-remote: setup kube-tools ## Kill the API server and etcd of a Remote clust
 
 drill-replicas: setup kube-tools ## Restart three control planes in turn with 500 proxies and 20 changes a second, with its negative control (needs Go)
 	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/replicas.test.ts
+
+drill-pods: setup kube-tools ## Roll a Deployment under load, with its negative control (needs Go)
+	KUBE_TOOLS=required KUBE_TOOLS_DIR=$(KUBE_TOOLS_DIR) tap test/kube/drill/pods.test.ts
 
 drill-%: setup ## Run another drill; `isthmus drill --help` lists them
 	node src/cli/main.ts drill $* --runs $(RUNS) $(DRILL_FLAGS) --report-dir drill-report/$*

@@ -40,9 +40,11 @@ export class Load {
   readonly served = new Map<string, number>();
   readonly #open = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  readonly #method: 'GET' | 'POST';
 
   /** `perSecond`: to all proxies together. */
-  constructor(proxies: readonly ListenAddress[], perSecond: number) {
+  constructor(proxies: readonly ListenAddress[], perSecond: number, method: 'GET' | 'POST' = 'GET') {
+    this.#method = method;
     const startedAt = performance.now();
     this.#timer = setInterval(() => {
       const due = ((performance.now() - startedAt) / 1000) * perSecond;
@@ -55,7 +57,7 @@ export class Load {
   }
 
   #send(proxy: ListenAddress): void {
-    const sent = get(proxy, '/', { host: drillHost })
+    const sent = get(proxy, '/', { host: drillHost, method: this.#method })
       .then(({ status, body }) => {
         if (status === 200) this.served.set(body, (this.served.get(body) ?? 0) + 1);
         else this.failures.push(`${status} ${body}`);

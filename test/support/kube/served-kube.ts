@@ -19,6 +19,8 @@ export interface ServedKube {
   /** A page of its admin port. */
   page(path: string): Promise<string>;
   log(): string;
+  /** Sends it a signal. */
+  signal(signal: NodeJS.Signals): void;
   /** Ends it; resolves once it has ended. */
   end(signal: NodeJS.Signals): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function servedPlace(t: Test, flags: readonly string[] = []): Promi
         isReady: async () => (await get(admin, '/readyz')).status === 200,
         page: async (path) => (await get(admin, path)).body,
         log: () => log,
+        signal: (signal) => void child.kill(signal),
         end,
       };
     },
