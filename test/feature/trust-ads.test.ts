@@ -4,71 +4,15 @@ import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { credentials } from '@grpc/grpc-js';
-import t, { type Test } from 'tap';
-import { systemClock } from '../../src/base/clock.ts';
+import t from 'tap';
 import type { IssuedPair } from '../../src/trust/ca/issue.ts';
-import { watchTrust } from '../../src/trust/trust-watch.ts';
-import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
-import { type Mesh, startMesh, until } from '../support/mesh.ts';
-import { idcYaml } from '../support/objects-yaml.ts';
-import { createTestTrust, identityUri, type LeafTerm } from '../support/trust.ts';
-
-const sidecarScope = (idc = 'sh-a') => ({
-  isthmus: { role: 'sidecar', idc, namespace: 'shop', outbound: { address: '127.0.0.1', port: 15001 } },
-});
-const egressScope = {
-  isthmus: {
-    ...{ role: 'egress', idc: 'sh-a', sidecar: { address: '127.0.0.1', port: 15444 } },
-    ingress: { address: '127.0.0.1', port: 15445 },
-  },
-};
-
-/** A control plane that wants certificates, and who connects to it. */
-async function serve(t: Test, options: { readonly believeNodes?: boolean } = {}) {
-  const trust = createTestTrust();
-  const root = await trust.root();
-  const own = trust.folder('plane');
-  await trust.put(own, root, identityUri('controlplane', 'cp-1'));
-  const watch = watchTrust(own, { role: 'controlplane', idc: 'sh-a' }, systemClock);
-  const mesh: Mesh = await startMesh('sh-a', { 'idc.yaml': idcYaml }, { trust: watch, ...options });
-  const clients: XdsClient[] = [];
-  t.teardown(async () => {
-    for (const client of clients) client.close();
-    await mesh.close();
-    trust.close();
-  });
-  /** Connects with a certificate, or none, and says to be a node. */
-  function connect(pair: IssuedPair | undefined, node: object, roots = root.certificate): XdsClient {
-    const pem = (text: string) => Buffer.from(text);
-    const secure = credentials.createSsl(
-      pem(roots),
-      pair === undefined ? null : pem(pair.key),
-      pair === undefined ? null : pem(pair.certificate),
-      { checkServerIdentity: () => undefined },
-    );
-    const client = connectXds(`127.0.0.1:${mesh.plane.xds.port}`, 'delta', node, secure);
-    clients.push(client);
-    client.send('CDS', { resource_names_subscribe: ['*'] });
-    return client;
-  }
-  const { metrics } = mesh.plane;
-  const count = async (name: string, label: string) => {
-    const text = await metrics.registry.getSingleMetricAsString(name);
-    const line = text.split('\n').find((one) => one.startsWith(`${name}{`) && one.includes(label));
-    return Number(line?.split(' ').at(-1) ?? 0);
-  };
-  return {
-    ...{ trust, root, own, mesh, connect },
-    refused: () => count('isthmus_streams_refused_total', 'code="forbidden"'),
-    turnedAway: () => count('isthmus_xds_turned_away_total', 'limit="tls"'),
-    told: (phase: string) => count('isthmus_events_total', `kind="trust",phase="${phase}"`),
-    leaf: (uri: string, term?: LeafTerm, by = root) => trust.leaf(by, uri, term),
-  };
-}
+import { connectXds } from '../support/clients/xds-client.ts';
+import { until } from '../support/mesh.ts';
+import { egressScope, sidecarScope, startTrusting } from '../support/planes/trusting.ts';
+import { identityUri } from '../support/trust.ts';
 
 t.test('a node is who its certificate says, and anything else is refused and counted', async (t) => {
-  const s = await serve(t);
+  const s = await startTrusting(t);
   const right = { id: 'caller-1', metadata: sidecarScope() };
   const one = await s.leaf(identityUri('sidecar', 'caller-1'));
   t.match(await s.connect(one, right).next(), { type_url: /Cluster$/ });
@@ -98,7 +42,7 @@ t.test('a node is who its certificate says, and anything else is refused and cou
 t.test(
   'a certificate that is not in force, or of somebody else, ends the handshake, and is counted',
   async (t) => {
-    const s = await serve(t);
+    const s = await startTrusting(t);
     const uri = identityUri('sidecar', 'caller-1');
     const node = { id: 'caller-1', metadata: sidecarScope() };
     const foreign = await s.trust.root();
@@ -121,7 +65,7 @@ t.test(
 );
 
 t.test('TLS 1.2, plaintext and resumed sessions are not served', async (t) => {
-  const s = await serve(t);
+  const s = await startTrusting(t);
   const pair = await s.leaf(identityUri('sidecar', 'caller-1'));
   const plain = connectXds(`127.0.0.1:${s.mesh.plane.xds.port}`, 'delta', { id: 'caller-1' });
   plain.send('CDS');
@@ -161,13 +105,13 @@ t.test('TLS 1.2, plaintext and resumed sessions are not served', async (t) => {
 });
 
 t.test('the control: with the check off, a sidecar gets what is a gateway’s', async (t) => {
-  const s = await serve(t, { believeNodes: true });
+  const s = await startTrusting(t, { believeNodes: true });
   const one = await s.leaf(identityUri('sidecar', 'caller-1'));
   t.match(await s.connect(one, { id: 'egress-1', metadata: egressScope }).next(), { type_url: /Cluster$/ });
 });
 
 t.test('a stream ends with its certificate', async (t) => {
-  const s = await serve(t);
+  const s = await startTrusting(t);
   const short = await s.leaf(identityUri('sidecar', 'caller-1'), { untilMs: 8_000 });
   const client = s.connect(short, { id: 'caller-1', metadata: sidecarScope() });
   t.match(await client.ended, { code: 7, details: /has expired/ });
@@ -175,7 +119,7 @@ t.test('a stream ends with its certificate', async (t) => {
 });
 
 t.test('certificate and roots are replaced under streams; those of a root that has gone end', async (t) => {
-  const s = await serve(t);
+  const s = await startTrusting(t);
   const node = (name: string) => ({ id: name, metadata: sidecarScope() });
   const old = s.connect(await s.leaf(identityUri('sidecar', 'old')), node('old'));
   await old.next();
@@ -193,7 +137,7 @@ t.test('certificate and roots are replaced under streams; those of a root that h
 });
 
 t.test('what cannot be used is not put in force, and is told as a problem', async (t) => {
-  const s = await serve(t);
+  const s = await startTrusting(t);
   const node = (name: string) => ({ id: name, metadata: sidecarScope() });
   const problems = () => s.mesh.plane.problems().filter(({ code }) => code === 'TrustKept');
   const breaks: [string, () => Promise<void>][] = [
