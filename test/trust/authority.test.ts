@@ -97,6 +97,37 @@ t.test('renewal is by a valid certificate, until it is revoked', async (t) => {
   t.ok(await join('one', start), 'a new token lets it join again');
 });
 
+t.test('who has copied a key gets nothing when its owner has joined again', async (t) => {
+  const { authority, start, join, see, shown } = await make(t);
+  const { certificate: copied } = await join('one', start);
+  const { request } = await makeRequest();
+  t.ok(await authority.renew(shown(copied), request, start + 1_000), 'the control: until it is revoked');
+  const open = authority.makeToken(uri('one'), hourMs, start);
+  const revokedAt = start + 10_500;
+  authority.revoke(uri('one'), revokedAt);
+  const unknown = { code: 'forbidden', message: /unknown/ };
+  await t.rejects(authority.join(open, request, revokedAt), unknown, 'a token from before');
+  const token = authority.makeToken(uri('one'), hourMs, revokedAt + 100);
+  const revoked = { code: 'forbidden', message: /revoked/ };
+  await t.rejects(authority.renew(shown(copied), request, revokedAt + 200), revoked, 'a token alone');
+  const owner = await authority.join(token, request, revokedAt + 300);
+  await t.rejects(authority.renew(shown(copied), request, start + 20_000), revoked, 'the owner is back');
+  t.throws(() => see(copied, start + 20_000), revoked);
+  t.ok(see(owner.certificate, start + 20_000), 'the owner, who joined within the same second');
+  t.match(authority.status(start + 20_000).leaves, [{ revokedAt: null }]);
+  t.ok(await authority.renew(shown(owner.certificate), request, start + 20_000));
+});
+
+t.test('a revocation while a renewal is signed stays', async (t) => {
+  const { authority, start, join, shown } = await make(t);
+  const { certificate } = await join('one', start);
+  const { request } = await makeRequest();
+  const renewal = authority.renew(shown(certificate), request, start + 5_000);
+  authority.revoke(uri('one'), start + 5_000);
+  await t.rejects(renewal, { code: 'forbidden', message: /revoked/ });
+  t.match(authority.status(start + 5_000).leaves, [{ revokedAt: start + 5_000 }]);
+});
+
 t.test('a key of a root that others may read is not used', async (t) => {
   const { authority, folder, start, join: joins } = await make(t);
   const file = join(folder, 'root-1.key');

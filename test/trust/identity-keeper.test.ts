@@ -176,6 +176,24 @@ t.test('the end of a certificate is told before, and a new token heals it', asyn
   await until('it is back', () => (ca.held('one')?.own.notAfter ?? 0) > now());
 });
 
+t.test(
+  'an identity that was revoked joins again with a new token, before its certificate ends',
+  async (t) => {
+    const ca = await serve(t);
+    let token: string | undefined = ca.token('one');
+    const keeper = new IdentityKeeper(ca.optionsOf('one', { token: () => token }));
+    await keeper.obtain();
+    const first = ca.held('one')?.own.x509.serialNumber;
+    ca.authority.revoke(uri('one'), now());
+    ca.run(keeper);
+    const words = /was revoked: join with a new token; and with the token: .*unknown/;
+    await until('it is told', () => ca.lines.some(({ message }) => words.test(message)));
+    t.equal(ca.held('one')?.own.x509.serialNumber, first, 'it stays in force meanwhile');
+    token = ca.token('one');
+    await until('it has another one', () => ca.held('one')?.own.x509.serialNumber !== first);
+  },
+);
+
 t.test('what is asked without a certificate, or wrongly, is refused in words', async (t) => {
   const ca = await serve(t);
   const post = (path: string, body: string) =>

@@ -97,8 +97,8 @@ export class Authority {
   }
 
   /**
-   * Makes a token with which an identity joins, once. It ends a revocation. Throws MeshError `invalid` for an
-   * identity of another trust domain or IDC, or of an authority.
+   * Makes a token with which an identity joins, once, also if it was revoked. Throws MeshError `invalid` for
+   * an identity of another trust domain or IDC, or of an authority.
    */
   makeToken(uri: string, lastsMs: number, now: number): string {
     const identity = parseIdentity(uri);
@@ -110,8 +110,6 @@ export class Authority {
       this.#store.dropTokens(now - tokensKeptMs);
       this.#store.dropLeaves(now - leavesKeptMs);
       this.#store.addToken({ id, hash, identity: uri, expiresAt: now + lastsMs });
-      const known = this.#store.leaf(uri);
-      if (known !== undefined) this.#store.putLeaf({ ...known, revokedAt: null });
     });
     return token;
   }
@@ -139,7 +137,9 @@ export class Authority {
       if (isFirst) return this.#answer(certificate, now);
     }
     const used = this.#store.token(row.id);
-    if (used?.keyHash === hash && used.certificate !== null) return this.#answer(used.certificate, now);
+    if (used === undefined)
+      throw new MeshError('forbidden', `${row.identity} was revoked: this token is unknown by now`);
+    if (used.keyHash === hash && used.certificate !== null) return this.#answer(used.certificate, now);
     throw new MeshError(
       'forbidden',
       `the token of ${row.identity} was used for another key: make a new one, and find out who used it`,
@@ -151,10 +151,14 @@ export class Authority {
    * revoked, or the certificate is not of this authority.
    */
   async renew(shown: Uint8Array, request: string, now: number): Promise<Issued> {
-    const { uri, identity } = this.#known(shown, now);
+    const { identity } = this.#known(shown, now);
     const publicKey = await readRequest(request);
     const { certificate, root } = await this.#issue(identity, publicKey, now);
-    this.#store.transact(() => this.#note(certificate, root, this.#store.leaf(uri)));
+    this.#store.transact(() => {
+      // It may have been revoked while this was signed.
+      const { uri } = this.#known(shown, now);
+      this.#note(certificate, root, this.#store.leaf(uri));
+    });
     return this.#answer(certificate, now);
   }
 
@@ -183,12 +187,17 @@ export class Authority {
     return (await this.#issue(own, publicKey, now)).certificate;
   }
 
-  /** An identity gets no further certificate until it joins again. Throws MeshError `not-found`. */
+  /**
+   * An identity gets no further certificate until it joins again, with a token that is made from now on.
+   * Those that it has are refused here for ever: a copy of one stays useless when its owner has joined
+   * again. Throws MeshError `not-found`.
+   */
   revoke(uri: string, now: number): void {
     this.#store.transact(() => {
       const row = this.#store.leaf(uri);
       if (row === undefined) throw new MeshError('not-found', `${uri} has no certificate of this authority`);
       this.#store.putLeaf({ ...row, revokedAt: now });
+      this.#store.refuse(uri, now);
     });
   }
 
@@ -268,7 +277,8 @@ export class Authority {
       throw new MeshError('forbidden', `the certificate of ${uri} is not valid here: join with a new token`);
     if (identity.role === 'ca') throw new MeshError('forbidden', `${uri} is an authority`);
     const row = this.#store.leaf(uri);
-    if (row === undefined || row.revokedAt !== null)
+    const issuedAt = notBefore + backdateMs;
+    if (row === undefined || row.revokedAt !== null || issuedAt <= this.#store.refusedUntil(uri))
       throw new MeshError('forbidden', `${uri} was revoked: join with a new token`);
     return { uri, identity, root };
   }
@@ -286,7 +296,10 @@ export class Authority {
       const key = readRootKey(this.#folder, row.id);
       this.#loaded = { id: row.id, root: await loadRoot({ certificate: row.certificate, key }) };
     }
-    const term = { notBefore: now - backdateMs, notAfter: now + this.#facts.leafMs };
+    // Times in certificates are of whole seconds: one of the second of a revocation is as of the next.
+    const refused = this.#store.refusedUntil(formatIdentity(identity));
+    const issuedAt = Math.max(now, refused === 0 ? 0 : (Math.floor(refused / 1000) + 1) * 1000);
+    const term = { notBefore: issuedAt - backdateMs, notAfter: now + this.#facts.leafMs };
     return { certificate: await issueLeaf(this.#loaded.root, identity, publicKey, term), root: row.id };
   }
 

@@ -53,6 +53,7 @@ const tables = [
   'root (id INTEGER PRIMARY KEY, certificate TEXT NOT NULL, state TEXT NOT NULL) STRICT',
   'token (id TEXT PRIMARY KEY, hash BLOB NOT NULL, identity TEXT NOT NULL, expiresAt INTEGER NOT NULL, keyHash TEXT, certificate TEXT) STRICT',
   'leaf (identity TEXT PRIMARY KEY, serial TEXT NOT NULL, root INTEGER NOT NULL, notAfter INTEGER NOT NULL, usedRoot INTEGER NOT NULL, usedUntil INTEGER NOT NULL, bundle TEXT, bundleAt INTEGER, revokedAt INTEGER) STRICT',
+  'refused (identity TEXT PRIMARY KEY, issuedUntil INTEGER NOT NULL) STRICT, WITHOUT ROWID',
 ];
 // Another process of this authority, such as `isthmus ca token`, holds the file for some milliseconds.
 const busyMs = 5_000;
@@ -160,6 +161,18 @@ export class CaStore {
 
   dropTokens(expiredBefore: number): void {
     this.#run('DELETE FROM token WHERE expiresAt < ?', expiredBefore);
+  }
+
+  /** Refuses, from now on, what an identity got until then: its certificates, and tokens. */
+  refuse(identity: string, issuedUntil: number): void {
+    this.#run('INSERT OR REPLACE INTO refused VALUES (?, ?)', identity, issuedUntil);
+    this.#run('DELETE FROM token WHERE identity = ?', identity);
+  }
+
+  /** Certificates of an identity that were issued until then are refused; 0: none is. */
+  refusedUntil(identity: string): number {
+    const row = this.#db.prepare('SELECT issuedUntil FROM refused WHERE identity = ?').get(identity);
+    return Number(row?.issuedUntil ?? 0);
   }
 
   /** How many tokens can still be used. */

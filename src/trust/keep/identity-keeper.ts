@@ -65,14 +65,8 @@ export class IdentityKeeper {
   async #turn(): Promise<number> {
     const { pollMs, random, logger } = this.#options;
     try {
-      const before = this.#current();
-      if (before === undefined) await this.#join();
-      else if (this.#options.clock.wall() >= this.#dueOf(before)) await this.#renew(before);
-      if ((await this.#tell()) === 'renew') {
-        const now = this.#current();
-        if (now !== undefined) await this.#renew(now);
-        await this.#tell();
-      }
+      if (this.#current() === undefined) await this.#join();
+      await this.#keepUp().catch((reason) => this.#joinAgain(MeshError.from(reason)));
       this.#failures = 0;
       const current = this.#current();
       const untilDue = current === undefined ? 0 : this.#dueOf(current) - this.#options.clock.wall();
@@ -121,6 +115,26 @@ export class IdentityKeeper {
     const roots = await fetchPinnedRoot(access, pin);
     const { request, key } = await this.#request();
     this.#take(await askCa(access, '/v1/join', { token: secret, request }, { roots }), key, 'joined');
+  }
+
+  /** Renews what is due, or what the authority wants to be renewed. */
+  async #keepUp(): Promise<void> {
+    const before = this.#current();
+    if (before !== undefined && this.#options.clock.wall() >= this.#dueOf(before)) await this.#renew(before);
+    if ((await this.#tell()) !== 'renew') return;
+    const now = this.#current();
+    if (now !== undefined) await this.#renew(now);
+    await this.#tell();
+  }
+
+  /** Whom the authority has refused, as after a revocation, joins with its token; `why`: what it said. */
+  async #joinAgain(why: MeshError): Promise<void> {
+    if (why.code !== 'forbidden' || this.#options.token() === undefined) throw why;
+    await this.#join().catch((reason) => {
+      const { message } = MeshError.from(reason);
+      throw new MeshError('forbidden', `${why.message}; and with the token: ${message}`, { cause: reason });
+    });
+    await this.#tell();
   }
 
   async #renew({ files }: TrustMaterial): Promise<void> {
