@@ -15,12 +15,13 @@ t.test('a Lease', { skip: withoutKube }, async (t) => {
   const specOf = async (name: string) =>
     ((await api.must('GET', path(name))) as { spec: Record<string, unknown> }).spec;
 
-  function keep(t: Test, name: string, identity: string, namespace = 'default') {
+  function keep(t: Test, name: string, identity: string, namespace = 'default', wallMs = () => 0) {
     const client = createKubeClient(readKubeconfig({ file: api.kubeconfig() }, clock), { clock });
     const stop = new AbortController();
     let states = 0;
     const keeper = new KubeLease({
-      ...{ client, namespace, name, identity, clock, random: seededRandom(1), timing },
+      ...{ client, namespace, name, identity, random: seededRandom(1), timing },
+      clock: { ...clock, wall: () => clock.wall() + wallMs() },
       onState: () => {
         states += 1;
       },
@@ -52,6 +53,30 @@ t.test('a Lease', { skip: withoutKube }, async (t) => {
     t.equal(first.keeper.isHeld, false);
     t.match(await specOf('one'), { holderIdentity: 'b', leaseTransitions: 1 });
     t.equal(second.states(), 1, 'told once');
+  });
+
+  await t.test('clocks of hours apart, which jump: one holds it, and keeps it', async (t) => {
+    const hourMs = 3_600_000;
+    let jumpMs = 0;
+    const first = keep(t, 'clocks', 'a', 'default', () => jumpMs - hourMs);
+    await until('it is held', () => first.keeper.isHeld);
+    const others = [
+      keep(t, 'clocks', 'b', 'default', () => 2 * hourMs - jumpMs),
+      keep(t, 'clocks', 'c', 'default', () => -24 * hourMs),
+    ];
+    for (jumpMs of [5 * hourMs, -5 * hourMs, 0]) {
+      const from = clock.now();
+      await until('longer than its duration has passed', () => {
+        if (others.some(({ keeper }) => keeper.isHeld)) throw new Error('two hold it');
+        return clock.now() - from > 1.5 * timing.durationMs;
+      });
+      t.ok(first.keeper.isHeld, `after a jump of ${jumpMs / hourMs} hours`);
+    }
+    t.match(await specOf('clocks'), { holderIdentity: 'a', leaseTransitions: 0 });
+    first.stop();
+    const held = () => others.filter(({ keeper }) => keeper.isHeld).length;
+    await until('another one has it', () => held() > 0);
+    t.equal(held(), 1);
   });
 
   await t.test('taken away: the former holder does not hold it any more', async (t) => {
