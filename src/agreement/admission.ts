@@ -1,4 +1,5 @@
 import { didYouMean } from '../base/text/suggest.ts';
+import { type TlsMode, tlsModes } from '../model/idc.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { PathPart } from '../model/values/field-path.ts';
 
@@ -94,4 +95,29 @@ export function namedIdcs(object: MeshObject): readonly NamedIdc[] {
   if (object.kind === 'Evacuation') return [{ name: object.spec.idc, path: ['spec', 'idc'] }];
   if (object.kind !== 'DrGroup') return [];
   return object.spec.idcs.map(({ name }, index) => ({ name, path: ['spec', 'idcs', index, 'name'] }));
+}
+
+/**
+ * Steps of TLS that a new version of an object skips: those who send and those who receive change one after
+ * the other, and requests fail until both have.
+ */
+export function skippedSteps(old: MeshObject, next: MeshObject): readonly Objection[] {
+  if (old.kind !== 'Idc' || next.kind !== 'Idc') return [];
+  const { peerTls, egressTls } = next.spec;
+  return [
+    ...skipped(old.spec.peerTls?.mode, peerTls?.mode, ['spec', 'peerTls', ...(peerTls ? ['mode'] : [])]),
+    ...skipped(old.spec.egressTls, egressTls, ['spec', 'egressTls']),
+  ];
+}
+
+function skipped(
+  from: TlsMode = 'off',
+  to: TlsMode = 'off',
+  path: readonly PathPart[] = [],
+): readonly Objection[] {
+  const [before, after] = [tlsModes.indexOf(from), tlsModes.indexOf(to)];
+  if (Math.abs(after - before) <= 1) return [];
+  const first = tlsModes[before + Math.sign(after - before)];
+  const message = `goes from ${from} to ${to} at once, and requests would fail until all gateways have both: give ${first} first, and go on when all have that.`;
+  return [{ path, message }];
 }

@@ -59,6 +59,7 @@ export const findingCodes = {
   OtherIdc: 'An instance registers in another IDC than that of its locality.',
   SharedAddress: 'Two gateways, or two instances of a host in an IDC, have one address and port.',
   PeerNotKnown: 'An IDC takes TLS alone from others, and one of them has no certificates that it knows.',
+  TlsStepSkipped: 'A new version of an Idc skips a step of TLS: its last version stays in force.',
   SharedTrustDomain: 'Two IDCs have one trust domain: the certificate authority of each can speak for both.',
   AddressNotLookedUp: 'An instance with a name where only addresses are allowed.',
   NoEffect: 'A setting that has no effect in its place, or together with other settings.',

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { resolveNames } from '../../src/agreement/admission.ts';
+import { resolveNames, skippedSteps } from '../../src/agreement/admission.ts';
+import { type TlsMode, tlsModes } from '../../src/model/idc.ts';
 import type { MeshObject } from '../../src/model/object.ts';
 
 function group(...hosts: string[]): MeshObject {
@@ -41,4 +42,30 @@ t.test('all or nothing: hosts of a rejected object are free for others', async (
 t.test('hosts of a rejected object in force are not given away', async (t) => {
   // a may not have y, so it keeps x, which b was about to get.
   t.strictSame(resolve({ b: ['x'], a: ['y'] }, { a: ['x'], c: ['y'] }), ['a: y of c', 'b: x of a']);
+});
+
+t.test('TLS changes by one step, in either direction', async (t) => {
+  const idc = (mode?: TlsMode, egressTls?: TlsMode): MeshObject => ({
+    kind: 'Idc',
+    meta: { namespace: '', name: 'sh-a', labels: {}, annotations: {}, origin: '' },
+    spec: {
+      ...{ ingress: [], egress: [] },
+      ...(mode && { peerTls: { mode, roots: '' } }),
+      ...(egressTls && { egressTls }),
+    },
+  });
+  const told = (old: MeshObject, next: MeshObject) =>
+    skippedSteps(old, next).map(({ path, message }) => `${path.join('.')}: ${message}`);
+  for (const [a, from] of tlsModes.entries())
+    for (const [b, to] of tlsModes.entries()) {
+      const isStep = Math.abs(a - b) <= 1;
+      t.equal(told(idc(from), idc(to)).length, isStep ? 0 : 1, `peerTls: ${from} to ${to}`);
+      t.equal(told(idc('off', from), idc('off', to)).length, isStep ? 0 : 1, `egressTls: ${from} to ${to}`);
+    }
+  t.match(told(idc('off'), idc('require')), [
+    /^spec\.peerTls\.mode: goes from off to require at once.*give accept first/,
+  ]);
+  t.match(told(idc('require'), idc()), [/^spec\.peerTls: goes from require to off at once.*give use first/]);
+  t.strictSame(told(idc('accept'), idc()), [], 'absent is off');
+  t.strictSame(told(group('x'), group('y')), []);
 });

@@ -23,14 +23,14 @@ t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
   const { sidecar, ingress } = world.egress;
   const overTls = (listener: string) => stat('sh-a-egress', `^http.${listener}-tls.downstream_rq_completed$`);
 
-  setMode('off', known, 'accept');
+  await setMode('off', known, 'accept');
   await until('TLS is taken', async () => (await askOver(sidecar, undefined, caller)) === 200);
   const before = await overTls('sidecar');
   const sent = load.sent();
   await until('requests go on', () => load.sent() > sent + 20);
   t.equal(await overTls('sidecar'), before, 'and nobody uses it');
 
-  setMode('off', known, 'use');
+  await setMode('off', known, 'use');
   await until('TLS is used', async () => (await overTls('sidecar')) > before + 10);
   await until('by the ingress gateway, too', async () => {
     await get(world.edge, '/', { host: crossedHost });
@@ -38,7 +38,7 @@ t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
   });
   t.equal(await askOver(sidecar, undefined), 200, 'control: whoever reaches it is taken for a sidecar');
 
-  setMode('require', known, 'require');
+  await setMode('require', known, 'require');
   await until('plaintext is refused', () => isRefused(askOver(sidecar, undefined)));
   t.ok(await isRefused(askOver(ingress, 'sh-a')));
   t.equal(await askOver(sidecar, undefined, caller), 200);

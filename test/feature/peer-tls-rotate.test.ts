@@ -9,7 +9,7 @@ const handshakes = '^cluster\\..*ssl.handshake$';
 async function startWorld(t: Test) {
   const peers = await startPeers(t);
   const { world, setMode, stat } = peers;
-  setMode('require');
+  await setMode('require');
   await until('requests arrive over TLS', async () => {
     await get(world.outbound, '/', { host: crossedHost });
     return (await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_2xx$')) > 0;
@@ -40,7 +40,7 @@ t.test('leaves, then both roots, in the right order: no request fails', async (t
     }
   const next = { 'sh-a': await trust.root('sh-a.example'), 'sh-b': await trust.root('sh-b.example') };
   let before = await shakes();
-  setMode('require', { 'sh-a': [roots['sh-a'], next['sh-a']], 'sh-b': [roots['sh-b'], next['sh-b']] });
+  await setMode('require', { 'sh-a': [roots['sh-a'], next['sh-a']], 'sh-b': [roots['sh-b'], next['sh-b']] });
   await untilConnected(before);
   t.equal((await get(world.outbound, '/', { host: crossedHost })).status, 200, 'by the leaves of before');
   for (const [idc, role] of gateways) {
@@ -48,7 +48,7 @@ t.test('leaves, then both roots, in the right order: no request fails', async (t
     await until('it is loaded', () => hasCurrent(`${idc}-${role}`));
   }
   before = await shakes();
-  setMode('require', { 'sh-a': [next['sh-a']], 'sh-b': [next['sh-b']] });
+  await setMode('require', { 'sh-a': [next['sh-a']], 'sh-b': [next['sh-b']] });
   await untilConnected(before);
   const sent = load.sent();
   await until('requests go on', () => load.sent() > sent + 50);
@@ -61,7 +61,7 @@ t.test('control: the old root goes before the leaves that depend on it', async (
   const { world, trust, setMode } = await startWorld(t);
   const next = { 'sh-a': await trust.root('sh-a.example'), 'sh-b': await trust.root('sh-b.example') };
   const load = crossAgainAndAgain(world);
-  setMode('require', { 'sh-a': [next['sh-a']], 'sh-b': [next['sh-b']] });
+  await setMode('require', { 'sh-a': [next['sh-a']], 'sh-b': [next['sh-b']] });
   await until('requests fail', () => load.failures.length > 0);
   await load.end();
   t.ok(load.failures.length > 0);

@@ -23,19 +23,19 @@ t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
   const egress = await trust.leaf(roots['sh-a'], proxyUri('sh-a', 'egress', 'sh-a-egress'));
 
   await t.test('accept: TLS is taken, plaintext is sent', async (t) => {
-    setMode('accept');
+    await setMode('accept');
     await until('TLS is taken', async () => (await askOver(world.peer, 'sh-a', egress)) === 200);
     t.equal(await stat('sh-a-egress', '^cluster\\..*ssl.handshake$'), 0);
     t.equal(await askOver(world.peer, 'sh-x', egress), 403, 'a forged trail');
     t.equal(await askOver(world.peer, 'sh-x'), 200, 'control: without a certificate nobody knows');
   });
   await t.test('use: TLS is sent, plaintext is taken', async (t) => {
-    setMode('use');
+    await setMode('use');
     await until('TLS is sent', async () => (await stat('sh-a-egress', '^cluster\\..*ssl.handshake$')) > 0);
     t.equal(await askOver(world.peer, 'sh-a'), 200);
   });
   await t.test('require: plaintext is refused', async (t) => {
-    setMode('require');
+    await setMode('require');
     await until('it is refused', () => isRefused(askOver(world.peer, 'sh-a')));
     const before = await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_completed$');
     await until('requests arrive over TLS', async () => {
@@ -48,9 +48,28 @@ t.test('from plaintext to TLS alone, step by step, under load', async (t) => {
   t.comment(`${load.sent()} requests`);
 });
 
+t.test('a step is not skipped: what is in force stays, and requests go on', async (t) => {
+  const { world, setMode, skipTo } = await startPeers(t);
+  await setMode('accept');
+  await until(
+    'it serves',
+    async () => (await get(world.outbound, '/', { host: crossedHost })).status === 200,
+  );
+  const load = crossAgainAndAgain(world);
+  skipTo('require');
+  await until('it is told', () =>
+    world.problems().some((one) => /goes from accept to require at once/.test(one)),
+  );
+  const sent = load.sent();
+  await until('requests go on', () => load.sent() > sent + 20);
+  t.equal(await askOver(world.peer, 'sh-a'), 200, 'plaintext is taken still');
+  await load.end();
+  t.strictSame(load.failures, []);
+});
+
 t.test('who gets in, and who is believed', async (t) => {
   const { world, trust, roots, folderOf, setMode, stat } = await startPeers(t);
-  setMode('require');
+  await setMode('require');
   const leaf = (root: IssuedPair, name: string, term = {}) => trust.leaf(root, name, term);
   const good = await leaf(roots['sh-a'], proxyUri('sh-a', 'egress', 'sh-a-egress'));
   await until('it takes TLS', async () => (await askOver(world.peer, 'sh-a', good)) === 200);
@@ -132,7 +151,7 @@ t.test('checks of a Group cross in the same way, beside an IDC in plaintext', as
   const checks = (what: string) => stat('sh-a-egress', `^cluster\\.idcs.*health_check.${what}$`);
   await until('it was checked', async () => (await checks('success')) > 0);
   const passed = await checks('success');
-  setMode('require');
+  await setMode('require');
   await until('over TLS', async () => (await stat('sh-b-ingress', '^http.peer-tls.downstream_rq_2xx$')) > 0);
   await until('it is checked over TLS', async () => (await checks('success')) > passed);
   await until(

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MeshObject } from '../../src/model/object.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
 
@@ -27,6 +28,8 @@ export interface TwoIdcs {
   edit(change: (yaml: string) => string): void;
   /** What the control planes have to tell. */
   problems(): readonly string[];
+  /** What is in force at the control plane of each IDC. */
+  objects(): readonly (readonly MeshObject[])[];
   /** The gateways that run, by id: `sh-a-ingress`. */
   readonly gateways: ReadonlyMap<string, ProxyRun>;
   /** Starts the ingress gateway of an IDC, again after its end. */
@@ -138,7 +141,8 @@ spec:
       documents = change(documents);
       for (const mesh of meshes) mesh.save('all.yaml', documents);
     },
-    problems: () => meshes.flatMap(({ plane }) => plane.status().problems.map(({ message }) => message)),
+    problems: () => meshes.flatMap(({ plane }) => plane.problems().map(({ message }) => message)),
+    objects: () => meshes.map(({ plane }) => plane.registry().sources.flat()),
     gateways: running,
     startIngress: (idc) => start(idc, 'ingress'),
     socket,

@@ -5,6 +5,7 @@ import {
   nameObjections,
   namesOf,
   resolveNames,
+  skippedSteps,
   type TakenNames,
   unknownIdcs,
 } from '../../agreement/admission.ts';
@@ -59,7 +60,7 @@ interface ObjectInForce {
 }
 
 /** Why the newest version of an object is not in force. */
-type Rejection = { readonly idcs: readonly Fault[] } | { readonly taken: TakenNames };
+type Rejection = { readonly faults: readonly Fault[] } | { readonly taken: TakenNames };
 
 /**
  * Creates an empty catalog. If two objects want one name or host, the one in force keeps it, else the first
@@ -103,8 +104,12 @@ export function createObjectsInForce(): ObjectsInForce {
     for (const { entry } of batch) {
       rejected.delete(entry.key);
       if (entry.object === undefined) continue;
-      const faults = idcFaults(namedIdcs(entry.object), idcs);
-      if (faults.length > 0) rejected.set(entry.key, { idcs: faults });
+      const old = inForce.get(entry.key)?.object;
+      const faults = [
+        ...idcFaults(namedIdcs(entry.object), idcs),
+        ...(old === undefined ? [] : stepFaults(old, entry.object)),
+      ];
+      if (faults.length > 0) rejected.set(entry.key, { faults });
       else candidates.set(entry.key, entry.object);
     }
     for (const [key, taken] of resolveNames(candidates, owners, (key) => inForce.has(key))) {
@@ -161,7 +166,7 @@ export function createObjectsInForce(): ObjectsInForce {
         const object = claim?.entry.object;
         if (claim === undefined || object === undefined) continue;
         const taken = 'taken' in reason ? [...reason.taken].filter(([, owner]) => !leaving?.has(owner)) : [];
-        const faults = 'taken' in reason ? hostFaults(object, new Map(taken)) : reason.idcs;
+        const faults = 'taken' in reason ? hostFaults(object, new Map(taken)) : reason.faults;
         for (const fault of faults) list.push({ claim, fault });
       }
       // All errors in one run: an object's own error must not hide that it names an unknown IDC.
@@ -214,6 +219,10 @@ function idcFaults(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fault
     ...{ code: 'UnknownIdc', severity: 'error', lacks: 'Idc' },
     ...one,
   }));
+}
+
+function stepFaults(old: MeshObject, next: MeshObject): Fault[] {
+  return skippedSteps(old, next).map((one) => ({ ...{ code: 'TlsStepSkipped', severity: 'error' }, ...one }));
 }
 
 function duplicate(first: Claim): Fault {

@@ -2,10 +2,12 @@ import { createServer } from 'node:http';
 import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
 import type { Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
+import { type TlsMode, tlsModes } from '../../../src/model/idc.ts';
+import type { MeshObject } from '../../../src/model/object.ts';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import type { IssuedPair } from '../../../src/trust/ca/issue.ts';
 import { readTrustFolder } from '../../../src/trust/trust-folder.ts';
-import { get } from '../mesh.ts';
+import { get, until } from '../mesh.ts';
 import { createTestTrust } from '../trust.ts';
 import { startTwoIdcs, type TestGroup } from '../two-idcs.ts';
 
@@ -19,8 +21,12 @@ export const crossedHost = 'echo.test';
 export const proxyUri = (idc: string, role: string, name: string) =>
   `spiffe://${idc}.example/idc/${idc}/${role}/${name}`;
 
-type Mode = 'off' | 'accept' | 'use' | 'require';
 type Roots = Readonly<Record<(typeof idcs)[number], readonly IssuedPair[]>>;
+
+function stepTo(from: TlsMode, to: TlsMode): TlsMode {
+  const at = tlsModes.indexOf(from);
+  return tlsModes[at + Math.sign(tlsModes.indexOf(to) - at)] ?? to;
+}
 
 /** Two IDCs with an authority each; their gateways have certificates. */
 export async function startPeers(t: Test, traffic = '{}') {
@@ -56,23 +62,46 @@ export async function startPeers(t: Test, traffic = '{}') {
     if (admin === undefined) throw new Error(`no ${id}`);
     return admin;
   };
+  let now: { readonly mode: TlsMode; readonly egress: TlsMode } = { mode: 'off', egress: 'off' };
+  /** Writes all Idcs anew. */
+  function write(known: Roots): void {
+    world.edit((yaml) =>
+      idcs.reduce((text, idc) => {
+        const plain = text.replace(
+          new RegExp(`(metadata: \\{name: ${idc}\\}\nspec:)[^]*?(\n  ingress:)`),
+          '$1$2',
+        );
+        const pem = known[idc].map(({ certificate }) => certificate.trimEnd()).join('\n');
+        return plain.replace(
+          `metadata: {name: ${idc}}\nspec:`,
+          `metadata: {name: ${idc}}\nspec:\n  trustDomain: ${idc}.example\n  egressTls: ${now.egress}\n  peerTls:\n    mode: ${now.mode}\n    roots: |\n      ${pem.replaceAll('\n', '\n      ')}`,
+        );
+      }, yaml),
+    );
+  }
   return {
     ...{ world, trust, roots, folderOf, issue },
-    /** Changes how both IDCs are entered, and the roots that they are known by. */
-    setMode(mode: Mode, known: Roots = { 'sh-a': [rootA], 'sh-b': [rootB] }, egress: Mode = 'off') {
-      world.edit((yaml) =>
-        idcs.reduce((text, idc) => {
-          const plain = text.replace(
-            new RegExp(`(metadata: \\{name: ${idc}\\}\nspec:)[^]*?(\n  ingress:)`),
-            '$1$2',
-          );
-          const pem = known[idc].map(({ certificate }) => certificate.trimEnd()).join('\n');
-          return plain.replace(
-            `metadata: {name: ${idc}}\nspec:`,
-            `metadata: {name: ${idc}}\nspec:\n  trustDomain: ${idc}.example\n  egressTls: ${egress}\n  peerTls:\n    mode: ${mode}\n    roots: |\n      ${pem.replaceAll('\n', '\n      ')}`,
-          );
-        }, yaml),
-      );
+    /** Changes how both IDCs are entered, step by step, and the roots that they are known by. */
+    async setMode(
+      mode: TlsMode,
+      known: Roots = { 'sh-a': [rootA], 'sh-b': [rootB] },
+      egress: TlsMode = 'off',
+    ) {
+      while (now.mode !== mode || now.egress !== egress) {
+        now = { mode: stepTo(now.mode, mode), egress: stepTo(now.egress, egress) };
+        write(known);
+        const isInForce = ({ kind, meta, spec }: MeshObject) =>
+          kind !== 'Idc' ||
+          !idcs.some((name) => name === meta.name) ||
+          (spec.peerTls?.mode === now.mode && (spec.egressTls ?? 'off') === now.egress);
+        await until('it is in force', () => world.objects().every((all) => all.every(isInForce)));
+      }
+      write(known);
+    },
+    /** The same with nothing between. */
+    skipTo(mode: TlsMode) {
+      now = { ...now, mode };
+      write({ 'sh-a': [rootA], 'sh-b': [rootB] });
     },
     /** The sum of a gateway's statistics whose names match. */
     async stat(id: string, name: string) {
