@@ -82,6 +82,7 @@ t.test('who gets in, and who is believed', async (t) => {
     t.equal(await askOver(world.peer, 'sh-a', good), 200);
     t.equal(await askOver(world.peer, 'sh-c,sh-a', good), 400, 'too long a trail, by the filter behind');
     t.equal(await askOver(world.peer, 'sh-a,sh-c', good), 403);
+    t.equal(await askOver(world.peer, undefined, good), 400, 'none at all, by the filter behind');
     t.equal(await askOver(world.peer, 'sh-aa', good), 403);
     t.equal(await askOver(world.peer, 'xsh-a', good), 403);
   });

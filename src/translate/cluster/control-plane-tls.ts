@@ -1,6 +1,7 @@
 import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
 import { secretFiles } from '../../model/values/secret-files.ts';
 import { packAny } from '../message-parts.ts';
+import { tls13 } from '../peers/identity.ts';
 
 /** How a proxy proves to a control plane who it is. */
 export interface ProxyTls {
@@ -31,7 +32,7 @@ export function controlPlaneTls({ folder, trustDomain, idc }: ProxyTls): Pick<Cl
       name: 'envoy.transport_sockets.tls',
       typed_config: packAny('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
         common_tls_context: {
-          tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
+          tls_params: tls13,
           alpn_protocols: ['h2'],
           tls_certificate_sds_secret_configs: [secret(secretFiles.identity)],
           combined_validation_context: {

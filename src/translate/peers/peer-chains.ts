@@ -24,12 +24,12 @@ export interface PeerChain {
   readonly isTls: boolean;
 }
 
-/** The ways into the peer listener: over TLS, in plaintext, or either. */
+/** The ways into the peer listener where TLS is taken; none: all come in the same way. */
 export function peerChains(localIdc: Idc | undefined, peers: readonly KnownPeer[]): readonly PeerChain[] {
   return chainsFor(peerIntake(localIdc), peers, 'egress', [lastNameIsTheirs(peers)]);
 }
 
-/** The ways into a listener of an egress gateway, for its own IDC's proxies of a role. */
+/** The same for a listener of an egress gateway, and its own IDC's proxies of a role. */
 export function egressChains(localIdc: Idc | undefined, role: 'sidecar' | 'ingress'): readonly PeerChain[] {
   const own = knownPeer(localIdc);
   return chainsFor(egressIntake(localIdc), own === undefined ? [] : [own], role, []);
@@ -41,7 +41,7 @@ function chainsFor(
   role: PeerRole,
   filters: readonly HttpFilter[],
 ): readonly PeerChain[] {
-  if (intake === 'plaintext') return [{ filters: [], isTls: false }];
+  if (intake === 'plaintext') return [];
   const tls: PeerChain = {
     match: { transport_protocol: 'tls' },
     socket: { transport_socket: downstreamTls(known, role) },
